@@ -1,0 +1,46 @@
+# make bench   the main job: the default sweep on a GPU, or on the CPU where there is none, and its tables
+# make test    every test that this machine can run
+# VENV=none    uses the Python at hand and installs nothing (a GPU box with torch and triton, perhaps offline)
+
+VENV ?= .venv
+SWEEP ?= default
+BUDGET ?= 900
+ifeq ($(VENV),none)
+  PYTHON := python3
+  STAMP :=
+else
+  PYTHON := $(VENV)/bin/python
+  STAMP := $(VENV)/.stamp
+endif
+# pytest-xdist where it is there: the tests are independent, and interpreting kernels is slow.
+PYTEST = $(PYTHON) -m pytest $(shell $(PYTHON) -c 'import xdist' 2>/dev/null && echo "-n $${TEST_WORKERS:-2}")
+
+.PHONY: setup bench test lint evidence clean
+
+setup: $(STAMP)
+
+$(VENV)/.stamp: pyproject.toml constraints.txt
+	python3 -m venv $(VENV)
+	$(PYTHON) -m pip install --quiet --constraint constraints.txt torch triton
+	$(PYTHON) -m pip install --quiet --constraint constraints.txt --editable '.[test,lint]'
+	touch $@
+
+bench: $(STAMP)
+	$(PYTHON) -m harness run --sweep $(SWEEP)
+
+test: $(STAMP)
+	$(PYTEST)
+
+lint: $(STAMP)
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m ruff format --check .
+	$(PYTHON) -m mypy
+
+# What a published folder needs: the device's tests, then the default sweep within BUDGET seconds, copied
+# to results/DEVICE/. On a machine without a GPU the device's tests are skipped and say so.
+evidence: $(STAMP)
+	$(PYTHON) -m pytest -m gpu -q
+	$(PYTHON) -m harness.evidence --budget $(BUDGET)
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks *.egg-info

@@ -1,0 +1,212 @@
+"""The command line. Nothing heavy is imported before a verb needs it."""
+
+from __future__ import annotations
+
+import sys
+from datetime import datetime, timezone
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    from harness.devices import Device
+    from harness.store import Store
+    from harness.sweep import Sweep
+
+app = typer.Typer(
+    help="How fast and how right an ELU implementation is, and how far from what the device can do.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+WRONG_USAGE, CHECK_FAILED, INTERRUPTED = 2, 1, 130
+
+
+class Listed(str, Enum):
+    """What `elubench list` can show."""
+
+    ops = "ops"
+    providers = "providers"
+    sweeps = "sweeps"
+    cases = "cases"
+
+
+def main() -> None:
+    """The entry point: every fault that a user can mend is one sentence and exit code 2."""
+    from harness.cases import CaseError
+    from harness.records import RunError
+
+    try:
+        app()
+    except KeyboardInterrupt:
+        _end("interrupted", INTERRUPTED)
+    except (CaseError, RunError) as error:
+        _end(str(error), WRONG_USAGE)
+    except ValueError as error:
+        if type(error).__module__.partition(".")[0] not in ("harness", "reports"):
+            raise
+        _end(str(error), WRONG_USAGE)
+
+
+def _end(message: str, code: int) -> NoReturn:
+    print(f"elubench: {message}", file=sys.stderr)
+    raise SystemExit(code)
+
+
+@app.command()
+def run(
+    sweep: Annotated[str | None, typer.Option(help="A sweep's name, or a TOML file.  [default: default]")] = None,
+    out: Annotated[Path | None, typer.Option(help="Directory of the run.  [default: runs/TIME-SWEEP]")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu or cuda:N.  [default: auto]")] = None,
+    op: Annotated[list[str] | None, typer.Option(help="Only this op; may be repeated.")] = None,
+    dtype: Annotated[list[str] | None, typer.Option(help="Only this dtype; may be repeated.")] = None,
+    provider: Annotated[
+        list[str] | None,
+        typer.Option(help="This provider, or FILE.py (its code runs with your rights); may be repeated."),
+    ] = None,
+    resume: Annotated[Path | None, typer.Option(help="Go on with the run in this directory.")] = None,
+    budget: Annotated[float | None, typer.Option(min=0, help="Start no case after so many seconds.")] = None,
+    strict: Annotated[bool, typer.Option(help="Exit with 1 where a provider was rejected.")] = False,
+) -> None:
+    """Measure a sweep, store every record, show the tables."""
+    if resume is not None:
+        given = {"--sweep": sweep, "--out": out, "--device": device, "--op": op, "--dtype": dtype}
+        given["--provider"] = provider
+        clash = [name for name, value in given.items() if value]
+        if clash:
+            _end(f"--resume goes on with the run's own sweep and device; leave out {', '.join(clash)}", WRONG_USAGE)
+        plan, found, store = _resumed(resume)
+    else:
+        plan, found, store = _created(sweep or "default", out, device or "auto", op, dtype, provider)
+    _measure(plan, found, store, budget)
+    _show(store.path)
+    if strict:
+        from harness.records import iter_records
+
+        rejected = sum(record.outcome == "rejected" for record in iter_records(store.path))
+        if rejected:
+            _end(f"{rejected} records were rejected by the gate; the table above says why", CHECK_FAILED)
+
+
+def _resumed(path: Path) -> tuple[Sweep, Device, Store]:
+    from harness.devices import find_device
+    from harness.manifest import add_session, same_device_and_schema
+    from harness.records import read_manifest
+    from harness.store import Store
+    from harness.sweep import from_content
+
+    manifest = read_manifest(path)
+    device = find_device(manifest["device"]["torch_device"])
+    same_device_and_schema(manifest, device)
+    plan = from_content(manifest["sweep"])
+    store = Store.resume(path)
+    add_session(path, sys.argv, "resume")
+    return plan, device, store
+
+
+def _created(
+    sweep: str,
+    out: Path | None,
+    device: str,
+    ops: list[str] | None,
+    dtypes: list[str] | None,
+    specs: list[str] | None,
+) -> tuple[Sweep, Device, Store]:
+    from harness import providers
+    from harness.devices import find_device
+    from harness.manifest import make_manifest
+    from harness.store import Store
+    from harness.sweep import load
+
+    plan = load(sweep)
+    for spec in specs or plan.providers:
+        providers.check(spec)
+    found = find_device(device)
+    plan = plan.on(found.kind).only(ops or [], dtypes or [], specs or [])
+    time = datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S")
+    path = out if out is not None else Path("runs") / f"{time}-{plan.name}"
+    return plan, found, Store.create(path, make_manifest(found, plan.content(), sys.argv))
+
+
+def _measure(plan: Sweep, device: Device, store: Store, budget: float | None) -> None:
+    from harness.live import live
+    from harness.runner import run_sweep
+
+    resume = f"go on with: elubench run --resume {store.path}"
+    try:
+        with live(plan, device) as progress:
+            summary = run_sweep(plan, device, store, progress, budget_s=budget)
+    except KeyboardInterrupt:
+        _end(f"interrupted; everything measured so far is in {store.path}; {resume}", INTERRUPTED)
+    finally:
+        store.close()
+    if summary.out_of_budget:
+        print(f"elubench: the budget of {budget:g} s is used, {summary.left} cases are left; {resume}", file=sys.stderr)
+
+
+@app.command()
+def show(run: Annotated[Path, typer.Argument(help="A directory made by 'elubench run'.")]) -> None:
+    """Print a stored run as tables."""
+    _show(run)
+
+
+def _show(path: Path) -> None:
+    from rich.console import Console
+
+    from harness.records import read_run
+    from reports.tables import show as show_tables
+
+    show_tables(read_run(path), Console())
+    print(f"run: {path}")
+
+
+@app.command(name="list")
+def list_(
+    what: Annotated[Listed, typer.Argument(help="What to list.")],
+    sweep: Annotated[str, typer.Option(help="The sweep whose cases to list.")] = "default",
+) -> None:
+    """List ops, providers, sweeps, or the cases of a sweep."""
+    if what is Listed.cases:
+        from harness.sweep import load
+
+        for case in load(sweep).cases:
+            print(case.key)
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("name", "what it is", box=None, pad_edge=False)
+    for name, summary in _named(what):
+        table.add_row(name, summary)
+    Console().print(table, markup=False)
+
+
+def _named(what: Listed) -> list[tuple[str, str]]:
+    if what is Listed.ops:
+        from harness.cases import OPS
+
+        return [(op.name, op.summary) for op in OPS.values()]
+    if what is Listed.providers:
+        from harness.providers import BUILTIN
+
+        return list(BUILTIN.items())
+    from harness.sweep import load, names
+
+    return [(name, load(name).description) for name in names()]
+
+
+@app.command()
+def doctor() -> None:
+    """Say what this machine can measure, and why not the rest."""
+    from rich.console import Console
+
+    from harness.doctor import report
+
+    report(Console())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,146 @@
+"""Clocks: how long one call keeps its device busy. One protocol, a clock per kind of device, and one for tests.
+
+A clock knows nothing of providers, statistics or stop rules: it times one call, and it tells the time.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Times calls and tells the time."""
+
+    name: str
+
+    def time_call(self, call: Callable[[], None]) -> float:
+        """Seconds of device time of one call."""
+
+    def now(self) -> float:
+        """Seconds since some fixed moment; never runs backwards."""
+
+
+class CpuClock:
+    """The CPU's monotonic counter, read before and after the call: the caller's own overhead is in the time.
+
+    A CPU's caches cannot be flushed from here: for cold times, the caller rotates buffers past them.
+    """
+
+    name = "perf_counter"
+
+    def time_call(self, call: Callable[[], None]) -> float:
+        start_ns = time.perf_counter_ns()
+        call()
+        return (time.perf_counter_ns() - start_ns) * 1e-9
+
+    def now(self) -> float:
+        return time.perf_counter()
+
+
+class CudaClock:
+    """CUDA events around one call that starts with a cold L2 and with its launches already queued.
+
+    In stream order: the flush, a spin kernel, an event, the call, an event. The flush writes at least twice
+    the L2, so that nothing the call reads is still there. The spin keeps the device busy while the host queues
+    the rest, so that the host's launch time is not between the events. Both end before the first event: nothing
+    is ever subtracted from a time.
+
+    A call whose launches the spin did not outlast is timed again behind a longer one, so a call may run more
+    than once per time. That choice looks at the host's speed only, so it does not select fast device times.
+    A call that waits for the device, or that takes the host longer than the longest spin, cannot be hidden: its
+    time is given with the host's share in it, and counted in `unhidden_calls`.
+
+    Events resolve about 0.5 µs (`resolution_s`): a single call of a few microseconds is known to no better.
+    """
+
+    name = "cuda_events"
+    resolution_s = 0.5e-6
+
+    _FIRST_SPIN_S = 100e-6
+    _LONGEST_SPIN_S = 3.2e-3
+
+    def __init__(self, torch_device: str, flush_bytes: int) -> None:
+        import torch
+
+        self._cuda = torch.cuda
+        self._device = torch.device(torch_device)
+        if self._device.type != "cuda":
+            raise ValueError(f"CudaClock times CUDA devices, and {torch_device!r} is not one")
+        self.unhidden_calls = 0
+        with self._cuda.device(self._device):
+            properties = self._cuda.get_device_properties(self._device)
+            self.flush_bytes = max(flush_bytes, 2 * getattr(properties, "L2_cache_size", 0), 4)
+            # Random, since an L2 may store constant data compressed: such a flush would evict too little.
+            words = -(-self.flush_bytes // 4)
+            self._flush_buffer = torch.empty(words, dtype=torch.int32, device=self._device).random_()
+            self._start = self._cuda.Event(enable_timing=True)
+            self._end = self._cuda.Event(enable_timing=True)
+            self._spin_s = self._FIRST_SPIN_S
+            self._cycles_per_s = self._spin_rate()
+
+    def time_call(self, call: Callable[[], None]) -> float:
+        with self._cuda.device(self._device):
+            while True:
+                hidden = self._run(call)
+                if hidden or self._spin_s >= self._LONGEST_SPIN_S:
+                    break
+                self._spin_s *= 2
+            self.unhidden_calls += not hidden
+            return self._start.elapsed_time(self._end) * 1e-3
+
+    def now(self) -> float:
+        return time.perf_counter()
+
+    def _run(self, call: Callable[[], None]) -> bool:
+        """One call between the two events. True if all of it was queued before the device reached it."""
+        self._flush_buffer.add_(1)  # in place: every line is read and written, and the data stays random
+        self._cuda._sleep(int(self._spin_s * self._cycles_per_s))
+        self._start.record()
+        call()
+        self._end.record()
+        hidden = not self._start.query()  # the device has yet to reach the first event
+        self._end.synchronize()
+        return hidden
+
+    def _spin_rate(self) -> float:
+        """Spin cycles per second, measured: the counter is the SM's clock on NVIDIA, a slower one on AMD."""
+        cycles = 1_000_000
+        for _ in range(2):  # the first launch also loads the kernel
+            self._start.record()
+            self._cuda._sleep(cycles)
+            self._end.record()
+            self._end.synchronize()
+        return cycles / (self._start.elapsed_time(self._end) * 1e-3)
+
+
+class ScriptedClock:
+    """For tests: makes the call, reports the time that the script gives for it, and advances `now` by as much.
+
+    The script is the times in order, or a function from the call to its time. A script that ends too early is
+    a RuntimeError.
+    """
+
+    name = "scripted"
+
+    def __init__(self, times_s: Iterable[float] | Callable[[Callable[[], None]], float]) -> None:
+        self._now_s = 0.0
+        self._time_of: Callable[[Callable[[], None]], float]
+        if callable(times_s):
+            self._time_of = times_s
+        else:
+            script = iter(times_s)
+            self._time_of = lambda call: next(script)
+
+    def time_call(self, call: Callable[[], None]) -> float:
+        call()
+        try:
+            time_s = self._time_of(call)
+        except StopIteration:
+            raise RuntimeError("the script of this clock has no times left") from None
+        self._now_s += time_s
+        return time_s
+
+    def now(self) -> float:
+        return self._now_s

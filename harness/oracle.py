@@ -1,0 +1,182 @@
+"""The reference in fp64, and how far an output is from it: in ULP of the output's dtype.
+
+Tensors are torch's, on any device. `Expected` holds the true value and how much error the op's own
+conditioning forgives, so that a correct implementation in the usual arithmetic passes for all parameters.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+
+if TYPE_CHECKING:
+    from harness.cases import Case
+
+# Significand bits and smallest normal exponent of each dtype (IEEE 754; bfloat16 shares float32's exponents).
+_FORMAT = {
+    torch.float16: (11, -14),
+    torch.bfloat16: (8, -126),
+    torch.float32: (24, -126),
+    torch.float64: (53, -1022),
+}
+
+
+@dataclass(frozen=True)
+class Expected:
+    """The true output in fp64, and the allowance beyond the gate's bound in ULP (a tensor or a number).
+
+    `magnitude` is what an error is counted against where it is not the value itself: the sum of absolute
+    terms, for a sum. `signed_zero` says whether the sign of a zero is part of the contract. Where
+    `nan_allowed`, NaN is as good as the value: ATen's own CPU operator gives grad * scale for a NaN input in
+    its scalar path and NaN in its vectorised one.
+    """
+
+    value: torch.Tensor
+    slack_ulp: torch.Tensor | float = 0.0
+    magnitude: torch.Tensor | None = None
+    signed_zero: bool = False
+    nan_allowed: torch.Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Error:
+    """The largest error of one output: in ULP, and beyond what the bound and the slack allow."""
+
+    max_ulp: float
+    excess_ulp: float  # positive where some element misses its bound; inf for a wrong special value
+    index: int  # flat index of the element that misses most, or of the largest error where none misses
+
+
+def ulp_size(value: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    """The distance of neighbouring `dtype` numbers at |value|, in fp64; that of subnormals at and near 0."""
+    digits, least_exponent = _FORMAT[dtype]
+    _, exponent = torch.frexp(value.double().abs())  # |value| in [2^(e-1), 2^e)
+    exponent = torch.where(value == 0, least_exponent, exponent - 1)  # frexp gives 0 the exponent 0
+    exponent = torch.clamp(exponent, min=least_exponent) - (digits - 1)
+    return torch.ldexp(torch.ones_like(value, dtype=torch.float64), exponent)
+
+
+def measure(actual: torch.Tensor, expected: Expected, bound_ulp: float) -> Error:
+    """The largest error of `actual` against `expected`; special values must match exactly."""
+    value = expected.value
+    rounded = value.to(actual.dtype)
+    wrong = torch.isnan(actual) != torch.isnan(rounded)
+    wrong |= (torch.isinf(rounded) | torch.isinf(actual)) & (actual != rounded) & ~torch.isnan(rounded)
+    if expected.nan_allowed is not None:
+        wrong &= ~(expected.nan_allowed & torch.isnan(actual))
+    scale = value if expected.magnitude is None else expected.magnitude
+    error = (actual.double() - value).abs() / ulp_size(scale, actual.dtype)
+    finite = torch.isfinite(rounded) & torch.isfinite(actual)
+    error = torch.where(finite, error, 0.0)
+    excess = error - (bound_ulp + expected.slack_ulp)
+    excess = torch.where(wrong, math.inf, torch.where(finite, excess, -math.inf))
+    if expected.signed_zero:
+        # The least of excesses: where a provider also has a large error, that is the one to show.
+        sign = (actual == 0) & (value == 0) & (torch.signbit(actual) != torch.signbit(value))
+        excess = torch.where(sign, 0.5, excess)
+    if not excess.numel():
+        return Error(0.0, -math.inf, 0)
+    # Where nothing is wrong the largest error is of interest, not the least margin.
+    index = int((excess if excess.max() > 0 else error).argmax())
+    max_ulp = math.inf if bool(wrong.any()) else float(error.max())
+    return Error(max_ulp, float(excess.max()), index)
+
+
+def expected(case: Case, inputs: tuple[torch.Tensor, ...]) -> tuple[Expected, ...]:
+    """The true outputs of `case` on `inputs`, in the order of `case.outputs`."""
+    return _EXPECTED[case.op](case, *inputs)
+
+
+def _compute_eps_over_ulp(dtype: torch.dtype) -> float:
+    """A relative error of half an ulp of the arithmetic's type, in ULP of `dtype`.
+
+    Sums and products inside an op are computed in fp32, or in fp64 for fp64 tensors.
+    """
+    arithmetic = 53 if dtype == torch.float64 else 24
+    return 2.0 ** (_FORMAT[dtype][0] - arithmetic)
+
+
+def _elu_value(x: torch.Tensor, alpha: float, scale: float, input_scale: float) -> torch.Tensor:
+    return scale * torch.where(x > 0, x, alpha * torch.expm1(input_scale * x))
+
+
+def _gradient(
+    grad: torch.Tensor, x: torch.Tensor, alpha: float, scale: float, input_scale: float
+) -> torch.Tensor:
+    # ATen's order of comparison: a NaN input takes the positive branch, and its gradient is grad * scale.
+    slope = alpha * scale * input_scale * torch.exp(input_scale * x)
+    return grad * torch.where(x <= 0, slope, torch.full_like(slope, scale))
+
+
+def _product_slack(x: torch.Tensor, input_scale: float, dtype: torch.dtype) -> torch.Tensor | float:
+    """exp's condition number is |input_scale·x|: it multiplies the rounding error of that product."""
+    if input_scale == 1.0:
+        return 0.0
+    return _finite((input_scale * x).abs()) * _compute_eps_over_ulp(dtype)
+
+
+def _finite(slack: torch.Tensor) -> torch.Tensor:
+    return torch.nan_to_num(slack, nan=0.0, posinf=0.0)
+
+
+def _elu(case: Case, x: torch.Tensor) -> tuple[Expected]:
+    alpha, scale, input_scale = (case.params[name] for name in ("alpha", "scale", "input_scale"))
+    wide = x.double()
+    slack = _product_slack(wide, input_scale, x.dtype)
+    return (Expected(_elu_value(wide, alpha, scale, input_scale), slack, signed_zero=True),)
+
+
+def _elu_backward(case: Case, grad: torch.Tensor, x: torch.Tensor) -> tuple[Expected]:
+    alpha, scale, input_scale = (case.params[name] for name in ("alpha", "scale", "input_scale"))
+    wide_grad, wide = grad.double(), x.double()
+    if not case.params["is_result"]:
+        value = _gradient(wide_grad, wide, alpha, scale, input_scale)
+        return (Expected(value, _product_slack(wide, input_scale, x.dtype), nan_allowed=x.isnan()),)
+    total = wide + alpha * scale
+    value = wide_grad * torch.where(wide <= 0, input_scale * total, torch.full_like(total, scale))
+    # The sum cancels near the result's limit of -alpha·scale, and both terms are rounded before it.
+    cancellation = (wide.abs() + abs(alpha * scale)) / total.abs()
+    slack = torch.where(wide <= 0, cancellation * _compute_eps_over_ulp(x.dtype), 0.0)
+    return (Expected(value, torch.nan_to_num(slack, nan=0.0), nan_allowed=x.isnan()),)
+
+
+def _broadcast(bias: torch.Tensor, like: torch.Tensor, dim: int) -> torch.Tensor:
+    shape = [1] * like.dim()
+    shape[dim] = -1
+    return bias.double().view(shape)
+
+
+def _bias_elu(case: Case, x: torch.Tensor, bias: torch.Tensor) -> tuple[Expected]:
+    total = x.double() + _broadcast(bias, x, case.params["dim"])
+    # x + bias may be rounded to the tensors' dtype before the activation, as it is when they are two calls.
+    slack = _finite(total.abs()).clamp(min=1.0)
+    return (Expected(_elu_value(total, case.params["alpha"], 1.0, 1.0), slack, signed_zero=True),)
+
+
+def _bias_elu_backward(
+    case: Case, grad: torch.Tensor, x: torch.Tensor, bias: torch.Tensor
+) -> tuple[Expected, Expected]:
+    dim = case.params["dim"]
+    total = x.double() + _broadcast(bias, x, dim)
+    grad_x = _gradient(grad.double(), total, case.params["alpha"], 1.0, 1.0)
+    others = [axis for axis in range(x.dim()) if axis != dim % x.dim()]
+    grad_bias = grad_x.sum(dim=others) if others else grad_x
+    terms = grad_x.abs().sum(dim=others) if others else grad_x.abs()
+    slack = _finite(total.abs()).clamp(min=1.0)
+    has_nan = total.isnan()
+    column_has_nan = has_nan.any(dim=tuple(others)) if others else has_nan
+    return (
+        Expected(grad_x, slack, nan_allowed=has_nan),
+        Expected(grad_bias, magnitude=terms, nan_allowed=column_has_nan),
+    )
+
+
+_EXPECTED = {
+    "elu": _elu,
+    "elu_backward": _elu_backward,
+    "bias_elu": _bias_elu,
+    "bias_elu_backward": _bias_elu_backward,
+}

@@ -1,0 +1,73 @@
+"""The store: a run directory that is only ever appended to, each record on disk before the next is measured."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from harness.manifest import write_manifest
+from harness.records import MANIFEST, RECORDS, Record, RunError, complete_lines, from_json, read_manifest, to_json
+
+
+class Store:
+    """A run directory open for appending. Use `create` or `resume`; one process at a time holds it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._file = open(path / RECORDS, "ab")  # noqa: SIM115 - held open for the length of the run
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            self._file.close()
+            raise RunError(f"{path} is being written by another elubench; wait for it, or end it") from None
+        lines, end = complete_lines(path / RECORDS)
+        self._file.truncate(end)  # what follows the last newline is a record cut short by a crash
+        self.keys = {from_json(line).key for line in lines}
+
+    @classmethod
+    def create(cls, path: Path, manifest: dict[str, Any]) -> Store:
+        """A new run at `path`. Raises RunError where something is there already."""
+        if path.exists() and not path.is_dir():
+            raise RunError(f"{path} is a file; name a directory with --out")
+        if (path / MANIFEST).exists():
+            raise RunError(f"{path} holds another run; continue it with --resume {path}, or choose another --out")
+        if path.exists() and any(path.iterdir()):
+            raise RunError(f"{path} is not empty; choose a new directory with --out")
+        path.mkdir(parents=True, exist_ok=True)
+        write_manifest(path / MANIFEST, manifest)
+        return cls(path)
+
+    @classmethod
+    def resume(cls, path: Path) -> Store:
+        """The run at `path`, to go on with. Raises RunError where there is none, or of another schema."""
+        read_manifest(path)
+        return cls(path)
+
+    def append(self, records: Sequence[Record]) -> None:
+        """Write the records that are not there yet, in one go, down to the disk.
+
+        Raises RunError where the disk is full; what was stored before stays whole.
+        """
+        new = [record for record in records if record.key not in self.keys]
+        data = "".join(to_json(record) + "\n" for record in new).encode()
+        start = os.fstat(self._file.fileno()).st_size
+        try:
+            view = memoryview(data)
+            while view:
+                view = view[os.write(self._file.fileno(), view) :]
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            os.ftruncate(self._file.fileno(), start)
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise RunError(
+                    f"the disk of {self.path} is full; free some space, then go on with --resume {self.path}"
+                ) from None
+            raise
+        self.keys.update(record.key for record in new)
+
+    def close(self) -> None:
+        self._file.close()

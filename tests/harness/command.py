@@ -1,0 +1,56 @@
+"""Running the real command line in a real process."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PROVIDERS = Path(__file__).parent / "providers"
+
+TINY = """
+providers = ["eager"]
+dtypes = ["float32"]
+case_timeout_s = 60
+[stop]
+min_samples = 8
+max_samples = 40
+max_seconds = 0.05
+warmup_seconds = 0.0
+[[cases]]
+op = "elu"
+shapes = [[300, 300], [257, 333]]
+[[cases]]
+op = "elu_backward"
+shapes = [[300, 300]]
+"""
+
+
+def environment() -> dict[str, str]:
+    """This process's environment without what other tests set, and with the checkout on the path."""
+    kept = {name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"}
+    return kept | {"PYTHONPATH": str(ROOT), "COLUMNS": "200"}
+
+
+def start(*arguments: str | Path) -> subprocess.Popen[str]:
+    """`elubench ARGUMENTS` started, its output piped."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "harness", *map(str, arguments)],
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def elubench(*arguments: str | Path, timeout: float = 240) -> subprocess.CompletedProcess[str]:
+    """`elubench ARGUMENTS` to its end."""
+    with start(*arguments) as process:
+        try:
+            out, err = process.communicate(timeout=timeout)
+        except BaseException:
+            process.kill()
+            raise
+    return subprocess.CompletedProcess(arguments, process.returncode, out, err)

@@ -1,0 +1,153 @@
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness import gate, oracle, providers
+from harness.buffers import allocate
+from harness.cases import ITEM_BYTES, OPS, make_case
+
+PROVIDERS = Path(__file__).parent / "providers"
+
+CASES = [
+    ("elu", {}),
+    ("elu", {"alpha": 2.0, "scale": 3.0, "input_scale": 1.25}),
+    ("elu_backward", {}),
+    ("elu_backward", {"alpha": 2.0, "scale": 3.0, "input_scale": 1.25}),
+    ("elu_backward", {"is_result": True}),
+    ("elu_backward", {"alpha": 2.0, "scale": 3.0, "input_scale": 1.25, "is_result": True}),
+    ("bias_elu", {}),
+    ("bias_elu", {"alpha": 0.7, "dim": 1}),
+    ("bias_elu_backward", {}),
+    ("bias_elu_backward", {"dim": 1}),
+]
+
+
+def judge(provider, op="elu", params=None, shape=(300, 301), dtype="float32", layout="contiguous"):
+    case = make_case(op, shape, dtype, params, layout)
+    call = providers.load(str(provider)).prepare(case)
+    return gate.check(case, call, allocate(case, 1, "cpu")[0], seed=3)
+
+
+@pytest.mark.parametrize("dtype", ITEM_BYTES)
+@pytest.mark.parametrize(("op", "params"), CASES)
+def test_eager_passes_at_all_parameters(op, params, dtype):
+    verdict = judge("eager", op, params, dtype=dtype)
+    assert verdict.passed, verdict.reason
+    assert 0 <= verdict.max_ulp < 80
+
+
+@pytest.mark.parametrize(("op", "layout"), [("elu", "transposed"), ("elu_backward", "transposed")])
+def test_eager_passes_in_other_layouts(op, layout):
+    assert judge("eager", op, layout=layout).passed
+
+
+def test_eager_passes_channels_last():
+    assert judge("eager", "bias_elu_backward", {"dim": 1}, (2, 8, 9, 7), layout="channels_last").passed
+
+
+@pytest.mark.parametrize("shape", [(1,), (5,), (1, 1), (3, 7)])
+@pytest.mark.parametrize("op", OPS)
+def test_small_shapes_are_judged_too(op, shape):
+    assert judge("eager", op, shape=shape).passed
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16", "float32"])
+@pytest.mark.parametrize(
+    ("cheat", "named"),
+    [
+        ("identity", "out is"),
+        ("exp_minus_one", "ULP"),
+        ("stale", "out is"),
+        ("skipped_tail", "out is nan"),
+        ("unwritten", "out is nan"),
+        ("changes_input", "changed its input x"),
+    ],
+)
+def test_wrong_providers_are_rejected_with_the_worst_input(cheat, named, dtype):
+    verdict = judge(PROVIDERS / f"{cheat}.py", dtype=dtype)
+    assert not verdict.passed
+    assert named in verdict.reason
+    if cheat != "changes_input":
+        assert verdict.worst_input.startswith("x=")
+
+
+def test_exp_minus_one_is_seen_near_zero():
+    verdict = judge(PROVIDERS / "exp_minus_one.py", dtype="bfloat16")
+    assert verdict.max_ulp >= 255
+    assert -0.01 < float(verdict.worst_input.removeprefix("x=")) < 0
+
+
+def test_a_provider_from_a_file_may_write_or_return():
+    assert judge(PROVIDERS / "honest.py").passed
+    assert judge(PROVIDERS / "honest.py", "bias_elu_backward", {"dim": -1}).passed
+    with pytest.raises(providers.Unsupported, match="defines no function bias_elu"):
+        judge(PROVIDERS / "honest.py", "bias_elu")
+
+
+def test_a_gradient_of_the_bias_that_lost_rows_is_rejected():
+    case = make_case("bias_elu_backward", (300, 301), "float32")
+    honest = providers.load("eager").prepare(case)
+
+    def forgets_the_last_row(grad_output, x, bias, grad_x, grad_bias):
+        honest(grad_output, x, bias, grad_x, grad_bias)
+        grad_bias -= grad_x[-1]
+
+    verdict = gate.check(case, forgets_the_last_row, allocate(case, 1, "cpu")[0], seed=3)
+    assert not verdict.passed
+    assert "grad_bias" in verdict.reason
+
+
+@pytest.mark.parametrize(
+    ("at", "value", "named"),
+    [(2, 7.0, "special"), (4, 0.0, "special"), (1, 0.0, "-0"), (3, math.nan, "special")],
+)
+def test_a_wrong_special_value_is_rejected(at, value, named):
+    case = make_case("elu", (64, 64), "float32")
+    honest = providers.load("eager").prepare(case)
+
+    def spoilt(x, out):
+        honest(x, out)
+        out.view(-1)[at] = value
+
+    verdict = gate.check(case, spoilt, allocate(case, 1, "cpu")[0], seed=3)
+    assert not verdict.passed
+    assert named in verdict.reason
+
+
+def test_a_large_case_is_compared_in_pieces(monkeypatch):
+    monkeypatch.setattr(gate, "_CHUNK_ELEMENTS", 1000)
+    assert judge("eager").passed
+    verdict = judge(PROVIDERS / "skipped_tail.py")
+    assert not verdict.passed
+
+
+@given(st.floats(width=32, allow_nan=False, allow_infinity=False))
+def test_the_ulp_is_numpys_spacing(value):
+    ours = oracle.ulp_size(torch.tensor([value], dtype=torch.float64), torch.float32)
+    assert float(ours) == float(np.spacing(np.float32(abs(value))))
+
+
+@given(st.floats(width=16, allow_nan=False, allow_infinity=False))
+def test_the_ulp_is_numpys_spacing_in_half_precision(value):
+    ours = oracle.ulp_size(torch.tensor([value], dtype=torch.float64), torch.float16)
+    assert float(ours) == float(np.spacing(np.float16(abs(value))))
+
+
+@given(st.integers(-20, 20), st.floats(-1e30, 1e30).filter(lambda value: abs(value) > 1e-30))
+def test_an_error_of_n_ulp_is_measured_as_n(count, value):
+    true = torch.tensor([value], dtype=torch.float32).double()
+    off = (true + count * oracle.ulp_size(true, torch.float32)).float()
+    error = oracle.measure(off, oracle.Expected(true), bound_ulp=4.0)
+    assert error.max_ulp == pytest.approx(abs(count), abs=0.51)
+    assert (error.excess_ulp > 0) == (error.max_ulp > 4)
+
+
+def test_adversarial_values_hold_every_16_bit_pattern():
+    for dtype in (torch.bfloat16, torch.float16):
+        bits = gate.adversarial_values(dtype, seed=0).view(torch.int16)
+        assert bits.unique().numel() == 2**16
