@@ -83,9 +83,7 @@ def _views(
         arena.fill_(_POISON)
     else:
         _fill_normal(arena, generator)
-    return [
-        lay_out(arena[index * stride : index * stride + spec.numel], case, spec) for index in range(sets)
-    ]
+    return [lay_out(arena[index * stride : index * stride + spec.numel], case, spec) for index in range(sets)]
 
 
 def _fill_normal(arena: torch.Tensor, generator: torch.Generator) -> None:

@@ -195,6 +195,10 @@ def _check_shape(case: Case) -> None:
     if case.layout == "channels_last" and len(case.shape) != 4:
         raise CaseError(f"layout 'channels_last' needs 4 dimensions, and {list(case.shape)} is not that")
     if case.layout == "transposed" and len(case.shape) < 2:
-        raise CaseError(f"layout 'transposed' needs at least 2 dimensions, and {list(case.shape)} is not that")
+        raise CaseError(
+            f"layout 'transposed' needs at least 2 dimensions, and {list(case.shape)} is not that"
+        )
     if "dim" in case.params and not -len(case.shape) <= case.params["dim"] < len(case.shape):
-        raise CaseError(f"dim={case.params['dim']} is outside the {len(case.shape)} dimensions of {list(case.shape)}")
+        raise CaseError(
+            f"dim={case.params['dim']} is outside the {len(case.shape)} dimensions of {list(case.shape)}"
+        )

@@ -58,8 +58,12 @@ def _end(message: str, code: int) -> NoReturn:
 
 @app.command()
 def run(
-    sweep: Annotated[str | None, typer.Option(help="A sweep's name, or a TOML file.  [default: default]")] = None,
-    out: Annotated[Path | None, typer.Option(help="Directory of the run.  [default: runs/TIME-SWEEP]")] = None,
+    sweep: Annotated[
+        str | None, typer.Option(help="A sweep's name, or a TOML file.  [default: default]")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Directory of the run.  [default: runs/TIME-SWEEP]")
+    ] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu or cuda:N.  [default: auto]")] = None,
     op: Annotated[list[str] | None, typer.Option(help="Only this op; may be repeated.")] = None,
     dtype: Annotated[list[str] | None, typer.Option(help="Only this dtype; may be repeated.")] = None,
@@ -77,7 +81,10 @@ def run(
         given["--provider"] = provider
         clash = [name for name, value in given.items() if value]
         if clash:
-            _end(f"--resume goes on with the run's own sweep and device; leave out {', '.join(clash)}", WRONG_USAGE)
+            _end(
+                f"--resume goes on with the run's own sweep and device; leave out {', '.join(clash)}",
+                WRONG_USAGE,
+            )
         plan, found, store = _resumed(resume)
     else:
         plan, found, store = _created(sweep or "default", out, device or "auto", op, dtype, provider)
@@ -144,7 +151,10 @@ def _measure(plan: Sweep, device: Device, store: Store, budget: float | None) ->
     finally:
         store.close()
     if summary.out_of_budget:
-        print(f"elubench: the budget of {budget:g} s is used, {summary.left} cases are left; {resume}", file=sys.stderr)
+        print(
+            f"elubench: the budget of {budget:g} s is used, {summary.left} cases are left; {resume}",
+            file=sys.stderr,
+        )
 
 
 @app.command()
@@ -154,10 +164,10 @@ def show(run: Annotated[Path, typer.Argument(help="A directory made by 'elubench
 
 
 def _show(path: Path) -> None:
+    from reports.tables import show as show_tables
     from rich.console import Console
 
     from harness.records import read_run
-    from reports.tables import show as show_tables
 
     show_tables(read_run(path), Console())
     print(f"run: {path}")

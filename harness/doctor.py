@@ -62,7 +62,9 @@ class Finding:
     """What one probe found."""
 
     topic: str
-    status: str  # "ok"; "missing": something cannot be measured; "note": it can, and something is worth knowing
+    status: (
+        str  # "ok"; "missing": something cannot be measured; "note": it can, and something is worth knowing
+    )
     detail: str
     mend: str | None = None
 
@@ -260,7 +262,9 @@ def _compiler(topic: str, variable: str, usual: tuple[str, ...], language: str) 
     if done.returncode != 0:
         reason = _last_line(done.stderr) if (Path(include) / "Python.h").exists() else "Python.h is not there"
         mend = "install Python's headers (python3-dev) and a working compiler"
-        return Finding(topic, "missing", f"{command[0]} cannot compile an extension of Python: {reason}", mend)
+        return Finding(
+            topic, "missing", f"{command[0]} cannot compile an extension of Python: {reason}", mend
+        )
     version = subprocess.run([*command, "--version"], capture_output=True, text=True, timeout=60)
     return Finding(topic, "ok", version.stdout.partition("\n")[0] or command[0])
 
@@ -269,7 +273,9 @@ def _run_kernel(body: str, folder: str, interpret: bool) -> subprocess.Completed
     script = Path(folder) / "kernel.py"
     script.write_text(_KERNEL + body, encoding="utf-8")
     environment = {k: v for k, v in os.environ.items() if k != "TRITON_INTERPRET"}
-    environment["TRITON_CACHE_DIR"] = str(Path(folder) / "cache")  # else an old cubin would pass for a new one
+    environment["TRITON_CACHE_DIR"] = str(
+        Path(folder) / "cache"
+    )  # else an old cubin would pass for a new one
     if interpret:
         environment["TRITON_INTERPRET"] = "1"
     return subprocess.run(

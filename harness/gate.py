@@ -155,7 +155,18 @@ def adversarial_values(dtype: torch.dtype, seed: int) -> torch.Tensor:
     """
     info = torch.finfo(dtype)
     special = [0.0, -0.0, math.inf, -math.inf, math.nan, info.tiny, -info.tiny, info.max, info.min]
-    special += [-info.smallest_normal / 4, -1e-4, -1e-3, -2.0**-7, -2.0**-10, -0.5, -1.0, -20.0, -88.0, -104.0]
+    special += [
+        -info.smallest_normal / 4,
+        -1e-4,
+        -1e-3,
+        -(2.0**-7),
+        -(2.0**-10),
+        -0.5,
+        -1.0,
+        -20.0,
+        -88.0,
+        -104.0,
+    ]
     generator = torch.Generator().manual_seed(seed)
     if dtype in (torch.float16, torch.bfloat16):
         body = torch.arange(-(2**15), 2**15, dtype=torch.int32).to(torch.int16).view(dtype)

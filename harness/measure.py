@@ -91,9 +91,7 @@ def _validate(job: Job, stage: Stage) -> list[Record]:
     return records
 
 
-def _gated(
-    job: Job, case: Case, spec: str, buffers: BufferSet
-) -> tuple[Record, Callable[..., None] | None]:
+def _gated(job: Job, case: Case, spec: str, buffers: BufferSet) -> tuple[Record, Callable[..., None] | None]:
     """A provider's record so far (outcome "ok" if it passed the gate), and its call."""
     name = providers.name_of(spec)
     try:
@@ -148,7 +146,9 @@ def _measure(job: Job, stage: Stage) -> list[Record]:
     cold = on_cuda or is_cold(case, sets, device.last_level_cache_bytes)
     stage("sampling", None)
     entries, twin = _entries(case, buffers, {name: call for name, (_, call) in passed.items()})
-    clock: Clock = CudaClock(device.torch_device, 2 * device.last_level_cache_bytes) if on_cuda else CpuClock()
+    clock: Clock = (
+        CudaClock(device.torch_device, 2 * device.last_level_cache_bytes) if on_cuda else CpuClock()
+    )
     sampled = sample(entries, clock, job.stop, job.seed)
     details = {"clock": clock.name, "sets": sets, "seed": job.seed, "regime_why": _why(cold, on_cuda, sets)}
     roofs = _roof_records(job, sampled, cold, details)
@@ -159,7 +159,9 @@ def _measure(job: Job, stage: Stage) -> list[Record]:
         verdict = gate.check_once(case, call, buffers[0])
         if not verdict.passed:
             reason = f"right before it was timed and wrong afterwards, on fresh inputs: {verdict.reason}"
-            records.append(replace(record, outcome="rejected", reason=reason, worst_input=verdict.worst_input))
+            records.append(
+                replace(record, outcome="rejected", reason=reason, worst_input=verdict.worst_input)
+            )
             continue
         records.append(_timed(record, sampled[name], cold, roof, details))
         if name == twin:
@@ -225,7 +227,9 @@ def _roof_records(job: Job, sampled: dict[str, Sampled], cold: bool, details: di
     return records
 
 
-def _timed(record: Record, timed: Sampled, cold: bool, roof: Record | None, details: dict[str, Any]) -> Record:
+def _timed(
+    record: Record, timed: Sampled, cold: bool, roof: Record | None, details: dict[str, Any]
+) -> Record:
     flags = [] if cold else ["warm"]
     if timed.ci95_s is None:
         flags.append("few_samples")

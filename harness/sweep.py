@@ -102,7 +102,9 @@ def load(name_or_file: str) -> Sweep:
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise SweepError(f"there is no file {path}; 'elubench list sweeps' shows the ones that ship") from None
+        raise SweepError(
+            f"there is no file {path}; 'elubench list sweeps' shows the ones that ship"
+        ) from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise SweepError(f"{path} cannot be read as TOML: {error}") from None
     try:

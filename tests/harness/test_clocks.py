@@ -92,7 +92,7 @@ class FakeStream:
         self.spin_s = cycles * 1e-9
         self.log.append("spin")
 
-    def Event(self, enable_timing: bool):  # noqa: N802
+    def Event(self, enable_timing: bool):
         assert enable_timing
         self.events += 1
         return FakeEvent(self, ["start", "end"][self.events - 1])

@@ -8,10 +8,10 @@ from harness.cases import make_case
 from harness.devices import find_device
 from harness.isolation import Died, Worker
 from harness.measure import Job
+from harness.records import read_run
 from harness.runner import Progress, run_sweep
 from harness.sampler import StopRule
 from harness.store import Store
-from harness.records import read_run
 from harness.sweep import Sweep
 from tests.harness.command import PROVIDERS
 
@@ -69,7 +69,10 @@ def test_a_crash_while_taking_turns_is_found_by_measuring_alone(tmp_path):
 def test_a_hang_is_ended_and_the_others_measured(tmp_path):
     plan = sweep("eager", str(PROVIDERS / "hangs.py"), timeout_s=20)
     records = results(tmp_path, dataclasses.replace(plan, cases=plan.cases[:1]))
-    assert {(record.provider, record.outcome) for record in records} == {("eager", "ok"), ("hangs", "timeout")}
+    assert {(record.provider, record.outcome) for record in records} == {
+        ("eager", "ok"),
+        ("hangs", "timeout"),
+    }
 
 
 def test_memory_that_is_not_to_be_had_is_an_outcome(tmp_path):
@@ -83,7 +86,9 @@ def test_memory_that_is_not_to_be_had_is_an_outcome(tmp_path):
 
 def test_what_a_provider_prints_goes_to_the_log(tmp_path):
     loud = tmp_path / "loud.py"
-    loud.write_text("import torch\nprint('loud and clear')\ndef elu(x, alpha, scale, input_scale):\n"
-                    "    return torch.ops.aten.elu(x, alpha, scale, input_scale)\n")
+    loud.write_text(
+        "import torch\nprint('loud and clear')\ndef elu(x, alpha, scale, input_scale):\n"
+        "    return torch.ops.aten.elu(x, alpha, scale, input_scale)\n"
+    )
     results(tmp_path, sweep(str(loud)))
     assert "loud and clear" in (tmp_path / "run" / "worker.log").read_text()

@@ -41,7 +41,9 @@ def test_a_sweep_is_measured_stored_and_shown(tmp_path, tiny):
         assert record.ci95_s[0] <= record.median_s <= record.ci95_s[1]
         assert len(record.samples_s) >= 8
     for record in provider_rows(run):
-        best = max(r.bandwidth_gbps for r in stored.records if r.role == "roof" and r.case_key == record.case_key)
+        best = max(
+            r.bandwidth_gbps for r in stored.records if r.role == "roof" and r.case_key == record.case_key
+        )
         assert record.roof_gbps == best
         assert record.max_ulp < 4
     assert stored.manifest["sweep"]["name"] == "tiny"
@@ -80,7 +82,9 @@ def test_kill_9_and_resume_lose_nothing_and_double_nothing(tmp_path, tiny):
             break
         kills += 1
         assert process.returncode == -signal.SIGKILL
-        process = start("run", "--resume", run) if run.exists() else start("run", "--sweep", tiny, "--out", run)
+        process = (
+            start("run", "--resume", run) if run.exists() else start("run", "--sweep", tiny, "--out", run)
+        )
     assert process.returncode == 0
     assert kills >= 1
     after = (run / RECORDS).read_bytes()
@@ -121,7 +125,17 @@ def test_a_budget_ends_early_and_resume_goes_on(tmp_path, tiny):
 
 
 def test_strict_fails_on_a_rejected_provider(tmp_path, tiny):
-    arguments = ("run", "--sweep", tiny, "--op", "elu", "--device", "cpu", "--provider", PROVIDERS / "identity.py")
+    arguments = (
+        "run",
+        "--sweep",
+        tiny,
+        "--op",
+        "elu",
+        "--device",
+        "cpu",
+        "--provider",
+        PROVIDERS / "identity.py",
+    )
     assert elubench(*arguments, "--out", tmp_path / "a").returncode == 0
     strict = elubench(*arguments, "--out", tmp_path / "b", "--strict")
     assert strict.returncode == 1
@@ -168,7 +182,10 @@ def test_an_out_that_holds_something_is_not_touched(tmp_path, tiny):
 
 @pytest.mark.parametrize(
     ("change", "named"),
-    [({"schema": 99}, "schema 99"), ({"device": {"name": "another", "kind": "cpu", "torch_device": "cpu"}}, "another")],
+    [
+        ({"schema": 99}, "schema 99"),
+        ({"device": {"name": "another", "kind": "cpu", "torch_device": "cpu"}}, "another"),
+    ],
 )
 def test_a_run_of_another_schema_or_device_is_not_resumed(tmp_path, tiny, change, named):
     run = tmp_path / "run"
@@ -187,9 +204,10 @@ def test_lists_name_what_there_is():
     assert "bias_elu_backward" in elubench("list", "ops").stdout
     assert "compile" in elubench("list", "providers").stdout
     assert "smoke" in elubench("list", "sweeps").stdout
-    assert "elu(alpha=1,input_scale=1,scale=1) 512x512 float32 contiguous" in elubench(
-        "list", "cases", "--sweep", "smoke"
-    ).stdout
+    assert (
+        "elu(alpha=1,input_scale=1,scale=1) 512x512 float32 contiguous"
+        in elubench("list", "cases", "--sweep", "smoke").stdout
+    )
 
 
 def test_help_imports_nothing_heavy():
@@ -208,8 +226,17 @@ def test_help_imports_nothing_heavy():
 
 def test_a_worker_does_not_outlive_a_killed_parent(tmp_path, tiny):
     process = start(
-        "run", "--sweep", tiny, "--out", tmp_path / "run", "--op", "elu", "--device", "cpu",
-        "--provider", PROVIDERS / "hangs.py",
+        "run",
+        "--sweep",
+        tiny,
+        "--out",
+        tmp_path / "run",
+        "--op",
+        "elu",
+        "--device",
+        "cpu",
+        "--provider",
+        PROVIDERS / "hangs.py",
     )
     deadline = time.monotonic() + 60
     children = []

@@ -1,0 +1,142 @@
+"""How a kernel is put on a device: layouts reduced to what addresses need, block sizes, the launch itself."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from typing import Any
+
+import torch
+import triton
+import triton.language as tl
+from torch import Tensor
+
+from .math import INTERPRETED
+
+_INT32_MAX = 2**31 - 1
+DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+
+
+def launch(kernel: Any, programs: int, tensor: Tensor, *args: Any, **constants: Any) -> None:
+    """Run `programs` programs of `kernel` on the device of `tensor`; none where there is nothing to do.
+
+    Raises RuntimeError for a CPU tensor outside Triton's interpreter.
+    """
+    if programs == 0:
+        return
+    if tensor.device.type == "cpu" and not INTERPRETED.value:
+        raise RuntimeError(
+            "Triton kernels run on a GPU: move the tensors there, or set TRITON_INTERPRET=1 before the import"
+        )
+    with torch.cuda.device_of(tensor) if tensor.is_cuda else nullcontext():
+        kernel[(programs,)](*args, **constants)
+
+
+def parameter(value: float, dtype: torch.dtype) -> Any:
+    """A float for a kernel. Triton passes floats as fp32, so where fp64 is computed it becomes a constant."""
+    return tl.constexpr(float(value)) if dtype == torch.float64 else float(value)
+
+
+def check_tensors(**tensors: Tensor) -> None:
+    """Raise TypeError for a dtype that ELU is not computed in, ValueError for mixed dtypes or devices."""
+    (first_name, first), *others = tensors.items()
+    for name, tensor in tensors.items():
+        if tensor.dtype not in DTYPES:
+            raise TypeError(
+                f"{name} is {tensor.dtype}, and elu takes float16, bfloat16, float32 or float64; "
+                f"convert it first, as in {name}.float()"
+            )
+    for name, tensor in others:
+        if tensor.dtype != first.dtype:
+            raise ValueError(
+                f"{name} is {tensor.dtype} and {first_name} is {first.dtype}; give both the same dtype, "
+                f"as in {name}.to({first_name}.dtype)"
+            )
+        if tensor.device != first.device:
+            raise ValueError(
+                f"{name} is on {tensor.device} and {first_name} on {first.device}; move them to one device, "
+                f"as in {name}.to({first_name}.device)"
+            )
+
+
+def collapse(*tensors: Tensor) -> tuple[tuple[int, ...], tuple[tuple[int, ...], ...]]:
+    """(sizes, strides of each tensor) with as few dimensions as address all elements, innermost first.
+
+    The tensors have one shape; the order of dimensions is that of the last tensor's storage. Empty tuples say
+    that all of them are dense in the same order, so that one offset addresses all.
+    """
+    if all(tensor.is_contiguous() for tensor in tensors):
+        return (), ((),) * len(tensors)
+    shape, guide = tensors[-1].shape, tensors[-1]
+    axes = [axis for axis in range(len(shape)) if shape[axis] != 1]
+    axes.sort(key=lambda axis: (guide.stride(axis), -axis))
+    sizes: list[int] = []
+    strides: list[list[int]] = []
+    for axis in axes:
+        step = [tensor.stride(axis) for tensor in tensors]
+        if sizes and step == [sizes[-1] * inner for inner in strides[-1]]:
+            sizes[-1] *= shape[axis]
+        else:
+            sizes.append(shape[axis])
+            strides.append(step)
+    if len(sizes) <= 1 and all(step == 1 for steps in strides for step in steps):
+        return (), ((),) * len(tensors)
+    return tuple(sizes), tuple(tuple(steps[index] for steps in strides) for index in range(len(tensors)))
+
+
+def is_wide(elements: int, *tensors: Tensor) -> bool:
+    """Whether an offset into one of the tensors, or the number of an element, needs 64 bits."""
+    largest = max(
+        sum((size - 1) * stride for size, stride in zip(tensor.shape, tensor.stride(), strict=True))
+        for tensor in tensors
+    )
+    # A block may begin just below the end, and its mask compares offsets beyond it.
+    return max(largest, elements) > _INT32_MAX - 2**16
+
+
+@triton.jit
+def place(index, sizes, strides):
+    """The offset of the element with that running number; the number itself for dense tensors."""
+    if len(sizes) == 0:
+        offset = index
+    else:
+        offset = index * 0
+        for axis in tl.static_range(len(sizes)):
+            offset += (index % sizes[axis]) * strides[axis]
+            index = index // sizes[axis]
+    return offset
+
+
+def dense_view(x: Tensor, dim: int) -> tuple[int, int, int] | None:
+    """(outer, channels, inner): the storage of a dense `x` as three dimensions, the middle one being `dim`.
+
+    None where the storage has gaps or overlaps. Memory formats such as channels_last are dense.
+    """
+    axes = sorted((axis for axis in range(x.dim()) if x.shape[axis] != 1), key=lambda axis: x.stride(axis))
+    expected = 1
+    inner = None
+    for axis in axes:
+        if x.stride(axis) != expected:
+            return None
+        if axis == dim % x.dim():
+            inner = expected
+        expected *= x.shape[axis]
+    channels = x.shape[dim]
+    inner = 1 if inner is None else inner  # one channel: every element has it
+    if channels == 1:
+        return 1, 1, x.numel()
+    return x.numel() // (channels * inner), channels, inner
+
+
+def power_of_2(value: int, least: int, most: int) -> int:
+    """The least power of 2 that is not below `value`, kept between `least` and `most`."""
+    return min(most, max(least, triton.next_power_of_2(max(1, value))))
+
+
+def same_strides(first: Tensor, *others: Tensor) -> bool:
+    """Whether tensors of one shape are addressed alike; dimensions of size 1 do not count."""
+    return all(
+        first.stride(axis) == other.stride(axis)
+        for other in others
+        for axis in range(first.dim())
+        if first.shape[axis] != 1
+    )

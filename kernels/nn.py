@@ -1,0 +1,57 @@
+"""torch.nn faces of the operators."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from .operators import bias_elu, elu
+
+
+class ELU(nn.Module):
+    """`torch.nn.ELU` on this suite's kernel: the same arguments, the same values.
+
+    Args:
+        alpha: the negative side saturates at -alpha.
+        inplace: write the result into the input.
+    """
+
+    def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
+        super().__init__()
+        self.alpha = alpha
+        self.inplace = inplace
+
+    def forward(self, x: Tensor) -> Tensor:
+        return elu(x, self.alpha, inplace=self.inplace)
+
+    def extra_repr(self) -> str:
+        return f"alpha={self.alpha}" + (", inplace=True" if self.inplace else "")
+
+
+class BiasELU(nn.Module):
+    """elu(x + bias), in place of a layer's own bias: `nn.Linear(m, n, bias=False)`, then `BiasELU(n)`.
+
+    Args:
+        features: the length of the bias, a parameter that begins as zeros.
+        alpha: the negative side saturates at -alpha.
+        dim: the dimension of x along which the bias lies: -1 after Linear, 1 after a convolution.
+    """
+
+    def __init__(
+        self,
+        features: int,
+        alpha: float = 1.0,
+        dim: int = -1,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__()
+        self.alpha = alpha
+        self.dim = dim
+        self.bias = nn.Parameter(torch.zeros(features, device=device, dtype=dtype))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return bias_elu(x, self.bias, self.alpha, self.dim)
+
+    def extra_repr(self) -> str:
+        return f"{self.bias.numel()}, alpha={self.alpha}, dim={self.dim}"
