@@ -99,9 +99,7 @@ class Case:
         if self.elements <= max_elements or not self.shape:
             return self
         row = self.elements // self.shape[0]
-        return Case(
-            self.op, self.params, (max(1, max_elements // row), *self.shape[1:]), self.dtype, self.layout
-        )
+        return Case(self.op, self.params, (max(1, max_elements // row), *self.shape[1:]), self.dtype, self.layout)
 
 
 def _text(value: Any) -> str:
@@ -195,10 +193,6 @@ def _check_shape(case: Case) -> None:
     if case.layout == "channels_last" and len(case.shape) != 4:
         raise CaseError(f"layout 'channels_last' needs 4 dimensions, and {list(case.shape)} is not that")
     if case.layout == "transposed" and len(case.shape) < 2:
-        raise CaseError(
-            f"layout 'transposed' needs at least 2 dimensions, and {list(case.shape)} is not that"
-        )
+        raise CaseError(f"layout 'transposed' needs at least 2 dimensions, and {list(case.shape)} is not that")
     if "dim" in case.params and not -len(case.shape) <= case.params["dim"] < len(case.shape):
-        raise CaseError(
-            f"dim={case.params['dim']} is outside the {len(case.shape)} dimensions of {list(case.shape)}"
-        )
+        raise CaseError(f"dim={case.params['dim']} is outside the {len(case.shape)} dimensions of {list(case.shape)}")

@@ -58,12 +58,8 @@ def _end(message: str, code: int) -> NoReturn:
 
 @app.command()
 def run(
-    sweep: Annotated[
-        str | None, typer.Option(help="A sweep's name, or a TOML file.  [default: default]")
-    ] = None,
-    out: Annotated[
-        Path | None, typer.Option(help="Directory of the run.  [default: runs/TIME-SWEEP]")
-    ] = None,
+    sweep: Annotated[str | None, typer.Option(help="A sweep's name, or a TOML file.  [default: default]")] = None,
+    out: Annotated[Path | None, typer.Option(help="Directory of the run.  [default: runs/TIME-SWEEP]")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu or cuda:N.  [default: auto]")] = None,
     op: Annotated[list[str] | None, typer.Option(help="Only this op; may be repeated.")] = None,
     dtype: Annotated[list[str] | None, typer.Option(help="Only this dtype; may be repeated.")] = None,

@@ -15,7 +15,7 @@ class Clock(Protocol):
 
     name: str
 
-    def time_call(self, call: Callable[[], None]) -> float:
+    def time_call(self, call: Callable[[], object]) -> float:
         """Seconds of device time of one call."""
 
     def now(self) -> float:
@@ -30,7 +30,7 @@ class CpuClock:
 
     name = "perf_counter"
 
-    def time_call(self, call: Callable[[], None]) -> float:
+    def time_call(self, call: Callable[[], object]) -> float:
         start_ns = time.perf_counter_ns()
         call()
         return (time.perf_counter_ns() - start_ns) * 1e-9
@@ -80,7 +80,7 @@ class CudaClock:
             self._spin_s = self._FIRST_SPIN_S
             self._cycles_per_s = self._spin_rate()
 
-    def time_call(self, call: Callable[[], None]) -> float:
+    def time_call(self, call: Callable[[], object]) -> float:
         with self._cuda.device(self._device):
             while True:
                 hidden = self._run(call)
@@ -93,7 +93,7 @@ class CudaClock:
     def now(self) -> float:
         return time.perf_counter()
 
-    def _run(self, call: Callable[[], None]) -> bool:
+    def _run(self, call: Callable[[], object]) -> bool:
         """One call between the two events. True if all of it was queued before the device reached it."""
         self._flush_buffer.add_(1)  # in place: every line is read and written, and the data stays random
         self._cuda._sleep(int(self._spin_s * self._cycles_per_s))
@@ -124,16 +124,16 @@ class ScriptedClock:
 
     name = "scripted"
 
-    def __init__(self, times_s: Iterable[float] | Callable[[Callable[[], None]], float]) -> None:
+    def __init__(self, times_s: Iterable[float] | Callable[[Callable[[], object]], float]) -> None:
         self._now_s = 0.0
-        self._time_of: Callable[[Callable[[], None]], float]
+        self._time_of: Callable[[Callable[[], object]], float]
         if callable(times_s):
             self._time_of = times_s
         else:
             script = iter(times_s)
             self._time_of = lambda call: next(script)
 
-    def time_call(self, call: Callable[[], None]) -> float:
+    def time_call(self, call: Callable[[], object]) -> float:
         call()
         try:
             time_s = self._time_of(call)

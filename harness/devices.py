@@ -69,9 +69,7 @@ def find_device(spec: str = "auto") -> Device:
     if count == 0:
         built_for_gpu = torch.version.cuda or torch.version.hip
         mend = "check the driver with nvidia-smi" if built_for_gpu else "install a CUDA build of torch"
-        raise DeviceError(
-            f"no CUDA device was found, so --device {spec} cannot be used; use --device cpu, or {mend}"
-        )
+        raise DeviceError(f"no CUDA device was found, so --device {spec} cannot be used; use --device cpu, or {mend}")
     if index >= count:
         last = "cuda:0 is the only one" if count == 1 else f"they are cuda:0 to cuda:{count - 1}"
         raise DeviceError(f"--device {spec} names a GPU that is not here; {last}")
@@ -142,9 +140,7 @@ def _usable_cores() -> int:
     quotas = [line.split() for line in _cgroup("cpu.max")]  # version 2: "200000 100000", or "max 100000"
     quotas += [  # version 1: one file each, and -1 for no limit
         [quota, period]
-        for quota, period in zip(
-            _cgroup("cpu/cpu.cfs_quota_us"), _cgroup("cpu/cpu.cfs_period_us"), strict=False
-        )
+        for quota, period in zip(_cgroup("cpu/cpu.cfs_quota_us"), _cgroup("cpu/cpu.cfs_period_us"), strict=False)
     ]
     for quota, period in (pair for pair in quotas if len(pair) == 2):
         if quota.isdigit() and period.isdigit() and int(period) > 0:

@@ -62,9 +62,7 @@ class Finding:
     """What one probe found."""
 
     topic: str
-    status: (
-        str  # "ok"; "missing": something cannot be measured; "note": it can, and something is worth knowing
-    )
+    status: str  # "ok"; "missing": something cannot be measured; "note": it can, and something is worth knowing
     detail: str
     mend: str | None = None
 
@@ -145,8 +143,6 @@ def _guarded(topic: str, probe: Callable[[], Finding]) -> Finding:
 def _python() -> Finding:
     detail = f"{platform.python_version()} on {platform.system()} {platform.release()}"
     detail += f", elubench {elubench_version() or 'of unknown version'}"
-    if sys.version_info < (3, 10):
-        return Finding("Python", "missing", detail, "use Python 3.10 or newer")
     return Finding("Python", "ok", detail)
 
 
@@ -262,9 +258,7 @@ def _compiler(topic: str, variable: str, usual: tuple[str, ...], language: str) 
     if done.returncode != 0:
         reason = _last_line(done.stderr) if (Path(include) / "Python.h").exists() else "Python.h is not there"
         mend = "install Python's headers (python3-dev) and a working compiler"
-        return Finding(
-            topic, "missing", f"{command[0]} cannot compile an extension of Python: {reason}", mend
-        )
+        return Finding(topic, "missing", f"{command[0]} cannot compile an extension of Python: {reason}", mend)
     version = subprocess.run([*command, "--version"], capture_output=True, text=True, timeout=60)
     return Finding(topic, "ok", version.stdout.partition("\n")[0] or command[0])
 
@@ -273,9 +267,7 @@ def _run_kernel(body: str, folder: str, interpret: bool) -> subprocess.Completed
     script = Path(folder) / "kernel.py"
     script.write_text(_KERNEL + body, encoding="utf-8")
     environment = {k: v for k, v in os.environ.items() if k != "TRITON_INTERPRET"}
-    environment["TRITON_CACHE_DIR"] = str(
-        Path(folder) / "cache"
-    )  # else an old cubin would pass for a new one
+    environment["TRITON_CACHE_DIR"] = str(Path(folder) / "cache")  # else an old cubin would pass for a new one
     if interpret:
         environment["TRITON_INTERPRET"] = "1"
     return subprocess.run(

@@ -23,11 +23,7 @@ def main() -> int:
     parser.add_argument("--results", type=Path, default=Path("results"))
     arguments = parser.parse_args()
     run = arguments.results / slug(find_device().name) / arguments.sweep
-    how = (
-        ["--resume", str(run)]
-        if (run / MANIFEST).exists()
-        else ["--sweep", arguments.sweep, "--out", str(run)]
-    )
+    how = ["--resume", str(run)] if (run / MANIFEST).exists() else ["--sweep", arguments.sweep, "--out", str(run)]
     command = [sys.executable, "-m", "harness", "run", *how, "--budget", str(arguments.budget)]
     return subprocess.call(command)
 

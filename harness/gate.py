@@ -98,9 +98,7 @@ def _inputs_at(case: Case, inputs: Sequence[torch.Tensor], output: torch.Tensor,
     return ", ".join(parts)
 
 
-def _chunks(
-    case: Case, buffers: BufferSet
-) -> Iterator[tuple[Sequence[torch.Tensor], Sequence[torch.Tensor]]]:
+def _chunks(case: Case, buffers: BufferSet) -> Iterator[tuple[Sequence[torch.Tensor], Sequence[torch.Tensor]]]:
     """Inputs and outputs in pieces along the first dimension, to bound the oracle's memory.
 
     Ops with a bias are taken whole: the gradient of the bias is a sum over all rows.

@@ -80,9 +80,7 @@ class Worker:
             self.stop()
             context = multiprocessing.get_context("spawn")
             self._pipe, theirs = context.Pipe()
-            self._process = context.Process(
-                target=serve, args=(theirs, str(self._log), self._environment), daemon=True
-            )
+            self._process = context.Process(target=serve, args=(theirs, str(self._log), self._environment), daemon=True)
             self._process.start()
             theirs.close()
         assert self._pipe is not None

@@ -57,9 +57,7 @@ def live(plan: Sweep, device: Device) -> Iterator[runner.Progress]:
         bar.advance(task)
         if not console.is_terminal:
             outcomes = ", ".join(f"{r.provider} {r.outcome}" for r in records if r.role == "provider")
-            console.print(
-                f"{case.key}: {outcomes or 'stored before'}", markup=False, highlight=False, soft_wrap=True
-            )
+            console.print(f"{case.key}: {outcomes or 'stored before'}", markup=False, highlight=False, soft_wrap=True)
 
     with bar:
         yield runner.Progress(on_stage, on_case_done)

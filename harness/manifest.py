@@ -93,8 +93,7 @@ def same_device_and_schema(manifest: dict[str, Any], device: Device) -> None:
         )
     if manifest.get("kernel_sources_sha256") != kernel_sources_sha256():
         raise RunError(
-            "the run was made with other kernel sources than those in kernels/ now; "
-            "start a new run with --out"
+            "the run was made with other kernel sources than those in kernels/ now; start a new run with --out"
         )
 
 

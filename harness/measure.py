@@ -101,9 +101,7 @@ def _gated(job: Job, case: Case, spec: str, buffers: BufferSet) -> tuple[Record,
         return blank_record(job.case, name, job.device.name, "unsupported", str(error)), None
     except Exception as error:
         return failed_record(job, name, error), None
-    record = blank_record(
-        job.case, name, job.device.name, "ok" if verdict.passed else "rejected", verdict.reason
-    )
+    record = blank_record(job.case, name, job.device.name, "ok" if verdict.passed else "rejected", verdict.reason)
     return replace(record, max_ulp=_finite(verdict.max_ulp), worst_input=verdict.worst_input), call
 
 
@@ -146,9 +144,7 @@ def _measure(job: Job, stage: Stage) -> list[Record]:
     cold = on_cuda or is_cold(case, sets, device.last_level_cache_bytes)
     stage("sampling", None)
     entries, twin = _entries(case, buffers, {name: call for name, (_, call) in passed.items()})
-    clock: Clock = (
-        CudaClock(device.torch_device, 2 * device.last_level_cache_bytes) if on_cuda else CpuClock()
-    )
+    clock: Clock = CudaClock(device.torch_device, 2 * device.last_level_cache_bytes) if on_cuda else CpuClock()
     sampled = sample(entries, clock, job.stop, job.seed)
     details = {"clock": clock.name, "sets": sets, "seed": job.seed, "regime_why": _why(cold, on_cuda, sets)}
     roofs = _roof_records(job, sampled, cold, details)
@@ -159,9 +155,7 @@ def _measure(job: Job, stage: Stage) -> list[Record]:
         verdict = gate.check_once(case, call, buffers[0])
         if not verdict.passed:
             reason = f"right before it was timed and wrong afterwards, on fresh inputs: {verdict.reason}"
-            records.append(
-                replace(record, outcome="rejected", reason=reason, worst_input=verdict.worst_input)
-            )
+            records.append(replace(record, outcome="rejected", reason=reason, worst_input=verdict.worst_input))
             continue
         records.append(_timed(record, sampled[name], cold, roof, details))
         if name == twin:
@@ -176,9 +170,9 @@ _CONTROL = "control"
 
 def _entries(
     case: Case, buffers: Sequence[BufferSet], calls: dict[str, Callable[..., None]]
-) -> tuple[dict[str, list[Callable[[], None]]], str]:
+) -> tuple[dict[str, list[Callable[[], object]]], str]:
     """Everything that is sampled together: providers, the twin of the first one, and the matched roofs."""
-    entries = {
+    entries: dict[str, list[Callable[[], object]]] = {
         name: [partial(call, *each.inputs, *each.outputs) for each in buffers] for name, call in calls.items()
     }
     twin = next(iter(entries))
@@ -192,7 +186,7 @@ def _entries(
 ROOFS = {"copy": ("copy", "invert"), "triad": ("triad",)}
 
 
-def roof_call(name: str, buffers: BufferSet) -> Callable[[], None]:
+def roof_call(name: str, buffers: BufferSet) -> Callable[[], object]:
     """One stream over the case's own main tensors, as integers, so that no value makes arithmetic slow."""
     shape = buffers.outputs[0].shape
     sources = [_words(tensor) for tensor in buffers.inputs if tensor.shape == shape]
@@ -227,9 +221,7 @@ def _roof_records(job: Job, sampled: dict[str, Sampled], cold: bool, details: di
     return records
 
 
-def _timed(
-    record: Record, timed: Sampled, cold: bool, roof: Record | None, details: dict[str, Any]
-) -> Record:
+def _timed(record: Record, timed: Sampled, cold: bool, roof: Record | None, details: dict[str, Any]) -> Record:
     flags = [] if cold else ["warm"]
     if timed.ci95_s is None:
         flags.append("few_samples")

@@ -7,6 +7,7 @@ conditioning forgives, so that a correct implementation in the usual arithmetic 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -103,9 +104,7 @@ def _elu_value(x: torch.Tensor, alpha: float, scale: float, input_scale: float) 
     return scale * torch.where(x > 0, x, alpha * torch.expm1(input_scale * x))
 
 
-def _gradient(
-    grad: torch.Tensor, x: torch.Tensor, alpha: float, scale: float, input_scale: float
-) -> torch.Tensor:
+def _gradient(grad: torch.Tensor, x: torch.Tensor, alpha: float, scale: float, input_scale: float) -> torch.Tensor:
     # ATen's order of comparison: a NaN input takes the positive branch, and its gradient is grad * scale.
     slope = alpha * scale * input_scale * torch.exp(input_scale * x)
     return grad * torch.where(x <= 0, slope, torch.full_like(slope, scale))
@@ -174,7 +173,7 @@ def _bias_elu_backward(
     )
 
 
-_EXPECTED = {
+_EXPECTED: dict[str, Callable[..., tuple[Expected, ...]]] = {
     "elu": _elu,
     "elu_backward": _elu_backward,
     "bias_elu": _bias_elu,

@@ -53,7 +53,7 @@ class Sampled:
 
 
 def sample(
-    calls: Mapping[str, Sequence[Callable[[], None]]], clock: Clock, rule: StopRule, seed: int
+    calls: Mapping[str, Sequence[Callable[[], object]]], clock: Clock, rule: StopRule, seed: int
 ) -> dict[str, Sampled]:
     """Samples of every entry, the same number of each. `seed` decides the order within the rounds.
 
@@ -100,7 +100,7 @@ def noise_floor(a: Sampled, b: Sampled) -> float:
     return abs(a.median_s / b.median_s - 1)
 
 
-def _buffer_sets(calls: Mapping[str, Sequence[Callable[[], None]]]) -> int:
+def _buffer_sets(calls: Mapping[str, Sequence[Callable[[], object]]]) -> int:
     counts = {len(bound) for bound in calls.values()}
     if not counts:
         raise ValueError("there is nothing to sample")
@@ -113,7 +113,7 @@ def _buffer_sets(calls: Mapping[str, Sequence[Callable[[], None]]]) -> int:
     return count
 
 
-def _warm_up(bound: Sequence[Callable[[], None]], slots: Iterator[int], clock: Clock, rule: StopRule) -> None:
+def _warm_up(bound: Sequence[Callable[[], object]], slots: Iterator[int], clock: Clock, rule: StopRule) -> None:
     clock.time_call(bound[next(slots)])  # may compile for seconds: not a part of the warm-up's time
     until_s = clock.now() + rule.warmup_seconds
     for _ in range(rule.max_samples):  # an end, even if the clock stands still

@@ -43,9 +43,7 @@ class Store:
         if path.exists() and not path.is_dir():
             raise RunError(f"{path} is a file; name a directory with --out")
         if (path / MANIFEST).exists():
-            raise RunError(
-                f"{path} holds another run; continue it with --resume {path}, or choose another --out"
-            )
+            raise RunError(f"{path} holds another run; continue it with --resume {path}, or choose another --out")
         if path.exists() and any(path.iterdir()):
             raise RunError(f"{path} is not empty; choose a new directory with --out")
         path.mkdir(parents=True, exist_ok=True)

@@ -50,9 +50,7 @@ class Sweep:
                 if name not in known:
                     raise SweepError(f"there is no {what} {name!r}; choose from {', '.join(known)}")
         cases = tuple(
-            case
-            for case in self.cases
-            if (not ops or case.op in ops) and (not dtypes or case.dtype in dtypes)
+            case for case in self.cases if (not ops or case.op in ops) and (not dtypes or case.dtype in dtypes)
         )
         if not cases:
             raise SweepError(
@@ -102,9 +100,7 @@ def load(name_or_file: str) -> Sweep:
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise SweepError(
-            f"there is no file {path}; 'elubench list sweeps' shows the ones that ship"
-        ) from None
+        raise SweepError(f"there is no file {path}; 'elubench list sweeps' shows the ones that ship") from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise SweepError(f"{path} cannot be read as TOML: {error}") from None
     try:

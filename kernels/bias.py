@@ -255,9 +255,7 @@ def _checked_view(x: Tensor, bias: Tensor, dim: int, **others: Tensor) -> tuple[
         raise ValueError("x has gaps or overlaps in its storage; give a dense one, as in x.contiguous()")
     for name, tensor in others.items():
         if tensor.shape != x.shape or not same_strides(x, tensor):
-            raise ValueError(
-                f"{name} has to have the shape and strides of x, {tuple(x.shape)} and {x.stride()}"
-            )
+            raise ValueError(f"{name} has to have the shape and strides of x, {tuple(x.shape)} and {x.stride()}")
     return view
 
 

@@ -16,9 +16,7 @@ from .math import INTERPRETED
 aten = torch.ops.aten
 
 
-def elu(
-    x: Tensor, alpha: float = 1.0, scale: float = 1.0, input_scale: float = 1.0, inplace: bool = False
-) -> Tensor:
+def elu(x: Tensor, alpha: float = 1.0, scale: float = 1.0, input_scale: float = 1.0, inplace: bool = False) -> Tensor:
     """scale * (x if x > 0 else alpha * expm1(input_scale * x)), with the semantics of ATen's elu.
 
     Args:
@@ -36,9 +34,7 @@ def elu(
     if not inplace:
         return _Elu.apply(x, alpha, scale, input_scale)
     if any(stride == 0 and size > 1 for size, stride in zip(x.shape, x.stride(), strict=True)):
-        raise RuntimeError(
-            "x has elements that share memory, so it cannot be written in place; use x.clone()"
-        )
+        raise RuntimeError("x has elements that share memory, so it cannot be written in place; use x.clone()")
     if torch.is_grad_enabled() and x.requires_grad:
         _check_invertible(alpha, scale, input_scale, "inplace=True")
     return _EluInplace.apply(x, alpha, scale, input_scale)
@@ -118,7 +114,8 @@ class _Elu(Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         (x,) = ctx.saved_tensors
-        return elu_backward(grad, *ctx.parameters, False, x), None, None, None
+        alpha, scale, input_scale = ctx.parameters
+        return elu_backward(grad, alpha, scale, input_scale, False, x), None, None, None
 
 
 class _EluInplace(Function):
@@ -136,7 +133,8 @@ class _EluInplace(Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         (result,) = ctx.saved_tensors
-        return elu_backward(grad, *ctx.parameters, True, result), None, None, None
+        alpha, scale, input_scale = ctx.parameters
+        return elu_backward(grad, alpha, scale, input_scale, True, result), None, None, None
 
 
 class _EluBackward(Function):
@@ -186,9 +184,7 @@ class _BiasElu(Function):
 
 class _BiasEluBackward(Function):
     @staticmethod
-    def forward(
-        ctx: Any, grad: Tensor, x: Tensor, bias: Tensor, alpha: float, dim: int
-    ) -> tuple[Tensor, Tensor]:
+    def forward(ctx: Any, grad: Tensor, x: Tensor, bias: Tensor, alpha: float, dim: int) -> tuple[Tensor, Tensor]:
         ctx.save_for_backward(grad, x, bias)
         ctx.parameters = (alpha, dim)
         return _compute_bias_elu_backward(grad, x, bias, alpha, dim)
@@ -233,9 +229,7 @@ def _compute_bias_elu(x: Tensor, bias: Tensor, alpha: float, dim: int) -> Tensor
     return out
 
 
-def _compute_bias_elu_backward(
-    grad: Tensor, x: Tensor, bias: Tensor, alpha: float, dim: int
-) -> tuple[Tensor, Tensor]:
+def _compute_bias_elu_backward(grad: Tensor, x: Tensor, bias: Tensor, alpha: float, dim: int) -> tuple[Tensor, Tensor]:
     if not _on_triton(x):
         grad_x = aten.elu_backward(grad, alpha, 1.0, 1.0, False, x + _along(bias, x, dim))
         return grad_x, _sum_to_bias(grad_x, dim)

@@ -47,9 +47,7 @@ def name_of(spec: str) -> str:
 
 def uses_triton(spec: str) -> bool:
     """Whether a provider needs Triton to run, and so, without a GPU, Triton's interpreter."""
-    return spec == "triton" or (
-        spec.endswith(".py") and "import triton" in Path(spec).read_text(encoding="utf-8")
-    )
+    return spec == "triton" or (spec.endswith(".py") and "import triton" in Path(spec).read_text(encoding="utf-8"))
 
 
 def check(spec: str) -> None:
@@ -57,17 +55,13 @@ def check(spec: str) -> None:
     if spec in BUILTIN:
         return
     if name_of(spec) in BUILTIN:
-        raise ProviderError(
-            f"{spec} has the name of the built-in provider {name_of(spec)!r}; rename the file"
-        )
+        raise ProviderError(f"{spec} has the name of the built-in provider {name_of(spec)!r}; rename the file")
     if not spec.endswith(".py"):
         raise ProviderError(
             f"there is no provider {spec!r}; choose from {', '.join(BUILTIN)}, or name a .py file of your own"
         )
     if not Path(spec).is_file():
-        raise ProviderError(
-            f"there is no file {spec}; a provider is a Python file with functions named after ops"
-        )
+        raise ProviderError(f"there is no file {spec}; a provider is a Python file with functions named after ops")
 
 
 def load(spec: str) -> Provider:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from kernels.bias import bias_elu_backward_out, bias_elu_out
-from kernels.elementwise import elu_backward_out, elu_out
 from torch import Tensor
 
 from harness.cases import Case
+from kernels.bias import bias_elu_backward_out, bias_elu_out
+from kernels.elementwise import elu_backward_out, elu_out
 
 
 def prepare(case: Case) -> Callable[..., None]:

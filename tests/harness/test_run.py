@@ -41,9 +41,7 @@ def test_a_sweep_is_measured_stored_and_shown(tmp_path, tiny):
         assert record.ci95_s[0] <= record.median_s <= record.ci95_s[1]
         assert len(record.samples_s) >= 8
     for record in provider_rows(run):
-        best = max(
-            r.bandwidth_gbps for r in stored.records if r.role == "roof" and r.case_key == record.case_key
-        )
+        best = max(r.bandwidth_gbps for r in stored.records if r.role == "roof" and r.case_key == record.case_key)
         assert record.roof_gbps == best
         assert record.max_ulp < 4
     assert stored.manifest["sweep"]["name"] == "tiny"
@@ -82,9 +80,7 @@ def test_kill_9_and_resume_lose_nothing_and_double_nothing(tmp_path, tiny):
             break
         kills += 1
         assert process.returncode == -signal.SIGKILL
-        process = (
-            start("run", "--resume", run) if run.exists() else start("run", "--sweep", tiny, "--out", run)
-        )
+        process = start("run", "--resume", run) if run.exists() else start("run", "--sweep", tiny, "--out", run)
     assert process.returncode == 0
     assert kills >= 1
     after = (run / RECORDS).read_bytes()

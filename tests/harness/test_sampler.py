@@ -22,8 +22,7 @@ class Bench:
         self.log: list[tuple[str, int]] = []
         self.calls = {name: [self._bind(name, slot) for slot in range(sets)] for name in times_s}
         scripts = {
-            name: itertools.cycle(script if isinstance(script, list) else [script])
-            for name, script in times_s.items()
+            name: itertools.cycle(script if isinstance(script, list) else [script]) for name, script in times_s.items()
         }
         self.clock = ScriptedClock(lambda call: next(scripts[self.log[-1][0]]))
 
@@ -75,9 +74,7 @@ def test_max_seconds_counts_the_overhead_of_the_clock():
             self._now_s += 0.1  # a flush, say
             return super().time_call(call)
 
-    sampled = sample(
-        {"a": [lambda: None]}, SlowClock(itertools.cycle(NOISY)), StopRule(max_seconds=4.0), seed=0
-    )
+    sampled = sample({"a": [lambda: None]}, SlowClock(itertools.cycle(NOISY)), StopRule(max_seconds=4.0), seed=0)
     assert len(sampled["a"].samples_s) == 40
 
 
@@ -131,9 +128,7 @@ def test_the_seed_decides_the_order():
     assert rounds(1) != rounds(2)
 
 
-@given(
-    sets=st.integers(1, 7), entries=st.integers(1, 5), seed=st.integers(0, 1000), warmup=st.floats(0, 0.01)
-)
+@given(sets=st.integers(1, 7), entries=st.integers(1, 5), seed=st.integers(0, 1000), warmup=st.floats(0, 0.01))
 @settings(deadline=None)
 def test_slots_rotate_whatever_the_entry(sets, entries, seed, warmup):
     bench = Bench(sets, **{f"entry{i}": 1e-3 for i in range(entries)})
