@@ -160,10 +160,10 @@ def show(run: Annotated[Path, typer.Argument(help="A directory made by 'elubench
 
 
 def _show(path: Path) -> None:
-    from reports.tables import show as show_tables
     from rich.console import Console
 
     from harness.records import read_run
+    from reports.tables import show as show_tables
 
     show_tables(read_run(path), Console())
     print(f"run: {path}")

@@ -17,7 +17,7 @@ from harness.clocks import Clock, CpuClock, CudaClock
 from harness.devices import Device
 from harness.records import SCHEMA, Record
 from harness.sampler import Sampled, StopRule, noise_floor, sample
-from harness.statistics import relative_half_width
+from harness.statistics import attained, relative_half_width
 
 # Elements of a case that Triton's interpreter runs: enough for every 16-bit value, and a matter of seconds.
 INTERPRETED_ELEMENTS = 2**17
@@ -148,7 +148,7 @@ def _measure(job: Job, stage: Stage) -> list[Record]:
     sampled = sample(entries, clock, job.stop, job.seed)
     details = {"clock": clock.name, "sets": sets, "seed": job.seed, "regime_why": _why(cold, on_cuda, sets)}
     roofs = _roof_records(job, sampled, cold, details)
-    roof = max(roofs, key=lambda record: record.bandwidth_gbps or 0.0)
+    roof = max(roofs, key=lambda record: record.roof_gbps or 0.0)
     for name, (record, call) in passed.items():
         stage("recheck", name)
         refill(case, buffers[0], job.seed + 1000)
@@ -217,7 +217,9 @@ def _roof_records(job: Job, sampled: dict[str, Sampled], cold: bool, details: di
             bytes_moved=bytes_moved,
             flops=0,
         )
-        records.append(_timed(record, sampled[f"roof {name}"], cold, None, details))
+        timed = sampled[f"roof {name}"]
+        record = _timed(record, timed, cold, None, details)
+        records.append(replace(record, roof_gbps=bytes_moved / attained(timed.samples_s) / 1e9))
     return records
 
 
@@ -227,7 +229,7 @@ def _timed(record: Record, timed: Sampled, cold: bool, roof: Record | None, deta
         flags.append("few_samples")
     elif relative_half_width(timed.ci95_s, timed.median_s) > NOISY_HALF_WIDTH:
         flags.append("noisy")
-    if roof is not None and _certainly_faster(record, timed, roof):
+    if roof is not None and _is_over(record, timed, roof):
         flags.append("over_roof")
     return replace(
         record,
@@ -237,17 +239,17 @@ def _timed(record: Record, timed: Sampled, cold: bool, roof: Record | None, deta
         ci95_s=timed.ci95_s,
         stop_rule=timed.stop_rule,
         bandwidth_gbps=record.bytes_moved / timed.median_s / 1e9,
-        roof_gbps=roof.bandwidth_gbps if roof is not None else None,
+        roof_gbps=roof.roof_gbps if roof is not None else None,
         flags=tuple(flags),
         details=details,
     )
 
 
-def _certainly_faster(record: Record, timed: Sampled, roof: Record) -> bool:
-    """Whether bytes per second exceed the roof even at the ends of both intervals that are against it."""
-    if timed.ci95_s is None or roof.ci95_s is None:
+def _is_over(record: Record, timed: Sampled, roof: Record) -> bool:
+    """Whether the rate exceeds the roof even at the slow end of its interval."""
+    if timed.ci95_s is None or roof.roof_gbps is None:
         return False
-    return record.bytes_moved / timed.ci95_s[1] > roof.bytes_moved / roof.ci95_s[0]
+    return record.bytes_moved / timed.ci95_s[1] / 1e9 > roof.roof_gbps
 
 
 def _why(cold: bool, on_cuda: bool, sets: int) -> str:

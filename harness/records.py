@@ -54,7 +54,7 @@ class Record:
     flops: int  # floating-point operations of the op's formula, for the roofline
     bandwidth_gbps: float | None
     roof: str | None  # the traffic mix of the matched roof: "copy" or "triad"
-    roof_gbps: float | None  # measured on this device, in this run, interleaved with this case
+    roof_gbps: float | None  # what the matched streams attained, interleaved with this case
     max_ulp: float | None
     worst_input: str | None  # the input with the largest error, as text
     flags: tuple[str, ...]  # validity marks: "over_roof", "throttled", "warm", "noisy", …

@@ -1,0 +1,71 @@
+"""Numbers and names as text, the same in every report. Pure functions on plain values."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+MISSING = "–"
+
+_TIME_UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
+
+
+def significant(value: float | None, digits: int = 3) -> str:
+    """A number with `digits` significant digits and no exponent between 0.001 and a million: "12.3", "0.0457".
+
+    Whole digits are never dropped: 12345 stays "12345".
+    """
+    if value is None:
+        return MISSING
+    size = abs(value)
+    if size == 0:
+        return "0"
+    if not 1e-3 <= size < 1e6:
+        return f"{value:.{digits - 1}e}"
+    before = len(f"{size:.0f}") if size >= 1 else 0
+    if size >= 1:
+        return f"{value:.{max(0, digits - before)}f}"
+    return f"{value:.{digits}g}"
+
+
+def time_text(time_s: float | None) -> str:
+    """Seconds in the unit that suits: "56.1 µs"."""
+    if time_s is None:
+        return MISSING
+    size, unit = next((each for each in _TIME_UNITS if time_s >= each[0]), _TIME_UNITS[-1])
+    return f"{significant(time_s / size)} {unit}"
+
+
+def percent(fraction: float | None, digits: int = 0) -> str:
+    """A fraction as per cent, without the sign: 0.417 is "42"."""
+    return MISSING if fraction is None else f"{100 * fraction:.{digits}f}"
+
+
+def size_text(shape: Sequence[int]) -> str:
+    """A shape: "4096×4096"; "scalar" for no dimensions."""
+    return "×".join(map(str, shape)) or "scalar"
+
+
+def params_text(params: Mapping[str, Any], defaults: Mapping[str, Any]) -> str:
+    """The parameters that differ from the defaults: "alpha=1.673 scale=1.051"; empty where none does."""
+    return " ".join(
+        f"{name}={value:.4g}" if isinstance(value, float) else f"{name}={value}"
+        for name, value in params.items()
+        if defaults.get(name) != value
+    )
+
+
+def printable(text: str, longest: int = 300) -> str:
+    """Text from outside, made harmless to a terminal: what controls it or hides is written as an escape.
+
+    Names of providers, devices and paths, and the reasons that exceptions give, may hold escape sequences,
+    line breaks, or characters that turn the direction of writing.
+    """
+    shown = "".join(
+        character
+        if unicodedata.category(character)[0] != "C" and unicodedata.category(character) not in ("Zl", "Zp")
+        else character.encode("unicode_escape").decode()
+        for character in text
+    )
+    return shown if len(shown) <= longest else shown[: longest - 1] + "…"
