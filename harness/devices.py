@@ -13,6 +13,7 @@ from typing import Any
 import psutil
 
 MIB = 1 << 20
+_ROOT = Path("/")  # where the files of the system lie
 _CACHE_FALLBACK = 32 * MIB  # larger than most last-level caches of a desktop: a flush of it still flushes
 
 # Peak memory bandwidth in 1e9 bytes per second, from NVIDIA's datasheet of each product, by the name that the
@@ -101,17 +102,17 @@ def _cpu() -> Device:
         torch_device="cpu",
         name=_cpu_name(),
         last_level_cache_bytes=max(cpu_caches().values(), default=_CACHE_FALLBACK),
-        memory_bytes=_usable_memory(),
-        cores=_usable_cores(),
+        memory_bytes=usable_memory(),
+        cores=usable_cores(),
         capability=None,
         peak_gbps=None,
     )
 
 
-def cpu_caches() -> dict[str, int]:
+def cpu_caches(root: Path = _ROOT) -> dict[str, int]:
     """Bytes of each cache that the first core sees, by name ("L1d", "L2", …); empty where none is told."""
     caches = {}
-    for index in sorted(Path("/sys/devices/system/cpu/cpu0/cache").glob("index*")):
+    for index in sorted((root / "sys/devices/system/cpu/cpu0/cache").glob("index*")):
         size = re.fullmatch(r"([0-9]+)([KMG]?)", read_text(index / "size"))
         if size is not None:
             suffix = {"Data": "d", "Instruction": "i"}.get(read_text(index / "type"), "")
@@ -133,31 +134,35 @@ def _cpu_name() -> str:
     return named[1].strip() if named else platform.processor() or platform.machine() or "CPU"
 
 
-def _usable_cores() -> int:
+def usable_cores(root: Path = _ROOT) -> int:
     """Cores that this process may run on, or the whole cores that a container's quota pays for."""
     can_ask = hasattr(os, "sched_getaffinity")  # Linux only
     cores = len(os.sched_getaffinity(0)) if can_ask else os.cpu_count() or 1
-    quotas = [line.split() for line in _cgroup("cpu.max")]  # version 2: "200000 100000", or "max 100000"
-    quotas += [  # version 1: one file each, and -1 for no limit
-        [quota, period]
-        for quota, period in zip(_cgroup("cpu/cpu.cfs_quota_us"), _cgroup("cpu/cpu.cfs_period_us"), strict=False)
-    ]
+    quotas = [line.split() for line in _cgroup(root, "", "cpu.max")]  # version 2: "200000 100000", or "max 100000"
+    v1_quotas = _cgroup(root, "cpu", "cpu.cfs_quota_us")  # version 1: one file each, and -1 for no limit
+    v1_periods = _cgroup(root, "cpu", "cpu.cfs_period_us")
+    quotas += [[quota, period] for quota, period in zip(v1_quotas, v1_periods, strict=False)]
     for quota, period in (pair for pair in quotas if len(pair) == 2):
         if quota.isdigit() and period.isdigit() and int(period) > 0:
             cores = min(cores, max(1, int(quota) // int(period)))
     return cores
 
 
-def _usable_memory() -> int:
-    limits = [*_cgroup("memory.max"), *_cgroup("memory/memory.limit_in_bytes")]
+def usable_memory(root: Path = _ROOT) -> int:
+    """Bytes of memory that this process may use: the machine's, or what a container limits it to."""
+    limits = [*_cgroup(root, "", "memory.max"), *_cgroup(root, "memory", "memory.limit_in_bytes")]
     return min([psutil.virtual_memory().total, *(int(limit) for limit in limits if limit.isdigit())])
 
 
-def _cgroup(name: str) -> Iterator[str]:
-    """The setting `name` of this process's control group and of the groups above it: each of them limits."""
-    root = Path("/sys/fs/cgroup")
-    own = re.search(r"^0::/(.*)$", read_text(Path("/proc/self/cgroup")), re.MULTILINE)
-    group = root / own[1] if own and ".." not in own[1] else root
+def _cgroup(root: Path, controller: str, name: str) -> Iterator[str]:
+    """The setting `name` of this process's control group and of the groups above it: each of them limits.
+
+    Version 1 has a tree of groups for each controller; version 2 has one, whose controller is "".
+    """
+    top = root / "sys/fs/cgroup" / controller
+    listed = re.findall(r"^[0-9]+:(.*?):/(.*)$", read_text(root / "proc/self/cgroup"), re.MULTILINE)
+    own = next((path for controllers, path in listed if controller in controllers.split(",")), "")
+    group = top if ".." in Path(own).parts else top / own  # "..": outside of what a container sees
     for folder in (group, *group.parents):
-        if folder.is_relative_to(root) and (text := read_text(folder / name)):
+        if folder.is_relative_to(top) and (text := read_text(folder / name)):
             yield text

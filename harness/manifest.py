@@ -21,7 +21,8 @@ from harness.records import MANIFEST, SCHEMA, RunError, read_manifest
 _ROOT = Path(__file__).resolve().parents[1]  # the checkout, or the site-packages that elubench lies in
 
 # Only what changes a measurement: the rest of an environment may hold secrets, and a manifest is published.
-_ENVIRONMENT = re.compile(r"(TRITON_|OMP_|MKL_|TORCH|PYTORCH_).*|CUDA_VISIBLE_DEVICES")
+_ENVIRONMENT = re.compile(r"(TRITON_|OMP_|GOMP_|KMP_|MKL_|TORCH|PYTORCH_).*|CUDA_VISIBLE_DEVICES")
+_SECRET = re.compile(r"TOKEN|SECRET|PASSW|CREDENTIAL|_KEY|_URL", re.IGNORECASE)  # a remote cache's, say
 
 
 def make_manifest(device: Device, sweep: dict[str, Any], argv: list[str]) -> dict[str, Any]:
@@ -46,7 +47,9 @@ def make_manifest(device: Device, sweep: dict[str, Any], argv: list[str]) -> dic
         "kernel_sources_sha256": kernel_sources_sha256(),
         "argv": list(argv),
         "sweep": sweep,
-        "environment": {k: v for k, v in sorted(os.environ.items()) if _ENVIRONMENT.fullmatch(k)},
+        "environment": {
+            k: v for k, v in sorted(os.environ.items()) if _ENVIRONMENT.fullmatch(k) and not _SECRET.search(k)
+        },
         "threads": torch.get_num_threads(),
         "sessions": [],
     }

@@ -111,6 +111,8 @@ def dense_view(x: Tensor, dim: int) -> tuple[int, int, int] | None:
 
     None where the storage has gaps or overlaps. Memory formats such as channels_last are dense.
     """
+    if x.numel() == 0:
+        return 0, x.shape[dim], 1
     axes = sorted((axis for axis in range(x.dim()) if x.shape[axis] != 1), key=lambda axis: x.stride(axis))
     expected = 1
     inner = None
@@ -134,7 +136,7 @@ def power_of_2(value: int, least: int, most: int) -> int:
 
 def same_strides(first: Tensor, *others: Tensor) -> bool:
     """Whether tensors of one shape are addressed alike; dimensions of size 1 do not count."""
-    return all(
+    return first.numel() == 0 or all(
         first.stride(axis) == other.stride(axis)
         for other in others
         for axis in range(first.dim())

@@ -13,7 +13,8 @@ import os
 import triton
 import triton.language as tl
 
-# Triton's interpreter is numpy: its fma rounds twice, and its conversion to bfloat16 cuts bits off.
+# Triton's interpreter is numpy: its fma rounds twice, its conversion to bfloat16 cuts bits off, and the one from
+# bfloat16 takes subnormal numbers for 0.
 INTERPRETED = tl.constexpr(os.environ.get("TRITON_INTERPRET") == "1")
 
 _LOG2_E = tl.constexpr(1.4426950408889634)
@@ -45,7 +46,11 @@ def form_of(alpha: float, scale: float, input_scale: float) -> str:
 @triton.jit
 def widen(x):
     """The values of a block in the type that they are computed in: fp64 stays, all else becomes fp32."""
-    return x.to(tl.float64 if x.dtype == tl.float64 else tl.float32)
+    if INTERPRETED and x.dtype == tl.bfloat16:
+        wide = (x.to(tl.uint16, bitcast=True).to(tl.uint32) << 16).to(tl.float32, bitcast=True)
+    else:
+        wide = x.to(tl.float64 if x.dtype == tl.float64 else tl.float32)
+    return wide
 
 
 @triton.jit

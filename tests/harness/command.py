@@ -34,20 +34,22 @@ def environment() -> dict[str, str]:
     return kept | {"PYTHONPATH": str(ROOT), "COLUMNS": "200"}
 
 
-def start(*arguments: str | Path) -> subprocess.Popen[str]:
-    """`elubench ARGUMENTS` started, its output piped."""
+def start(*arguments: str | Path, module: str = "harness", **variables: str) -> subprocess.Popen[str]:
+    """`elubench ARGUMENTS` started, or another module, with these variables and its output piped."""
     return subprocess.Popen(
-        [sys.executable, "-m", "harness", *map(str, arguments)],
-        env=environment(),
+        [sys.executable, "-m", module, *map(str, arguments)],
+        env=environment() | variables,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
 
 
-def elubench(*arguments: str | Path, timeout: float = 240) -> subprocess.CompletedProcess[str]:
-    """`elubench ARGUMENTS` to its end."""
-    with start(*arguments) as process:
+def elubench(
+    *arguments: str | Path, module: str = "harness", timeout: float = 240, **variables: str
+) -> subprocess.CompletedProcess[str]:
+    """`elubench ARGUMENTS`, or another module, to its end."""
+    with start(*arguments, module=module, **variables) as process:
         try:
             out, err = process.communicate(timeout=timeout)
         except BaseException:

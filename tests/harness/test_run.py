@@ -41,7 +41,7 @@ def test_a_sweep_is_measured_stored_and_shown(tmp_path, tiny):
         assert record.ci95_s[0] <= record.median_s <= record.ci95_s[1]
         assert len(record.samples_s) >= 8
     for record in provider_rows(run):
-        best = max(r.bandwidth_gbps for r in stored.records if r.role == "roof" and r.case_key == record.case_key)
+        best = max(r.roof_gbps for r in stored.records if r.role == "roof" and r.case_key == record.case_key)
         assert record.roof_gbps == best
         assert record.max_ulp < 4
     assert stored.manifest["sweep"]["name"] == "tiny"
@@ -61,7 +61,8 @@ def test_kernels_without_a_gpu_are_validated_and_never_timed(tmp_path):
         assert (record.outcome, record.provider) == ("validated", "triton"), record.reason
         assert record.median_s is None
         assert not record.samples_s
-        assert record.max_ulp <= 4
+        # With a bias, x + bias is rounded first, which exp magnifies by up to |x + bias|: 104, where it underflows.
+        assert record.max_ulp <= (108 if "bias" in record.op else 4)
 
 
 def test_kill_9_and_resume_lose_nothing_and_double_nothing(tmp_path, tiny):

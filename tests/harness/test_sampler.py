@@ -86,7 +86,7 @@ def test_a_cap_stops_all_entries_and_precise_ones_keep_their_word():
 
 
 def test_the_slowest_entry_fires_the_cap_of_seconds():
-    sampled = Bench(slow=0.1, fast=[1e-6, 2e-6]).run(max_seconds=5.0)
+    sampled = Bench(slow=2**-3, fast=[2**-20, 2**-19]).run(max_seconds=6.25)  # powers of two: sums are exact
     assert count(sampled) == 50
     assert sampled["slow"].stop_rule == "precision"
     assert sampled["fast"].stop_rule == "max_seconds"
@@ -157,18 +157,18 @@ def test_the_number_of_samples_is_within_the_rule(times, least, more, seconds):
 
 
 def test_warm_up_comes_first_and_its_times_are_not_samples():
-    bench = Bench(a=0.01, b=0.02)
-    sampled = bench.run(warmup_seconds=0.05)
+    bench = Bench(a=2**-7, b=2**-6)
+    sampled = bench.run(warmup_seconds=5 * 2**-7)
     names = [name for name, _ in bench.log]
-    assert names[:10] == ["a"] * 6 + ["b"] * 4  # one call apart, then 0.05 s of each
+    assert names[:10] == ["a"] * 6 + ["b"] * 4  # one call apart, then 5/128 s of each
     assert len(names) == 10 + 2 * count(sampled)
 
 
 def test_a_long_first_call_does_not_use_up_the_warm_up():
-    bench = Bench(a=[5.0] + [0.01] * 1000)
-    sampled = bench.run(warmup_seconds=0.05)
+    bench = Bench(a=[5.0] + [2**-7] * 1000)  # powers of two: sums are exact
+    sampled = bench.run(warmup_seconds=5 * 2**-7)
     assert len(bench.log) == 1 + 5 + 30
-    assert set(sampled["a"].samples_s) == {0.01}
+    assert set(sampled["a"].samples_s) == {2**-7}
 
 
 def test_a_clock_that_stands_still_is_no_hang():

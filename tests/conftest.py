@@ -1,0 +1,16 @@
+"""Where there is no GPU, kernels are run by Triton's interpreter.
+
+Triton decides this when kernels are imported, once for the whole process, and asks again while they run. So they
+are imported here, before any test module can do it; tests/kernels/conftest.py sets the variable for its own tests.
+In between it is not set: what other tests start as a process of its own does not get it.
+"""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+with pytest.MonkeyPatch.context() as patch:
+    if not torch.cuda.is_available():
+        patch.setenv("TRITON_INTERPRET", "1")
+    import kernels  # noqa: F401

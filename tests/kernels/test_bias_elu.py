@@ -1,0 +1,205 @@
+"""elu(x + bias) and its gradients against the truth, in every way that a tensor is cut into tiles."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kernels import bias_elu, bias_elu_backward
+from kernels.bias import Tiles
+from kernels.launch import dense_view
+from tests.kernels.numbers import (
+    BF16,
+    DEVICE,
+    DTYPES,
+    FP16,
+    FP32,
+    FP64,
+    NARROW,
+    bound_of,
+    check,
+    every,
+    normals,
+    same_bits,
+)
+
+# (shape, dim of the bias, layout, how it is tiled, how many partial sums there are for each bias)
+SHAPES = [
+    ((9,), 0, "contiguous", "rows", 1),
+    ((5, 7), -1, "contiguous", "rows", 1),
+    ((3, 1000), -1, "contiguous", "rows", 1),
+    ((1000, 3), -1, "contiguous", "rows", 8),
+    ((257, 300), -1, "contiguous", "rows", 3),
+    ((4500, 33), -1, "contiguous", "rows", 36),  # more than the 32 terms that sum_partials takes at a time
+    ((300, 40), -1, "transposed", "planes", 1),
+    ((40, 300), -1, "transposed", "rows", 40),
+    ((4, 6, 5), 1, "contiguous", "rows", 5),
+    ((3, 5, 7, 9), 1, "contiguous", "rows", 63),
+    ((6, 50), 0, "contiguous", "rows", 50),
+    ((7, 4, 40), 0, "contiguous", "planes", 1),
+    ((2, 3, 8, 8), 1, "contiguous", "planes", 2),
+    ((3, 5, 9, 11), 1, "contiguous", "planes", 3),
+    ((2, 2, 50, 50), 1, "contiguous", "planes", 6),
+    ((2, 8, 9, 7), 1, "channels_last", "rows", 1),
+    ((9, 8, 9, 7), 1, "channels_last", "rows", 5),
+    ((50, 1), -1, "contiguous", "rows", None),
+    ((4, 1, 9, 9), 1, "contiguous", "planes", None),
+]
+NAMES = [f"{'x'.join(map(str, shape))} dim {dim} {layout}" for shape, dim, layout, _, _ in SHAPES]
+
+
+def lay_out(tensor, layout):
+    if layout == "transposed":
+        return tensor.transpose(-1, -2).contiguous().transpose(-1, -2)
+    if layout == "channels_last":
+        return tensor.contiguous(memory_format=torch.channels_last)
+    return tensor
+
+
+def make(shape, dim, layout="contiguous", dtype=FP32):
+    """(grad, x, bias) of normals; x and grad in one layout."""
+    x, grad = normals(*shape, dtype=dtype), normals(*shape, dtype=dtype, seed=1)
+    return lay_out(grad, layout), lay_out(x, layout), normals(shape[dim], dtype=dtype, seed=2)
+
+
+def total(x, bias, dim):
+    shape = [1] * x.dim()
+    shape[dim] = -1
+    return x.double() + bias.double().view(shape)
+
+
+def check_all(grad, x, bias, alpha, dim):
+    """Forward and backward of one input. 16-bit sums are not rounded before elu, so elu's own bounds hold."""
+    dtype, parameters = x.dtype, {"alpha": alpha, "dim": dim}
+    out = bias_elu(x, bias, alpha, dim)
+    grad_x, grad_bias = bias_elu_backward(grad, x, bias, alpha, dim)
+    bound = bound_of(dtype, (alpha, 1.0, 1.0))
+    if dtype in NARROW:
+        check("elu", (total(x, bias, dim),), out, bound=bound, alpha=alpha)
+        check("elu_backward", (grad.double(), total(x, bias, dim)), grad_x, bound=bound, alpha=alpha)
+    check("bias_elu", (x, bias), out, bound=bound, **parameters)
+    # An ULP of a sum is half an ULP of some of its terms, and each has an error of its own.
+    sum_bound = bound if dtype in NARROW else bound + 2.0
+    check("bias_elu_backward", (grad, x, bias), grad_x, grad_bias, bound=sum_bound, **parameters)
+    assert out.stride() == grad_x.stride() == x.stride()
+    assert grad_bias.is_contiguous()
+
+
+@pytest.mark.parametrize(("shape", "dim", "layout", "kind", "terms"), SHAPES, ids=NAMES)
+def test_every_way_of_tiling(shape, dim, layout, kind, terms):
+    grad, x, bias = make(shape, dim, layout)
+    outer, channels, inner = dense_view(x, dim)
+    tiles = Tiles.of(outer, channels, inner, x.element_size())
+    assert tiles.kind == kind
+    if terms is not None:
+        across = -(-inner // tiles.across) if kind == "planes" else inner
+        down = outer if kind == "planes" else -(-outer // (tiles.down * tiles.trips))
+        assert across * down == terms
+    check_all(grad, x, bias, 1.0, dim)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(
+    ("shape", "dim"), [((130, 37), -1), ((3, 5, 4), 1), ((2, 3, 8, 9), 1)], ids=["rows", "rows of 4", "planes"]
+)
+@pytest.mark.parametrize("alpha", [1.0, 0.7, 0.0, -1.5])
+def test_every_dtype(shape, dim, dtype, alpha):
+    check_all(*make(shape, dim, dtype=dtype), alpha, dim)
+
+
+@pytest.mark.parametrize("dtype", NARROW)
+def test_every_16_bit_input(dtype):
+    x = every(dtype)
+    x = x[x.isfinite()].view(-1, 2**8)
+    for bias in (torch.zeros_like(x[0]), normals(2**8, dtype=dtype)):
+        check("elu", (total(x, bias, -1),), bias_elu(x, bias), bound=bound_of(dtype))
+
+
+@pytest.mark.parametrize("dtype", NARROW)
+def test_a_16_bit_sum_is_not_rounded_before_the_activation(dtype):
+    x = torch.full((1, 4), -1.0, dtype=dtype, device=DEVICE)
+    step = torch.finfo(dtype).eps / 4  # lost, were 1 + step rounded; seen in the result, after its rounding
+    bias = torch.tensor([step, -step, 1.0 + 4 * step, 1.0 - 2 * step], dtype=dtype, device=DEVICE)
+    check("elu", (total(x, bias, -1),), bias_elu(x, bias), bound=bound_of(dtype))
+    assert bias_elu(x, bias)[0, 2] == 4 * step
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("inner", [1, 64])
+def test_special_values(dtype, inner):
+    special = torch.tensor([-0.0, math.inf, -math.inf, math.nan, 0.0], dtype=dtype, device=DEVICE)
+    x = special.view(1, 5, 1).repeat(2, 1, inner)
+    bias = torch.zeros_like(special)
+    expected = torch.tensor([0.0, math.inf, -1.0, math.nan, 0.0], dtype=dtype, device=DEVICE)  # -0 + 0 is 0
+    assert same_bits(bias_elu(x, bias, dim=1), expected.view(1, 5, 1).repeat(2, 1, inner))
+    _, grad_bias = bias_elu_backward(torch.ones_like(x), x, bias, dim=1)
+    slopes = torch.tensor([1.0, 1.0, 0.0, 1.0, 1.0], dtype=dtype, device=DEVICE)  # NaN's as in ATen
+    assert same_bits(grad_bias, 2 * inner * slopes)
+
+
+def test_a_nan_in_one_channel_stays_there():
+    grad, x, bias = make((200, 6), -1)
+    grad[150, 2] = math.nan
+    _, grad_bias = bias_elu_backward(grad, x, bias)
+    assert grad_bias.isnan().tolist() == [False, False, True, False, False, False]
+
+
+@pytest.mark.parametrize("dtype", [BF16, FP32])
+@pytest.mark.parametrize(("shape", "dim"), [((1000, 37), -1), ((9, 3, 12, 12), 1), ((50, 3, 4), 1)])
+def test_the_gradient_of_the_bias_has_the_same_bits_in_every_run(shape, dim, dtype):
+    grad, x, bias = make(shape, dim, dtype=dtype)
+    _, first = bias_elu_backward(grad, x, bias, dim=dim)
+    for _ in range(4):
+        torch.empty_like(x).fill_(math.nan)  # memory that the next partial sums may be put into
+        assert same_bits(bias_elu_backward(grad, x, bias, dim=dim)[1], first)
+
+
+@pytest.mark.parametrize("dtype", [FP16, BF16])
+def test_sums_of_16_bit_gradients_are_taken_in_fp32(dtype):
+    """4096 ones: a sum kept in bfloat16 stops at 256, and one in float16 at 2048."""
+    x = torch.ones(4096, 3, dtype=dtype, device=DEVICE)
+    _, grad_bias = bias_elu_backward(torch.ones_like(x), x, torch.zeros_like(x[0]))
+    assert grad_bias.tolist() == [4096.0] * 3
+
+
+def test_sums_of_fp64_are_taken_in_fp64():
+    grad = torch.full((512, 3), 1.0 + 2**-40, dtype=FP64, device=DEVICE)
+    _, grad_bias = bias_elu_backward(grad, torch.ones_like(grad), torch.zeros_like(grad[0]))
+    assert grad_bias.tolist() == [512 * (1.0 + 2**-40)] * 3
+
+
+@pytest.mark.parametrize("shape", [(0, 4), (4, 0), (2, 3, 0), (0, 3, 5)])
+def test_empty_tensors(shape):
+    dim = 1
+    x = torch.empty(shape, device=DEVICE)
+    bias = torch.ones(shape[dim], device=DEVICE)
+    assert bias_elu(x, bias, dim=dim).shape == shape
+    grad_x, grad_bias = bias_elu_backward(x, x, bias, dim=dim)
+    assert grad_x.shape == shape
+    assert grad_bias.tolist() == [0.0] * shape[dim]
+
+
+@settings(deadline=None, max_examples=60)
+@given(data=st.data(), dtype=st.sampled_from(DTYPES), alpha=st.sampled_from([1.0, 0.7, -1.5]))
+def test_any_shape_order_of_dimensions_and_place_of_the_bias(data, dtype, alpha):
+    shape = data.draw(st.lists(st.integers(1, 11), min_size=1, max_size=4), label="shape")
+    order = data.draw(st.permutations(range(len(shape))), label="order of dimensions in storage")
+    dim = data.draw(st.integers(-len(shape), len(shape) - 1), label="dim")
+    back = [order.index(axis) for axis in range(len(shape))]
+    grad, x, bias = make(shape, dim, dtype=dtype)
+    x, grad = (each.permute(order).contiguous().permute(back) for each in (x, grad))
+    check_all(grad, x, bias, alpha, dim)
+
+
+@pytest.mark.parametrize("layout", ["contiguous", "channels_last"])
+def test_one_epsilon_is_enough_for_the_gradient_of_the_bias(layout):
+    """Against the sum of absolute values, which is what a sum's rounding errors are proportional to."""
+    grad, x, bias = make((16, 9, 13, 13), 1, layout)
+    grad_x, grad_bias = bias_elu_backward(grad, x, bias, dim=1)
+    exact = (grad.double() * torch.where(total(x, bias, 1) <= 0, total(x, bias, 1).exp(), 1.0)).sum((0, 2, 3))
+    magnitude = grad_x.double().abs().sum((0, 2, 3))
+    assert bool(((grad_bias.double() - exact).abs() <= magnitude * torch.finfo(FP32).eps).all())
