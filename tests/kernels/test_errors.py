@@ -65,7 +65,7 @@ def test_mixed_devices_are_value_errors():
         lambda: elu_backward(elsewhere, 1.0, 1.0, 1.0, False, x),
         lambda: bias_elu(x, elsewhere),
     ):
-        with pytest.raises(ValueError, match="is on .* and .* on .*; move them to one device"):
+        with pytest.raises(ValueError, match=r"is on .* and .* on .*; move them to one device"):
             call()
 
 
@@ -80,7 +80,7 @@ def test_other_shapes_are_value_errors():
         lambda: bias_elu_backward(wide, x, normals(4)),
     ]
     for call in calls:
-        with pytest.raises(ValueError, match="has shape .*; they have to be the same"):
+        with pytest.raises(ValueError, match=r"has shape .*; they have to be the same"):
             call()
 
 
