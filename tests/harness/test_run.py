@@ -66,30 +66,40 @@ def test_kernels_without_a_gpu_are_validated_and_never_timed(tmp_path):
 
 
 def test_kill_9_and_resume_lose_nothing_and_double_nothing(tmp_path, tiny):
+    """Killed at random moments: soon after it starts, and soon after it stores a case, twice."""
     run = tmp_path / "run"
     chance = random.Random(7)
-    process = start("run", "--sweep", tiny, "--out", run, "--device", "cpu")
     kills = 0
-    for _ in range(40):
-        try:
-            process.communicate(timeout=chance.uniform(2.0, 6.0))
-        except Exception:
-            process.kill()
-            process.communicate()
-        before = (run / RECORDS).read_bytes() if (run / RECORDS).exists() else b""
-        if process.returncode == 0:
-            break
-        kills += 1
-        assert process.returncode == -signal.SIGKILL
-        process = start("run", "--resume", run) if run.exists() else start("run", "--sweep", tiny, "--out", run)
-    assert process.returncode == 0
+
+    def killed_soon_after(happened, *arguments):
+        """The whole lines stored once the process was killed, or done before that; a torn one is measured again."""
+        nonlocal kills
+        with start(*arguments) as process:
+            try:
+                deadline = time.monotonic() + 120
+                while process.poll() is None and time.monotonic() < deadline and not happened():
+                    time.sleep(0.01)
+                time.sleep(chance.uniform(0, 0.3))
+            finally:
+                process.kill()
+            _, err = process.communicate()
+        assert process.returncode in (0, -signal.SIGKILL), err
+        kills += process.returncode != 0
+        return _whole_lines(run)
+
+    stored = killed_soon_after((run / "manifest.json").exists, "run", "--sweep", tiny, "--out", run, "--device", "cpu")
+    for _ in range(2):
+        before = stored
+        stored = killed_soon_after(lambda before=before: _whole_lines(run) > before, "run", "--resume", run)
+        assert stored.startswith(before)
     assert kills >= 1
-    after = (run / RECORDS).read_bytes()
-    assert after.startswith(before)
+    ended = elubench("run", "--resume", run)
+    assert ended.returncode == 0, ended.stderr
+    assert _content(run).startswith(stored)
     records = read_run(run).records
     assert len({record.key for record in records}) == len(records)
     assert [record.outcome for record in provider_rows(run)] == ["ok"] * 3
-    assert len(read_run(run).manifest["sessions"]) >= 1
+    assert len(read_run(run).manifest["sessions"]) == 3
 
 
 def test_ctrl_c_keeps_what_was_measured(tmp_path, tiny):
@@ -105,6 +115,11 @@ def test_ctrl_c_keeps_what_was_measured(tmp_path, tiny):
     assert "--resume" in err
     assert "Traceback" not in err
     assert 1 <= len(provider_rows(run)) < 3
+
+
+def _whole_lines(run):
+    content = _content(run)
+    return content[: content.rfind(b"\n") + 1]
 
 
 def _content(run):
