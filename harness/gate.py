@@ -77,8 +77,13 @@ def _compare(case: Case, inputs: Sequence[torch.Tensor], outputs: Sequence[torch
         wanted = float(true.value.reshape(-1)[error.index])
         at = _inputs_at(case, inputs, actual, error.index)
         if error.excess_ulp > 0:
-            size = "a wrong special value" if math.isinf(error.max_ulp) else f"{error.max_ulp:.3g} ULP"
-            reason = f"{spec.name} is {got:.9g} where {wanted:.9g} is true ({size}; {bound:g} ULP is allowed)"
+            if got == wanted == 0:
+                size = "a zero of the wrong sign"
+            elif math.isinf(error.max_ulp):
+                size = "a wrong special value"
+            else:
+                size = f"{error.max_ulp:.3g} ULP; {bound:g} ULP is allowed"
+            reason = f"{spec.name} is {got:.9g} where {wanted:.9g} is true ({size})"
             return Verdict(False, reason, error.max_ulp, at)
         if error.max_ulp > worst.max_ulp:
             worst = Verdict(True, None, error.max_ulp, at)

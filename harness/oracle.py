@@ -117,6 +117,13 @@ def _product_slack(x: torch.Tensor, input_scale: float, dtype: torch.dtype) -> t
     return _finite((input_scale * x).abs()) * _compute_eps_over_ulp(dtype)
 
 
+def _sum_slack(gradient: torch.Tensor, total: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    """What a sum rounded to `dtype` before exp does to the gradient: a factor of up to e^(half an ulp of the sum)."""
+    rounding = _finite(total.abs()) * 2.0 ** -_FORMAT[dtype][0]
+    slack = gradient.abs() * torch.expm1(rounding) / ulp_size(gradient, dtype)
+    return _finite(torch.where(total <= 0, slack, 1.0)).clamp(min=1.0)
+
+
 def _finite(slack: torch.Tensor) -> torch.Tensor:
     return torch.nan_to_num(slack, nan=0.0, posinf=0.0)
 
@@ -150,9 +157,9 @@ def _broadcast(bias: torch.Tensor, like: torch.Tensor, dim: int) -> torch.Tensor
 
 def _bias_elu(case: Case, x: torch.Tensor, bias: torch.Tensor) -> tuple[Expected]:
     total = x.double() + _broadcast(bias, x, case.params["dim"])
-    # x + bias may be rounded to the tensors' dtype before the activation, as it is when they are two calls.
-    slack = _finite(total.abs()).clamp(min=1.0)
-    return (Expected(_elu_value(total, case.params["alpha"], 1.0, 1.0), slack, signed_zero=True),)
+    # x + bias may be rounded to the tensors' dtype before the activation, as it is when they are two calls. The
+    # condition number of ELU is at most 1, so half an ulp of the sum is at most one of the result.
+    return (Expected(_elu_value(total, case.params["alpha"], 1.0, 1.0), 1.0, signed_zero=True),)
 
 
 def _bias_elu_backward(
@@ -164,7 +171,7 @@ def _bias_elu_backward(
     others = [axis for axis in range(x.dim()) if axis != dim % x.dim()]
     grad_bias = grad_x.sum(dim=others) if others else grad_x
     terms = grad_x.abs().sum(dim=others) if others else grad_x.abs()
-    slack = _finite(total.abs()).clamp(min=1.0)
+    slack = _sum_slack(grad_x, total, x.dtype)
     has_nan = total.isnan()
     column_has_nan = has_nan.any(dim=tuple(others)) if others else has_nan
     return (
