@@ -62,10 +62,16 @@ def printable(text: str, longest: int = 300) -> str:
     Names of providers, devices and paths, and the reasons that exceptions give, may hold escape sequences,
     line breaks, or characters that turn the direction of writing.
     """
+    if text.isprintable():  # as nearly all text is; looking at each character is slow over a big run
+        return _cut(text, longest)
     shown = "".join(
         character
         if unicodedata.category(character)[0] != "C" and unicodedata.category(character) not in ("Zl", "Zp")
         else character.encode("unicode_escape").decode()
         for character in text
     )
-    return shown if len(shown) <= longest else shown[: longest - 1] + "…"
+    return _cut(shown, longest)
+
+
+def _cut(text: str, longest: int) -> str:
+    return text if len(text) <= longest else text[: longest - 1] + "…"

@@ -2,35 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from harness.cases import OPS
 from harness.records import Run
-from reports.formatting import MISSING, params_text, percent, printable, significant, size_text, time_text
-from reports.summary import (
-    BASELINE,
-    FLAGS,
-    Folded,
-    Group,
-    Row,
-    folded,
-    groups,
-    median_or_none,
-    noise_floors,
-    outcomes,
-    speedups,
-)
+from reports import wording
+from reports.formatting import MISSING, percent, printable, significant, size_text, time_text
+from reports.summary import FLAGS, Folded, Group, folded, groups, speedups
 
 
 def show(run: Run, console: Console) -> None:
     """Print all that a run holds, most wanted first; nothing in it is taken for markup or control codes."""
-    for line in _header(run):
-        console.print(Text(line), soft_wrap=False)
+    for line in wording.header(run):
+        console.print(Text(printable(line)), soft_wrap=False)
     if not run.records:
         console.print(Text("The run holds no record yet; go on with 'elubench run --resume'."))
         return
@@ -46,26 +32,11 @@ def show(run: Run, console: Console) -> None:
             console.print()
             console.print(table)
     console.print()
-    console.print(Text(_outcome_line(run)))
+    console.print(Text(wording.outcome_counts(run)))
     if run.torn:
         console.print(
             Text("The last record was cut short by a crash and is left out; 'elubench run --resume' measures it again.")
         )
-
-
-def _header(run: Run) -> Iterator[str]:
-    manifest = run.manifest
-    device, versions = manifest.get("device") or {}, manifest.get("versions") or {}
-    kind = "GPU" if device.get("kind") == "cuda" else f"CPU, {manifest.get('threads', '?')} threads"
-    yield printable(f"{device.get('name', 'unknown device')} ({kind})")
-    git = manifest.get("git") or {}
-    commit = (
-        f"commit {str(git.get('commit'))[:10]}{' with changes' if git.get('dirty') else ''}" if git else "no commit"
-    )
-    yield printable(
-        f"elubench {manifest.get('elubench')}, {commit}; torch {versions.get('torch')}, triton {versions.get('triton')}"
-    )
-    yield printable(f"sweep {(manifest.get('sweep') or {}).get('name')}, started {manifest.get('created')}")
 
 
 def _table(title: str, *columns: tuple[str, str]) -> Table:
@@ -80,16 +51,10 @@ def _table(title: str, *columns: tuple[str, str]) -> Table:
     return table
 
 
-def _title(op: str, params: dict[str, object], dtype: str, layout: str) -> str:
-    defaults = OPS[op].params if op in OPS else {}
-    parts = [op, params_text(params, defaults), dtype, "" if layout == "contiguous" else layout]
-    return printable("  ".join(part for part in parts if part))
-
-
 def _timed_table(group: Group) -> Table:
     right = ("time", "±%", "Gelem/s", "GB/s", "%roof", "×eager", "ULP")
     table = _table(
-        _title(group.op, group.params, group.dtype, group.layout),
+        printable(wording.title(group)),
         ("size", "left"),
         ("provider", "left"),
         *((name, "right") for name in right),
@@ -111,7 +76,7 @@ def _timed_table(group: Group) -> Table:
             significant(row.elements_per_s / 1e9),
             significant(record.bandwidth_gbps),
             percent(row.roof_fraction),
-            _speedup_text(row),
+            wording.speedup(row),
             MISSING if is_roof else significant(record.max_ulp, 2),
             Text("".join(_mark(flag) for flag in record.flags)),
             style="dim" if is_roof else None,
@@ -119,32 +84,16 @@ def _timed_table(group: Group) -> Table:
     return table
 
 
-def _speedup_text(row: Row) -> str:
-    if row.speedup is None:
-        return MISSING
-    if row.record.provider == BASELINE:
-        return "1"
-    return ("" if row.is_beyond_noise else "≈") + f"{row.speedup:.2f}"
-
-
 def _mark(flag: str) -> str:
     return FLAGS[flag][0] if flag in FLAGS else f" {printable(flag, 20)}"
 
 
 def _legend(run: Run, timed: list[Group], console: Console) -> None:
-    used = {flag for group in timed for row in group.rows for flag in row.record.flags}
-    for flag, (mark, meaning) in FLAGS.items():
-        if flag in used:
-            console.print(Text(f"{mark}  {meaning}"))
-    floors = noise_floors(run)
-    middle = median_or_none(floors)
-    if middle is not None:
-        console.print(
-            Text(
-                f"A/A noise: the same provider entered twice differs by {percent(middle, 1)}% in the median case and "
-                f"by {percent(max(floors), 1)}% in the worst; ≈ marks what does not differ by more than its case's."
-            )
-        )
+    for mark, meaning in wording.flags_used(timed).values():
+        console.print(Text(f"{mark}  {meaning}"))
+    noise = wording.noise(run)
+    if noise:
+        console.print(Text(noise))
 
 
 def _speedup_table(timed: list[Group]) -> Table:
@@ -189,15 +138,9 @@ def _untimed_table(run: Run) -> Table:
         ("why (the first of them)", "fold"),
     )
     for each in folded(run, validated=False):
-        why = each.reason + (f", at {each.worst_input}" if each.worst_input else "")
-        table.add_row(*_names(each), str(each.cases), each.outcome, Text(printable(why)))
+        table.add_row(*_names(each), str(each.cases), each.outcome, Text(printable(wording.why(each))))
     return table
 
 
 def _names(each: Folded) -> tuple[Text, Text, Text]:
     return Text(printable(each.op)), Text(printable(each.dtype)), Text(printable(each.provider, 20))
-
-
-def _outcome_line(run: Run) -> str:
-    counts = ", ".join(f"{count} {outcome}" for outcome, count in outcomes(run).most_common())
-    return f"outcomes: {counts or 'none'}"
