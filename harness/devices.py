@@ -138,9 +138,11 @@ def usable_cores(root: Path = _ROOT) -> int:
     """Cores that this process may run on, or the whole cores that a container's quota pays for."""
     can_ask = hasattr(os, "sched_getaffinity")  # Linux only
     cores = len(os.sched_getaffinity(0)) if can_ask else os.cpu_count() or 1
-    quotas = [line.split() for line in _cgroup(root, "", "cpu.max")]  # version 2: "200000 100000", or "max 100000"
-    v1_quotas = _cgroup(root, "cpu", "cpu.cfs_quota_us")  # version 1: one file each, and -1 for no limit
-    v1_periods = _cgroup(root, "cpu", "cpu.cfs_period_us")
+    quotas = [
+        line.split() for line in cgroup_settings(root, "", "cpu.max")
+    ]  # version 2: "200000 100000", or "max 100000"
+    v1_quotas = cgroup_settings(root, "cpu", "cpu.cfs_quota_us")  # version 1: one file each, and -1 for no limit
+    v1_periods = cgroup_settings(root, "cpu", "cpu.cfs_period_us")
     quotas += [[quota, period] for quota, period in zip(v1_quotas, v1_periods, strict=False)]
     for quota, period in (pair for pair in quotas if len(pair) == 2):
         if quota.isdigit() and period.isdigit() and int(period) > 0:
@@ -150,11 +152,11 @@ def usable_cores(root: Path = _ROOT) -> int:
 
 def usable_memory(root: Path = _ROOT) -> int:
     """Bytes of memory that this process may use: the machine's, or what a container limits it to."""
-    limits = [*_cgroup(root, "", "memory.max"), *_cgroup(root, "memory", "memory.limit_in_bytes")]
+    limits = [*cgroup_settings(root, "", "memory.max"), *cgroup_settings(root, "memory", "memory.limit_in_bytes")]
     return min([psutil.virtual_memory().total, *(int(limit) for limit in limits if limit.isdigit())])
 
 
-def _cgroup(root: Path, controller: str, name: str) -> Iterator[str]:
+def cgroup_settings(root: Path, controller: str, name: str) -> Iterator[str]:
     """The setting `name` of this process's control group and of the groups above it: each of them limits.
 
     Version 1 has a tree of groups for each controller; version 2 has one, whose controller is "".

@@ -20,7 +20,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from harness.devices import MIB, cpu_caches, find_device, read_text
+from harness.devices import MIB, cpu_caches, find_device
+from harness.health import GpuReading, Nvml, cpu_settings
 from harness.manifest import driver_version, elubench_version
 
 GIB = 1 << 30
@@ -192,55 +193,41 @@ def _no_gpu(torch_version: str, built_for_gpu: bool) -> Finding:
 
 
 def _nvml() -> Finding:
-    """Clocks and settings of every GPU that torch sees. NVML only reads here."""
-    import pynvml
+    """Clocks, heat and settings of every GPU that torch sees. NVML only reads here."""
     import torch
 
-    if torch.version.hip:
-        return Finding("NVML", "note", "not for AMD GPUs: clocks and throttling are not recorded")
-    pynvml.nvmlInit()
-    try:
-        seen = [_nvml_device(pynvml, torch.cuda.get_device_properties(i), i)
-                for i in range(torch.cuda.device_count())]  # fmt: skip
-    except pynvml.NVMLError as error:
-        return Finding("NVML", "note", f"{error}: clocks and throttling are not recorded",
-                       "check the driver with nvidia-smi")  # fmt: skip
-    finally:
-        pynvml.nvmlShutdown()
-    details = "\n".join(detail for detail, _ in seen)
-    if any(others for _, others in seen):
-        return Finding("NVML", "note", details, "stop the other processes: they share the GPU's bandwidth")
-    return Finding("NVML", "ok", details)
+    details, mends = [], []
+    for index in range(torch.cuda.device_count()):
+        gpu = Nvml.of(find_device(f"cuda:{index}"))
+        if not isinstance(gpu, Nvml):
+            return Finding(
+                "NVML", "note", f"{gpu}: clocks, heat and throttling are not recorded", "pip install nvidia-ml-py"
+            )
+        reading, settings = gpu.read(), gpu.settings()
+        details.append(f"cuda:{index} {_nvml_text(reading, settings)}")
+        if reading.slowed_by:
+            mends.append(f"cuda:{index} is slowed down by {', '.join(reading.slowed_by)}: cool it, or lift the limit")
+        if settings["other_processes"]:
+            mends.append(f"stop the other processes on cuda:{index}: they share its bandwidth")
+    return Finding("NVML", "note" if mends else "ok", "\n".join(details), "; ".join(mends) or None)
 
 
-def _nvml_device(pynvml: Any, properties: Any, index: int) -> tuple[str, int]:
-    """One line about a GPU, and how many other processes compute on it."""
+def _nvml_text(reading: GpuReading, settings: dict[str, Any]) -> str:
+    def known(value: object) -> object:
+        return "?" if value is None else value
 
-    def ask(function: str, *arguments: Any) -> Any:
-        try:
-            return getattr(pynvml, function)(handle, *arguments)
-        except pynvml.NVMLError:  # not supported on this GPU, or not permitted in this container
-            return None
-
-    def switch(value: int | None) -> str:
+    def switch(value: bool | None) -> str:
         return "unknown" if value is None else "on" if value else "off"
 
-    # By UUID: CUDA_VISIBLE_DEVICES and CUDA_DEVICE_ORDER number torch's GPUs otherwise than NVML's.
-    uuid = str(properties.uuid)
-    handle = pynvml.nvmlDeviceGetHandleByUUID(uuid if uuid.startswith(("GPU-", "MIG-")) else f"GPU-{uuid}")
-    clocks = []
-    for name, clock in (("SM", pynvml.NVML_CLOCK_SM), ("memory", pynvml.NVML_CLOCK_MEM)):
-        now, most = ask("nvmlDeviceGetClockInfo", clock), ask("nvmlDeviceGetMaxClockInfo", clock)
-        clocks.append(f"{name} clock {now or '?'} of {most or '?'} MHz")
-    ecc, mig = ask("nvmlDeviceGetEccMode"), ask("nvmlDeviceGetMigMode")  # each is (current, pending)
-    processes = ask("nvmlDeviceGetComputeRunningProcesses")
-    others = [process for process in processes or [] if process.pid != os.getpid()]
-    detail = (
-        f"cuda:{index} {', '.join(clocks)}, ECC {switch(ecc and ecc[0])}, MIG {switch(mig and mig[0])}, "
-        f"persistence {switch(ask('nvmlDeviceGetPersistenceMode'))}, "
-        f"other processes {'unknown' if processes is None else len(others)}"
+    power = "?" if reading.power_w is None else f"{reading.power_w:.0f}"
+    slowed = "unknown" if reading.slowed_by is None else ", ".join(reading.slowed_by) or "nothing"
+    return (
+        f"SM clock {known(reading.sm_clock_mhz)} of {known(settings['sm_clock_max_mhz'])} MHz, "
+        f"memory clock {known(reading.memory_clock_mhz)} of {known(settings['memory_clock_max_mhz'])} MHz, "
+        f"{known(reading.temperature_c)} °C, {power} of {known(settings['power_limit_w'])} W, slowed by {slowed}, "
+        f"ECC {switch(settings['ecc'])}, MIG {switch(settings['mig'])}, "
+        f"persistence {switch(settings['persistence'])}, other processes {known(settings['other_processes'])}"
     )
-    return detail, len(others)
 
 
 def _compiler(topic: str, variable: str, usual: tuple[str, ...], language: str) -> Finding:
@@ -322,7 +309,8 @@ def _cpu() -> Finding:
     threads = torch.get_num_threads()
     detail = (
         f"{cpu.name}, {cpu.cores} of {os.cpu_count()} cores usable, {threads} threads in torch; "
-        f"{caches or 'caches not told, taken for ' + str(cpu.last_level_cache_bytes // MIB) + ' MiB'}"
+        f"{caches or 'caches not told, taken for ' + str(cpu.last_level_cache_bytes // MIB) + ' MiB'}; "
+        f"NUMA nodes {cpu_settings()['numa_nodes'] or 'unknown'}"
     )
     if threads > cpu.cores:
         return Finding("CPU", "note", detail, f"set OMP_NUM_THREADS={cpu.cores}: threads share cores")
@@ -330,13 +318,15 @@ def _cpu() -> Finding:
 
 
 def _cpu_clock() -> Finding:
-    governor = read_text(Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"))
-    if not governor:
-        return Finding("CPU clock", "note", "the governor is not told, as in most virtual machines")
+    settings = cpu_settings()
+    frequency = f"{settings['frequency_mhz']:.0f} MHz" if settings["frequency_mhz"] else "frequency not told"
+    governor = settings["governor"]
+    if governor is None:
+        return Finding("CPU clock", "note", f"{frequency}; the governor is not told, as in most virtual machines")
     if governor == "performance":
-        return Finding("CPU clock", "ok", "governor performance")
+        return Finding("CPU clock", "ok", f"{frequency}, governor performance")
     mend = "set the governor to performance for steadier times on the CPU"
-    return Finding("CPU clock", "note", f"governor {governor}", mend)
+    return Finding("CPU clock", "note", f"{frequency}, governor {governor}", mend)
 
 
 def _load() -> Finding:

@@ -15,6 +15,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from harness import health
 from harness.devices import Device
 from harness.records import MANIFEST, SCHEMA, RunError, read_manifest
 
@@ -51,6 +52,7 @@ def make_manifest(device: Device, sweep: dict[str, Any], argv: list[str]) -> dic
             k: v for k, v in sorted(os.environ.items()) if _ENVIRONMENT.fullmatch(k) and not _SECRET.search(k)
         },
         "threads": torch.get_num_threads(),
+        "health": health.settings(device),
         "sessions": [],
     }
 

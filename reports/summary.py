@@ -18,7 +18,8 @@ FLAGS = {
     "warm": ("w", "not cold: the buffers fit into the last-level cache"),
     "few_samples": ("f", "too few samples for an interval"),
     "not_interleaved": ("s", "timed separately, after a crash: not in turns with the others"),
-    "throttled": ("t", "the device slowed its clock down"),
+    "throttled": ("t", "the device was slowed down: by heat, by its power limit, by a quota"),
+    "disturbed": ("d", "others used the cores, or the hypervisor took them, while it was timed"),
 }
 
 
