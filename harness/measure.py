@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from harness import gate, providers
+from harness import accuracy, gate, providers
 from harness.buffers import BufferSet, allocate, flat, is_cold, refill, sets_needed
 from harness.cases import Case
 from harness.clocks import Clock, CpuClock, CudaClock
@@ -102,7 +102,10 @@ def _gated(job: Job, case: Case, spec: str, buffers: BufferSet) -> tuple[Record,
     except Exception as error:
         return failed_record(job, name, error), None
     record = blank_record(job.case, name, job.device.name, "ok" if verdict.passed else "rejected", verdict.reason)
-    return replace(record, max_ulp=_finite(verdict.max_ulp), worst_input=verdict.worst_input), call
+    record = replace(record, max_ulp=_finite(verdict.max_ulp), worst_input=verdict.worst_input)
+    if accuracy.is_profiled(case):
+        record = replace(record, details={"error_by_input": accuracy.error_by_input(case, call, buffers)})
+    return record, call
 
 
 def failed_record(job: Job, name: str, error: Exception) -> Record:
@@ -160,7 +163,7 @@ def _measure(job: Job, stage: Stage) -> list[Record]:
         records.append(_timed(record, sampled[name], cold, roof, details))
         if name == twin:
             noise = {"noise_floor": noise_floor(sampled[name], sampled[_CONTROL])}
-            control = replace(record, role="control")
+            control = replace(record, role="control", details={})
             records.append(_timed(control, sampled[_CONTROL], cold, roof, details | noise))
     return [*roofs, *records]
 
@@ -241,7 +244,7 @@ def _timed(record: Record, timed: Sampled, cold: bool, roof: Record | None, deta
         bandwidth_gbps=record.bytes_moved / timed.median_s / 1e9,
         roof_gbps=roof.roof_gbps if roof is not None else None,
         flags=tuple(flags),
-        details=details,
+        details=record.details | details,
     )
 
 
