@@ -47,6 +47,15 @@ def size_text(shape: Sequence[int]) -> str:
     return "×".join(map(str, shape)) or "scalar"
 
 
+def bytes_text(size: float) -> str:
+    """Bytes in the binary unit that suits: "50 MiB", "1.5 GiB"."""
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if size < 1024:
+            return f"{size:.3g} {unit}"
+        size /= 1024
+    return f"{size:.3g} TiB"
+
+
 def params_text(params: Mapping[str, Any], defaults: Mapping[str, Any]) -> str:
     """The parameters that differ from the defaults: "alpha=1.673 scale=1.051"; empty where none does."""
     return " ".join(

@@ -1,0 +1,92 @@
+"""What figures have in common: a grid of panels, an axis of bytes, a legend of providers below."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+from harness.cases import ITEM_BYTES, OPS
+from reports.figures.style import ROOF_COLOUR, look_of
+from reports.formatting import bytes_text, params_text, printable
+from reports.summary import Group
+
+WIDTH_IN = 7.0  # two columns of a paper
+MOST_ROWS = 12
+DTYPES = tuple(ITEM_BYTES)
+
+
+def variant_text(group: Group) -> str:
+    """What sets a group off from its op's defaults: parameters, layout, regime; empty for none."""
+    defaults = OPS[group.op].params if group.op in OPS else {}
+    layout = "" if group.layout == "contiguous" else group.layout
+    regime = "warm cache" if group.rows[0].record.regime == "warm" else ""
+    return "  ".join(part for part in (params_text(group.params, defaults), layout, regime) if part)
+
+
+def dtype_order(dtype: str) -> tuple[int, str]:
+    """Known dtypes in the order of their table, then others by name."""
+    return (DTYPES.index(dtype) if dtype in DTYPES else len(DTYPES), dtype)
+
+
+def panel_grid(cells: Sequence[tuple[str, str]], height_in: float = 2.1) -> tuple[Figure, dict[tuple[str, str], Axes]]:
+    """A row of panels for each variant and a column for each dtype, empty where there is no such cell.
+
+    Beyond MOST_ROWS variants only the first are drawn; the others get axes that are not part of the figure.
+    """
+    variants = list(dict.fromkeys(variant for variant, _ in cells))
+    dtypes = sorted({dtype for _, dtype in cells}, key=dtype_order)
+    rows = min(len(variants), MOST_ROWS)
+    figure = Figure(figsize=(WIDTH_IN, height_in * rows + 0.9))
+    grid = figure.subplots(rows, len(dtypes), squeeze=False, sharex=True, sharey="row")
+    hidden = Figure().add_subplot()
+    panels = {}
+    for row, variant in enumerate(variants):
+        for column, dtype in enumerate(dtypes):
+            axes = grid[row][column] if row < rows else hidden
+            axes.set_title(printable("  ".join(part for part in (dtype, variant) if part), 60))
+            if (variant, dtype) not in cells:
+                axes.set_axis_off()
+                axes.set_title("")
+            panels[variant, dtype] = axes
+    return figure, panels
+
+
+def bottom_row(figure: Figure) -> list[Axes]:
+    """The panels that the x-axis is named at."""
+    return [axes for axes in figure.axes if (where := axes.get_subplotspec()) is not None and where.is_last_row()]
+
+
+def bytes_axis(axes: Axes) -> None:
+    """A logarithmic x-axis of bytes with ticks at powers of 4 at least."""
+    axes.set_xscale("log", base=2)
+    axes.xaxis.set_major_locator(LogLocator(base=4, numticks=6))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: bytes_text(value)))
+
+
+def legend_below(figure: Figure, title: str, providers: Sequence[str], *, with_roof: bool = False) -> None:
+    """A title at the top left and, below the panels, how each provider looks."""
+    handles: list[Line2D | Patch] = [provider_handle(name) for name in providers]
+    if with_roof:
+        handles.append(Patch(facecolor=ROOF_COLOUR, alpha=0.5, label="roof: a plain stream of the same tensors"))
+    figure.suptitle(title, x=0.01, ha="left", fontsize=9)
+    figure.legend(handles=handles, loc="outside lower left", ncols=4, fontsize=7)
+
+
+def provider_handle(name: str) -> Line2D:
+    """A provider's entry in a legend."""
+    look = look_of(name)
+    return Line2D(
+        [], [], color=look.colour, marker=look.marker, linestyle=look.line, label=literal(printable(name, 40))
+    )
+
+
+def literal(text: str) -> str:
+    """Text from outside, kept from matplotlib: a dollar sign would begin a formula, a leading underscore hides."""
+    text = text.replace("$", r"\$")
+    return f"\u200b{text}" if text.startswith("_") else text
