@@ -10,7 +10,6 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any, Literal
 
-
 Line = Literal["-", "--", "-.", ":"]
 
 
