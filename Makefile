@@ -1,4 +1,4 @@
-# make bench   the main job: the default sweep on a GPU, or on the CPU where there is none, and its tables
+# make bench   the main job: the default sweep on a GPU, or on the CPU where there is none, and its report
 # make test    every test that this machine can run
 # VENV=none    uses the Python at hand and installs nothing (a GPU box with torch and triton, perhaps offline)
 
@@ -22,7 +22,7 @@ setup: $(STAMP)
 $(VENV)/.stamp: pyproject.toml constraints.txt
 	python3 -m venv $(VENV)
 	$(PYTHON) -m pip install --quiet --constraint constraints.txt torch triton
-	$(PYTHON) -m pip install --quiet --constraint constraints.txt --editable '.[test,lint]'
+	$(PYTHON) -m pip install --quiet --constraint constraints.txt --editable '.[report,test,lint]'
 	touch $@
 
 bench: $(STAMP)

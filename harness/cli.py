@@ -6,9 +6,12 @@ import sys
 from datetime import datetime, timezone
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from harness import cli_reports
+from harness.exits import CHECK_FAILED, INTERRUPTED, WRONG_USAGE, end
 
 if TYPE_CHECKING:
     from harness.devices import Device
@@ -22,7 +25,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-WRONG_USAGE, CHECK_FAILED, INTERRUPTED = 2, 1, 130
+app.add_typer(cli_reports.app)
 
 
 class Listed(str, Enum):
@@ -42,18 +45,13 @@ def main() -> None:
     try:
         app()
     except KeyboardInterrupt:
-        _end("interrupted", INTERRUPTED)
+        end("interrupted", INTERRUPTED)
     except (CaseError, RunError) as error:
-        _end(str(error), WRONG_USAGE)
+        end(str(error), WRONG_USAGE)
     except ValueError as error:
         if type(error).__module__.partition(".")[0] not in ("harness", "reports"):
             raise
-        _end(str(error), WRONG_USAGE)
-
-
-def _end(message: str, code: int) -> NoReturn:
-    print(f"elubench: {message}", file=sys.stderr)
-    raise SystemExit(code)
+        end(str(error), WRONG_USAGE)
 
 
 @app.command()
@@ -70,14 +68,17 @@ def run(
     resume: Annotated[Path | None, typer.Option(help="Go on with the run in this directory.")] = None,
     budget: Annotated[float | None, typer.Option(min=0, help="Start no case after so many seconds.")] = None,
     strict: Annotated[bool, typer.Option(help="Exit with 1 where a provider was rejected.")] = False,
+    report: Annotated[
+        bool, typer.Option(help="Write RUN/report/ at the end.", envvar="ELUBENCH_REPORT", show_envvar=True)
+    ] = True,
 ) -> None:
-    """Measure a sweep, store every record, show the tables."""
+    """Measure a sweep, store every record, show the tables, write the report."""
     if resume is not None:
         given = {"--sweep": sweep, "--out": out, "--device": device, "--op": op, "--dtype": dtype}
         given["--provider"] = provider
         clash = [name for name, value in given.items() if value]
         if clash:
-            _end(
+            end(
                 f"--resume goes on with the run's own sweep and device; leave out {', '.join(clash)}",
                 WRONG_USAGE,
             )
@@ -85,16 +86,19 @@ def run(
     else:
         plan, found, store = _created(sweep or "default", out, device or "auto", op, dtype, provider)
     _measure(plan, found, store, budget)
-    _show(store.path)
+    cli_reports.show_run(store.path)
+    if report:
+        _report(store.path)
     if strict:
         from harness.records import iter_records
 
         rejected = sum(record.outcome == "rejected" for record in iter_records(store.path))
         if rejected:
-            _end(f"{rejected} records were rejected by the gate; the table above says why", CHECK_FAILED)
+            end(f"{rejected} records were rejected by the gate; the table above says why", CHECK_FAILED)
 
 
 def _resumed(path: Path) -> tuple[Sweep, Device, Store]:
+    from harness import seal
     from harness.devices import find_device
     from harness.manifest import add_session, same_device_and_schema
     from harness.records import read_manifest
@@ -106,6 +110,7 @@ def _resumed(path: Path) -> tuple[Sweep, Device, Store]:
     same_device_and_schema(manifest, device)
     plan = from_content(manifest["sweep"])
     store = Store.resume(path)
+    seal.unseal(path)
     add_session(path, sys.argv, "resume")
     return plan, device, store
 
@@ -135,6 +140,7 @@ def _created(
 
 
 def _measure(plan: Sweep, device: Device, store: Store, budget: float | None) -> None:
+    from harness import seal
     from harness.live import live
     from harness.runner import run_sweep
 
@@ -143,9 +149,10 @@ def _measure(plan: Sweep, device: Device, store: Store, budget: float | None) ->
         with live(plan, device) as progress:
             summary = run_sweep(plan, device, store, progress, budget_s=budget)
     except KeyboardInterrupt:
-        _end(f"interrupted; everything measured so far is in {store.path}; {resume}", INTERRUPTED)
+        end(f"interrupted; everything measured so far is in {store.path}; {resume}", INTERRUPTED)
     finally:
         store.close()
+        seal.seal(store.path)
     if summary.out_of_budget:
         print(
             f"elubench: the budget of {budget:g} s is used, {summary.left} cases are left; {resume}",
@@ -153,20 +160,21 @@ def _measure(plan: Sweep, device: Device, store: Store, budget: float | None) ->
         )
 
 
-@app.command()
-def show(run: Annotated[Path, typer.Argument(help="A directory made by 'elubench run'.")]) -> None:
-    """Print a stored run as tables."""
-    _show(run)
+def _report(path: Path) -> None:
+    """Make the report of a run that has just ended. What fails here must not make a measured run look failed."""
+    from harness.records import iter_records
 
-
-def _show(path: Path) -> None:
-    from rich.console import Console
-
-    from harness.records import read_run
-    from reports.tables import show as show_tables
-
-    show_tables(read_run(path), Console())
-    print(f"run: {path}")
+    if next(iter_records(path), None) is None:
+        return
+    try:
+        cli_reports.write_report(path)
+    except Exception as error:
+        what = f"{type(error).__name__}: {error}".splitlines()[0]
+        print(
+            f"elubench: the report could not be made ({what}); the run is whole, "
+            f"and 'elubench report {path}' tries again",
+            file=sys.stderr,
+        )
 
 
 @app.command(name="list")

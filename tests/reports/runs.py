@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
 from harness.cases import Case, make_case
-from harness.records import SCHEMA, Record, Run
+from harness.records import MANIFEST, RECORDS, SCHEMA, Record, Run, read_run, to_json
 from harness.statistics import median, median_ci
 
 CASE = make_case("elu", (4096, 4096), "bfloat16")
@@ -77,3 +78,49 @@ def run_of(*records: Record, torn: bool = False, **manifest) -> Run:
         **manifest,
     }
     return Run(Path("somewhere"), whole, records, torn)
+
+
+# Names that mean something to HTML, LaTeX, spreadsheets, Markdown or a terminal; none may mean it in a report.
+HOSTILE = {
+    "html": "<script>alert(1)</script><img src=x onerror=alert(2)>&amp;\"'",
+    "latex": r"\input{/etc/passwd} 100% #1 a_b^c ~ $x$ {unbalanced \\ [2em] & ?` !` -- <<",
+    "formula": '=HYPERLINK("http://127.0.0.1:9/"&A1)',
+    "formula_plus": "+1+cmd|' /C calc'!A0",
+    "formula_at": "@SUM(1)",
+    "formula_minus": "-2+3",
+    "formula_tab": "\t=1+1",
+    "markdown": "`a`|**b**|[c](javascript:alert(1))|![d](http://127.0.0.1:9/)|@everyone\n# heading\n\n---",
+    "terminal": "\x1b[2J\x1b]0;title\x07\r\nnext\u202eline\u2028",
+    "markup": "[red]evil[/red][link=http://127.0.0.1:9/]here[/link]",
+    "unicode": "数 é \ud800 \u0000 😀",
+    "path": "../../../../tmp/evil/%00",
+}
+
+
+def hostile_run() -> Run:
+    """A run in which everything that comes from outside is hostile: providers, device, sweep, reasons, versions."""
+    records = []
+    for number, name in enumerate(HOSTILE.values()):
+        case = make_case("elu", (256 * (number + 1), 256), "float16")
+        records += [record(case), record(case, name, 80e-6, device=name, worst_input=name, flags=("noisy", name))]
+        records.append(untimed(case, f"{name} ", "rejected", reason=name, worst_input=name))
+        records.append(replace(roof(case), provider=name))
+        records.append(record(case, f"valid {name}", 90e-6, device=name))
+    everything = " ".join(HOSTILE.values())
+    return run_of(
+        *records,
+        device={"kind": "cpu", "name": everything, "torch_device": "cpu"},
+        elubench=everything,
+        versions={"torch": everything, "triton": everything},
+        git={"commit": everything, "dirty": True},
+        sweep={"name": everything},
+        created=everything,
+    )
+
+
+def stored(run: Run, path: Path) -> Run:
+    """The run, written to the directory `path` as a sweep would have stored it, and read again."""
+    path.mkdir(parents=True)
+    (path / MANIFEST).write_text(json.dumps(run.manifest), encoding="utf-8")
+    (path / RECORDS).write_text("".join(to_json(each) + "\n" for each in run.records), encoding="utf-8")
+    return read_run(path)

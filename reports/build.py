@@ -1,0 +1,61 @@
+"""Everything under `RUN/report/`, from the stored run alone. The same run gives the same bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness import seal
+from harness.records import Run
+from reports import markdown
+from reports.data import MissingLibrary, write_csv, write_parquet
+
+REPORT = "report"
+MARKDOWN, CSV, PARQUET = "report.md", "records.csv", "records.parquet"
+
+
+@dataclass(frozen=True)
+class Built:
+    """What was written, the most wanted first, and a sentence on each thing that could not be."""
+
+    files: tuple[Path, ...]
+    left_out: tuple[str, ...]
+
+
+def build(run: Run) -> Built:
+    """Write the report of a run. Overwrites an earlier one of it; touches nothing outside of `RUN/report/`.
+
+    Each file appears whole or not at all. What needs a library that is not installed is left out.
+    """
+    directory = run.path / REPORT
+    directory.mkdir(exist_ok=True)
+    left_out: list[str] = []
+    files: list[Path] = []
+
+    def written(name: str, write: Callable[[Path], None]) -> None:
+        try:
+            files.append(_whole(directory / name, write))
+        except MissingLibrary as error:
+            left_out.append(str(error))
+
+    content_hash = seal.content_hash(run.path)
+    written(CSV, lambda path: write_csv(run.records, path))
+    written(PARQUET, lambda path: write_parquet(run.records, path))
+    text = markdown.report(run, content_hash)
+    written(MARKDOWN, lambda path: _write_text(path, text))
+    return Built(tuple(reversed(files)), tuple(left_out))
+
+
+def _whole(path: Path, write: Callable[[Path], None]) -> Path:
+    partial = path.with_name(f".{path.name}.part")
+    try:
+        write(partial)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+    return path
+
+
+def _write_text(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8", newline="\n")

@@ -1,0 +1,87 @@
+"""Text from outside, made harmless to what it is written into. Pure functions.
+
+Names of providers, devices and paths, and the reasons that exceptions give, are anybody's text. Everywhere, what
+controls a terminal or hides is written as an escape first (`printable`); then each format's own specials follow.
+HTML has `html.escape`.
+"""
+
+from __future__ import annotations
+
+import re
+
+from reports.formatting import printable
+
+_WHOLE = 100_000  # characters: nothing is cut short in files that are read by programs
+
+
+def csv_text(text: str) -> str:
+    """A cell of text that a spreadsheet does not take for a formula: one that would start it gets a `'` before.
+
+    Quoting is the CSV writer's. Numbers are not to be passed through here: a negative one stays a number.
+    """
+    shown = printable(text, _WHOLE)
+    return f"'{shown}" if shown.startswith(("=", "+", "-", "@", "'")) else shown
+
+
+def markdown_code(text: str) -> str:
+    """Text as a code span in a table: no HTML, no link, no mention, no emphasis comes out of it."""
+    shown = printable(text, _WHOLE) or " "
+    longest = max((len(run) for run in re.findall("`+", shown)), default=0)
+    fence = "`" * (longest + 1)
+    # A span may neither begin nor end in a backtick of its own; one space on either side is taken off again.
+    space = " " if shown.startswith(("`", " ")) or shown.endswith(("`", " ")) else ""
+    return f"{fence}{space}{shown}{space}{fence}".replace("|", "\\|")
+
+
+_LATEX = {
+    "\\": r"\textbackslash{}",
+    # Not \{ and \}: BibTeX counts braces, escaped ones too, and they have to balance.
+    "{": r"\textbraceleft{}",
+    "}": r"\textbraceright{}",
+    "$": r"\$",
+    "&": r"\&",
+    "#": r"\#",
+    "_": r"\_",
+    "%": r"\%",
+    "^": r"\textasciicircum{}",
+    "~": r"\textasciitilde{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    '"': "{''}",
+    "'": r"\textquotesingle{}",
+    "`": r"\textasciigrave{}",
+    # In braces: `-` and `,` begin ligatures, and `[` or `*` after a row's `\\` would be its argument.
+    "-": "{-}",
+    ",": "{,}",
+    "[": "{[}",
+    "]": "{]}",
+    "*": "{*}",
+    "?": "{?}",
+    "!": "{!}",
+    "×": r"\ensuremath{\times}",
+    "±": r"\ensuremath{\pm}",
+    "≈": r"\ensuremath{\approx}",
+    "µ": r"\textmu{}",
+    "–": r"\textendash{}",
+    "°": r"\textdegree{}",
+    "®": r"\textregistered{}",
+    "™": r"\texttrademark{}",
+}
+
+
+def latex(text: str) -> str:
+    """Text that LaTeX sets as it stands, in a table or in a BibTeX field, with no package beyond its kernel.
+
+    Plain ASCII, the accented letters of Latin-1, and the signs of measurement are set; any other character is
+    written as its code point, as an engine without a font for it would drop it silently or stop.
+    """
+    return "".join(map(_latex_character, printable(text, _WHOLE)))
+
+
+def _latex_character(character: str) -> str:
+    if character in _LATEX:
+        return _LATEX[character]
+    if character.isascii() or ("À" <= character <= "ÿ" and character not in "÷ÐÞðþ"):
+        return character
+    return f"{{[}}U+{ord(character):04X}{{]}}"

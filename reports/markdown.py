@@ -1,0 +1,109 @@
+"""A run as Markdown, for issues, pull requests and notes: `report/report.md`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from harness.records import Run
+from reports import wording
+from reports.escaping import markdown_code
+from reports.formatting import MISSING, percent, significant, size_text, time_text
+from reports.summary import FLAGS, Group, Row, folded, groups, speedups
+
+
+def report(run: Run, content_hash: str, figures: Sequence[str] = ()) -> str:
+    """The whole report. `figures` are images to show, as paths relative to the report."""
+    return "\n".join(_lines(run, content_hash, figures)) + "\n"
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """A table's lines; a column whose head begins with ">" is set to the right. Cells are Markdown already."""
+    yielded = [" | ".join(name.removeprefix(">") for name in head)]
+    yielded.append(" | ".join("---:" if name.startswith(">") else "---" for name in head))
+    yielded += [" | ".join(cells) for cells in rows]
+    return [f"| {line} |" for line in yielded]
+
+
+def _lines(run: Run, content_hash: str, figures: Sequence[str]) -> Iterator[str]:
+    yield "# elubench report"
+    yield ""
+    for line in wording.header(run):
+        yield f"- {markdown_code(line)}"
+    yield f"- content hash `{content_hash}` (`elubench verify` recomputes it)"
+    if not run.records:
+        yield from ("", "The run holds no record yet.")
+        return
+    yield from _speedup_lines(groups(run))
+    for figure in figures:
+        yield from ("", f"![{figure.rpartition('/')[2].partition('.')[0]}]({figure})")
+    yield from _timed_lines(run, groups(run))
+    yield from _untimed_lines(run)
+    yield from ("", wording.outcome_counts(run) + ".")
+
+
+def _speedup_lines(timed: list[Group]) -> Iterator[str]:
+    rows = [
+        (
+            markdown_code(each.op),
+            markdown_code(each.provider),
+            str(each.cases),
+            *(f"{value:.2f}" for value in (each.mean, each.least, each.most)),
+        )
+        for each in speedups(timed)
+    ]
+    if rows:
+        yield from ("", "## Speed-up over eager", "", "Geometric means over the cases that both were timed in.", "")
+        yield from table(("op", "provider", ">cases", ">mean", ">least", ">most"), rows)
+
+
+def _timed_lines(run: Run, timed: list[Group]) -> Iterator[str]:
+    if not timed:
+        return
+    yield from ("", "## Times", "")
+    yield (
+        "Median time with half the width of its distribution-free 95% interval; bytes as each input read once and "
+        "each output written once; the roof is what plain streams with the same traffic attained in the same run."
+    )
+    floor = wording.noise(run)
+    if floor:
+        yield from ("", floor)
+    for group in timed:
+        yield from ("", f"### {markdown_code(wording.title(group))}", "")
+        head = ("size", "provider", ">time", ">±%", ">Gelem/s", ">GB/s", ">%roof", ">×eager", ">ULP", "validity")
+        yield from table(head, map(_timed_cells, group.rows))
+
+
+def _timed_cells(row: Row) -> tuple[str, ...]:
+    record = row.record
+    is_roof = record.role == "roof"
+    return (
+        size_text(record.shape),
+        ("roof: " if is_roof else "") + markdown_code(record.provider),
+        time_text(record.median_s),
+        percent(row.half_width, 1),
+        significant(row.elements_per_s / 1e9),
+        significant(record.bandwidth_gbps),
+        percent(row.roof_fraction),
+        wording.speedup(row),
+        MISSING if is_roof else significant(record.max_ulp, 2),
+        "; ".join(FLAGS[flag][1] if flag in FLAGS else markdown_code(flag) for flag in record.flags),
+    )
+
+
+def _untimed_lines(run: Run) -> Iterator[str]:
+    for heading, validated in (("Validated: right, and not timed", True), ("Not measured", False)):
+        rows = [
+            (
+                markdown_code(each.op),
+                markdown_code(each.dtype),
+                markdown_code(each.provider),
+                str(each.cases),
+                each.outcome,
+                significant(each.max_ulp, 2),
+                markdown_code(wording.why(each)) if wording.why(each) else "",
+            )
+            for each in folded(run, validated=validated)
+        ]
+        if rows:
+            yield from ("", f"## {heading}", "")
+            yield from table(("op", "dtype", "provider", ">cases", "outcome", ">ULP", "why (the first of them)"), rows)
