@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+import shutil
 import subprocess
 import sys
 
@@ -123,13 +124,11 @@ def test_a_run_ends_in_its_report_and_a_failing_report_does_not_lose_it(tmp_path
     named = ended.stdout.splitlines()[-1].removeprefix("report: ")
     assert named.startswith(str(tmp_path / "a" / "report")) and (tmp_path / "a" / "report" / CSV).exists()
 
-    assert not elubench(*arguments, tmp_path / "b", "--no-report", ELUBENCH_REPORT="1").stderr.count("report")
-    assert not (tmp_path / "b" / "report").exists()
-
-    (tmp_path / "b" / "report").write_text("a file where the directory should be")
-    again = elubench("run", "--resume", tmp_path / "b", ELUBENCH_REPORT="1")
+    shutil.rmtree(tmp_path / "a" / "report")
+    (tmp_path / "a" / "report").write_text("a file where the directory should be")
+    again = elubench("run", "--resume", tmp_path / "a", ELUBENCH_REPORT="1")
     assert again.returncode == 0
-    assert "the report could not be made" in again.stderr and f"elubench report {tmp_path / 'b'}" in again.stderr
+    assert "the report could not be made" in again.stderr and f"elubench report {tmp_path / 'a'}" in again.stderr
 
 
 @pytest.mark.parametrize("module", ["build", "data", "markdown", "escaping"])
