@@ -19,7 +19,7 @@ import triton.language as tl
 from torch import Tensor
 
 from . import math
-from .launch import check_tensors, dense_view, is_wide, launch, parameter, power_of_2, same_strides
+from .launch import Launch, check_tensors, dense_view, is_wide, kept, parameter, power_of_2, same_strides
 
 WARPS = 4
 # Below so many elements per plane a tile of planes would be mostly mask, and partial sums would cost more
@@ -168,23 +168,28 @@ def bias_elu_out(x: Tensor, bias: Tensor, out: Tensor, alpha: float = 1.0, dim: 
     (contiguous, channels_last, transposed, …). Raises RuntimeError on a CPU outside the interpreter, TypeError and
     ValueError for tensors that do not fit.
     """
+    bias = bias.contiguous()
+    _bias_elu((x, bias, out), alpha, dim)(x, bias, out)
+
+
+@kept
+def _bias_elu(tensors: tuple[Tensor, ...], alpha: float, dim: int) -> Launch:
+    x, bias, out = tensors
     check_tensors(x=x, bias=bias, out=out)
     outer, channels, inner = _checked_view(x, bias, dim, out=out)
     tiles = Tiles.of(outer, channels, inner, x.element_size())
     constants = {"FORM": math.form_of(alpha, 1.0, 1.0), "WIDE": is_wide(x.numel(), x), "num_warps": WARPS}
-    bias = bias.contiguous()
     if tiles.kind == "rows":
         columns = channels * inner
-        launch(
-            rows_kernel, triton.cdiv(outer, tiles.down) * triton.cdiv(columns, tiles.across), x,
-            x, bias, out, outer, columns, parameter(alpha, x.dtype),
+        return Launch(
+            rows_kernel, triton.cdiv(outer, tiles.down) * triton.cdiv(columns, tiles.across), x.device,
+            outer, columns, parameter(alpha, x.dtype),
             INNER=inner, ROWS=tiles.down, COLUMNS=tiles.across, **constants,
         )  # fmt: skip
-        return
     planes = outer * channels
-    launch(
-        planes_kernel, triton.cdiv(planes, tiles.down) * triton.cdiv(inner, tiles.across), x,
-        x, bias, out, planes, channels, inner, parameter(alpha, x.dtype),
+    return Launch(
+        planes_kernel, triton.cdiv(planes, tiles.down) * triton.cdiv(inner, tiles.across), x.device,
+        planes, channels, inner, parameter(alpha, x.dtype),
         PLANES=tiles.down, BLOCK=tiles.across, **constants,
     )  # fmt: skip
 
@@ -203,47 +208,62 @@ def bias_elu_backward_out(
     The sums for `grad_bias` are taken in fp32 (fp64 for fp64) and have the same bits in every run. Layouts
     and errors as for `bias_elu_out`.
     """
+    bias = bias.contiguous()
+    stages = _bias_elu_backward((grad_output, x, bias, grad_x, grad_bias), alpha, dim)
+    if stages.sums is None:
+        stages.main(grad_output, x, bias, grad_x, grad_bias)
+        return
+    partial = torch.empty(stages.partials, dtype=stages.sum_dtype, device=x.device)
+    stages.main(grad_output, x, bias, grad_x, partial)
+    stages.sums(partial, grad_bias)
+
+
+@dataclass(frozen=True)
+class _Backward:
+    """The launches of the backward. `main` writes grad_bias itself where there is one partial sum per channel."""
+
+    main: Launch
+    sums: Launch | None
+    partials: int
+    sum_dtype: torch.dtype
+
+
+@kept
+def _bias_elu_backward(tensors: tuple[Tensor, ...], alpha: float, dim: int) -> _Backward:
+    grad_output, x, bias, grad_x, grad_bias = tensors
     check_tensors(grad_output=grad_output, x=x, bias=bias, grad_x=grad_x, grad_bias=grad_bias)
     outer, channels, inner = _checked_view(x, bias, dim, grad_output=grad_output, grad_x=grad_x)
     if grad_bias.shape != bias.shape or not grad_bias.is_contiguous():
         raise ValueError(f"grad_bias has to be contiguous, of shape {tuple(bias.shape)}")
-    if x.numel() == 0:
-        grad_bias.zero_()
-        return
     tiles = Tiles.of(outer, channels, inner, x.element_size())
     constants = {"FORM": math.form_of(alpha, 1.0, 1.0), "WIDE": is_wide(x.numel(), x), "num_warps": WARPS}
-    bias = bias.contiguous()
     sum_dtype = torch.float64 if x.dtype == torch.float64 else torch.float32
     if tiles.kind == "rows":
         columns = channels * inner
         chunks = triton.cdiv(outer, tiles.down * tiles.trips)
-        is_whole = chunks == 1 and inner == 1  # the only partial sum is the sum
-        partial = grad_bias if is_whole else torch.empty(chunks * columns, dtype=sum_dtype, device=x.device)
-        launch(
-            rows_backward_kernel, chunks * triton.cdiv(columns, tiles.across), x,
-            grad_output, x, bias, grad_x, partial, outer, columns, parameter(alpha, x.dtype),
+        main = Launch(
+            rows_backward_kernel, chunks * triton.cdiv(columns, tiles.across), x.device,
+            outer, columns, parameter(alpha, x.dtype),
             INNER=inner, ROWS=tiles.down, COLUMNS=tiles.across, TRIPS=tiles.trips, **constants,
         )  # fmt: skip
-        if not is_whole:
-            _sum_partials(partial, grad_bias, chunks * inner, channels, inner)
-        return
+        is_whole = chunks == 1 and inner == 1  # the only partial sum is the sum
+        sums = None if is_whole else _sum_partials(x.device, chunks * inner, channels, inner)
+        return _Backward(main, sums, chunks * columns, sum_dtype)
     planes, blocks = outer * channels, triton.cdiv(inner, tiles.across)
-    partial = torch.empty(blocks * planes, dtype=sum_dtype, device=x.device)
-    launch(
-        planes_backward_kernel, triton.cdiv(planes, tiles.down) * blocks, x,
-        grad_output, x, bias, grad_x, partial, planes, channels, inner, parameter(alpha, x.dtype),
+    main = Launch(
+        planes_backward_kernel, triton.cdiv(planes, tiles.down) * blocks, x.device,
+        planes, channels, inner, parameter(alpha, x.dtype),
         PLANES=tiles.down, BLOCK=tiles.across, **constants,
     )  # fmt: skip
-    _sum_partials(partial, grad_bias, blocks * outer, channels, 1)
+    return _Backward(main, _sum_partials(x.device, blocks * outer, channels, 1), blocks * planes, sum_dtype)
 
 
-def _sum_partials(partial: Tensor, out: Tensor, terms: int, channels: int, inner: int) -> None:
+def _sum_partials(device: torch.device, terms: int, channels: int, inner: int) -> Launch:
     across = power_of_2(channels, 1, 32)
-    launch(
-        sum_partials_kernel, triton.cdiv(channels, across), out,
-        partial, out, terms, channels,
-        INNER=inner, WIDE=is_wide(partial.numel(), partial), CHANNELS=across,
-        TERMS=power_of_2(terms, 1, 1024 // across), num_warps=WARPS,
+    return Launch(
+        sum_partials_kernel, triton.cdiv(channels, across), device, terms, channels,
+        INNER=inner, WIDE=is_wide(terms * channels), TERMS=power_of_2(terms, 1, 1024 // across), CHANNELS=across,
+        num_warps=WARPS,
     )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ import triton.language as tl
 from torch import Tensor
 
 from . import math
-from .launch import check_tensors, collapse, is_wide, launch, parameter, place
+from .launch import Launch, check_tensors, collapse, is_wide, kept, parameter, place
 
 
 @triton.jit
@@ -59,16 +59,20 @@ def elu_out(x: Tensor, out: Tensor, alpha: float = 1.0, scale: float = 1.0, inpu
     Always a Triton kernel, and never a copy. Raises RuntimeError on a CPU outside the interpreter,
     TypeError and ValueError for tensors that do not fit.
     """
+    _elu((x, out), alpha, scale, input_scale)(x, out)
+
+
+@kept
+def _elu(tensors: tuple[Tensor, ...], alpha: float, scale: float, input_scale: float) -> Launch:
+    x, out = tensors
     check_tensors(x=x, out=out)
     _check_shapes(x=x, out=out)
-    sizes, (x_strides, out_strides) = collapse(x, out)
-    block = block_elements(x.element_size())
-    launch(
-        elu_kernel, triton.cdiv(x.numel(), block), x,
-        x, out, x.numel(), sizes, x_strides, out_strides,
-        parameter(alpha, x.dtype), parameter(scale, x.dtype), parameter(input_scale, x.dtype),
-        FORM=math.form_of(alpha, scale, input_scale), WIDE=is_wide(x.numel(), x, out), BLOCK=block,
-        num_warps=WARPS,
+    sizes, strides = collapse(x, out)
+    elements, dtype, block = x.numel(), x.dtype, block_elements(x.element_size())
+    return Launch(
+        elu_kernel, triton.cdiv(elements, block), x.device, elements, sizes, *strides,
+        parameter(alpha, dtype), parameter(scale, dtype), parameter(input_scale, dtype),
+        FORM=math.form_of(alpha, scale, input_scale), WIDE=is_wide(elements, x, out), BLOCK=block, num_warps=WARPS,
     )  # fmt: skip
 
 
@@ -85,17 +89,24 @@ def elu_backward_out(
 
     With `is_result`, `self_or_result` is elu's result, else its input. Raises as `elu_out` does.
     """
-    check_tensors(grad_output=grad_output, self_or_result=self_or_result, grad_input=grad_input)
-    _check_shapes(grad_output=grad_output, self_or_result=self_or_result, grad_input=grad_input)
-    sizes, strides = collapse(grad_output, self_or_result, grad_input)
-    elements, dtype = grad_input.numel(), grad_input.dtype
-    block = block_elements(grad_input.element_size())
-    launch(
-        elu_backward_kernel, triton.cdiv(elements, block), grad_input,
-        grad_output, self_or_result, grad_input, elements, sizes, *strides,
+    tensors = (grad_output, self_or_result, grad_input)
+    _elu_backward(tensors, alpha, scale, input_scale, is_result)(*tensors)
+
+
+@kept
+def _elu_backward(
+    tensors: tuple[Tensor, ...], alpha: float, scale: float, input_scale: float, is_result: bool
+) -> Launch:
+    grad_output, known, grad_input = tensors
+    check_tensors(grad_output=grad_output, self_or_result=known, grad_input=grad_input)
+    _check_shapes(grad_output=grad_output, self_or_result=known, grad_input=grad_input)
+    sizes, strides = collapse(*tensors)
+    elements, dtype, block = known.numel(), known.dtype, block_elements(known.element_size())
+    return Launch(
+        elu_backward_kernel, triton.cdiv(elements, block), known.device, elements, sizes, *strides,
         parameter(alpha, dtype), parameter(scale, dtype), parameter(input_scale, dtype),
         FORM=math.form_of(alpha, scale, input_scale), IS_RESULT=is_result,
-        WIDE=is_wide(elements, grad_output, self_or_result, grad_input), BLOCK=block, num_warps=WARPS,
+        WIDE=is_wide(elements, *tensors), BLOCK=block, num_warps=WARPS,
     )  # fmt: skip
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import nullcontext
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 import triton
@@ -15,20 +16,107 @@ from .math import INTERPRETED
 _INT32_MAX = 2**31 - 1
 DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
+Plan = TypeVar("Plan")
+_MOST_PLANS = 4096
+# A compiled kernel is launched by a call that is not a public one: only where it is known to be what is meant. On
+# AMD, what is compiled also depends on how large a tensor's storage is.
+_KEEPS_HANDLES = triton.__version__.startswith(("3.6.", "3.7.")) and torch.version.hip is None
 
-def launch(kernel: Any, programs: int, tensor: Tensor, *args: Any, **constants: Any) -> None:
-    """Run `programs` programs of `kernel` on the device of `tensor`; none where there is nothing to do.
 
-    Raises RuntimeError for a CPU tensor outside Triton's interpreter.
+class Launch:
+    """A kernel with everything decided but its pointers, made to be called again.
+
+    `kernel[grid](...)` binds and specialises every argument and looks up what it compiled for them, on every call,
+    which can take the host longer than the device needs for a small tensor. What it finds depends on the arguments,
+    which are fixed here, and on which pointers are multiples of 16 bytes; so the compiled kernel is kept by that, and
+    launched by the very call that Triton ends in. The interpreter, AMD, versions of Triton whose call is not known,
+    and launches that a profiler watches go Triton's own way.
+
+    Args:
+        kernel: takes pointers first, then `arguments`, then constants.
+        programs: of a one-dimensional grid; 0 where there is nothing to do.
+        device: of all tensors that this is called with.
+
+    Raises:
+        RuntimeError: for a CPU outside Triton's interpreter.
     """
-    if programs == 0:
-        return
-    if tensor.device.type == "cpu" and not INTERPRETED.value:
-        raise RuntimeError(
-            "Triton kernels run on a GPU: move the tensors there, or set TRITON_INTERPRET=1 before the import"
-        )
-    with torch.cuda.device_of(tensor) if tensor.is_cuda else nullcontext():
-        kernel[(programs,)](*args, **constants)
+
+    __slots__ = ("arguments", "constants", "device", "handles", "kernel", "programs", "trailing")
+
+    def __init__(self, kernel: Any, programs: int, device: torch.device, *arguments: Any, **constants: Any) -> None:
+        if programs and device.type == "cpu" and not INTERPRETED.value:
+            raise RuntimeError(
+                "Triton kernels run on a GPU: move the tensors there, or set TRITON_INTERPRET=1 before the import"
+            )
+        self.kernel = kernel
+        self.programs = programs
+        self.device = device
+        self.arguments = arguments
+        self.constants = constants
+        # A compiled kernel is given its constants too, in their places, and skips them.
+        self.trailing = (*arguments, *(constants[name] for name in kernel.arg_names if name in constants))
+        self.handles: dict[tuple[bool, ...], tuple[Any, Any, Any]] = {}
+
+    def __call__(self, *tensors: Tensor) -> None:
+        addresses = [tensor.data_ptr() for tensor in tensors]
+        handle = self.handles.get(tuple([address % 16 == 0 for address in addresses]))
+        if handle is None or _is_watched():
+            self._by_triton(tensors, addresses)
+            return
+        run, function, metadata = handle
+        index = _driver().get_current_device()
+        if index != self.device.index:
+            with torch.cuda.device(self.device):
+                self(*tensors)
+            return
+        stream = _driver().get_current_stream(index)
+        run(self.programs, 1, 1, stream, function, metadata, None, None, None, *addresses, *self.trailing)
+
+    def _by_triton(self, tensors: tuple[Tensor, ...], addresses: list[int]) -> None:
+        if not self.programs:
+            return
+        with torch.cuda.device(self.device) if self.device.type == "cuda" else nullcontext():
+            compiled = self.kernel[(self.programs,)](*tensors, *self.arguments, **self.constants)
+        if _KEEPS_HANDLES and hasattr(compiled, "packed_metadata"):
+            handle = (compiled.run, compiled.function, compiled.packed_metadata)
+            self.handles[tuple([address % 16 == 0 for address in addresses])] = handle
+
+
+def _driver() -> Any:
+    return triton.runtime.driver.active
+
+
+def _is_watched() -> bool:
+    """Whether a profiler has asked to be called around launches."""
+    runtime = triton.knobs.runtime
+    return bool(runtime.launch_enter_hook.calls or runtime.launch_exit_hook.calls)
+
+
+_plans: dict[Any, Any] = {}
+
+
+def kept(plan: Callable[..., Plan]) -> Callable[..., Plan]:
+    """`plan(tensors, *parameters)`, remembered by what it may depend on.
+
+    That is each tensor's dtype, device, shape and strides, and the parameters; never addresses or values. It is what
+    makes the second call with a shape cheap: checks, layouts and tiles are not worked out again.
+    """
+
+    def find(tensors: tuple[Tensor, ...], *parameters: Any) -> Plan:
+        key = (plan, parameters, *[(each.dtype, each.device, each.shape, each.stride()) for each in tensors])
+        found = _plans.get(key)
+        if found is None:
+            if len(_plans) >= _MOST_PLANS:  # as where alpha, or the length of a sequence, changes in every step
+                _plans.clear()
+            found = _plans[key] = plan(tensors, *parameters)
+        return found
+
+    return find
+
+
+def forget() -> None:
+    """Plan every launch anew from here on, as after a change of what plans are made from."""
+    _plans.clear()
 
 
 def parameter(value: float, dtype: torch.dtype) -> Any:
@@ -85,12 +173,12 @@ def collapse(*tensors: Tensor) -> tuple[tuple[int, ...], tuple[tuple[int, ...], 
 
 def is_wide(elements: int, *tensors: Tensor) -> bool:
     """Whether an offset into one of the tensors, or the number of an element, needs 64 bits."""
-    largest = max(
+    reach = (
         sum((size - 1) * stride for size, stride in zip(tensor.shape, tensor.stride(), strict=True))
         for tensor in tensors
     )
     # A block may begin just below the end, and its mask compares offsets beyond it.
-    return max(largest, elements) > _INT32_MAX - 2**16
+    return max([elements, *reach]) > _INT32_MAX - 2**16
 
 
 @triton.jit

@@ -16,6 +16,7 @@ import torch
 
 from harness.cases import ITEM_BYTES
 from kernels import bias, elementwise
+from kernels.launch import Launch
 from kernels.variants import variants
 
 ROOT = Path(__file__).parents[2]
@@ -53,11 +54,10 @@ def test_what_is_listed_is_what_launchers_launch(dtype, alpha, monkeypatch):
     """Launches on tensors without memory, noted instead of run."""
     launched = []
 
-    def note(kernel, programs, tensor, *args, **constants):
-        launched.append((kernel, programs, constants))
+    def note(launch, *tensors):
+        launched.append((launch.kernel, launch.programs, launch.constants))
 
-    monkeypatch.setattr(elementwise, "launch", note)
-    monkeypatch.setattr(bias, "launch", note)
+    monkeypatch.setattr(Launch, "__call__", note)
     x = torch.empty(8192, 8192, dtype=getattr(torch, dtype), device="meta")
     image = torch.empty(64, 256, 56, 56, dtype=x.dtype, device="meta")
     elementwise.elu_out(x, x, alpha)
