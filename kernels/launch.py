@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import nullcontext
 from typing import Any, TypeVar
 
 import torch
@@ -58,32 +57,32 @@ class Launch:
         self.handles: dict[tuple[bool, ...], tuple[Any, Any, Any]] = {}
 
     def __call__(self, *tensors: Tensor) -> None:
-        addresses = [tensor.data_ptr() for tensor in tensors]
-        handle = self.handles.get(tuple([address % 16 == 0 for address in addresses]))
-        if handle is None or _is_watched():
-            self._by_triton(tensors, addresses)
+        if self.device.type != "cuda":
+            self._by_triton(tensors)
             return
-        run, function, metadata = handle
-        index = _driver().get_current_device()
+        driver = triton.runtime.driver.active
+        index = driver.get_current_device()
         if index != self.device.index:
             with torch.cuda.device(self.device):
                 self(*tensors)
             return
-        stream = _driver().get_current_stream(index)
+        addresses = [tensor.data_ptr() for tensor in tensors]
+        alignment = tuple([address % 16 == 0 for address in addresses])
+        handle = self.handles.get(alignment)
+        if handle is None or _is_watched():
+            compiled = self._by_triton(tensors)
+            if _KEEPS_HANDLES and hasattr(compiled, "packed_metadata"):
+                self.handles[alignment] = (compiled.run, compiled.function, compiled.packed_metadata)
+            return
+        run, function, metadata = handle
+        stream = driver.get_current_stream(index)
         run(self.programs, 1, 1, stream, function, metadata, None, None, None, *addresses, *self.trailing)
 
-    def _by_triton(self, tensors: tuple[Tensor, ...], addresses: list[int]) -> None:
-        if not self.programs:
-            return
-        with torch.cuda.device(self.device) if self.device.type == "cuda" else nullcontext():
-            compiled = self.kernel[(self.programs,)](*tensors, *self.arguments, **self.constants)
-        if _KEEPS_HANDLES and hasattr(compiled, "packed_metadata"):
-            handle = (compiled.run, compiled.function, compiled.packed_metadata)
-            self.handles[tuple([address % 16 == 0 for address in addresses])] = handle
-
-
-def _driver() -> Any:
-    return triton.runtime.driver.active
+    def _by_triton(self, tensors: tuple[Tensor, ...]) -> Any:
+        """What Triton compiled, or None."""
+        if self.programs == 0:
+            return None
+        return self.kernel[(self.programs,)](*tensors, *self.arguments, **self.constants)
 
 
 def _is_watched() -> bool:
