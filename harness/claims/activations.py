@@ -1,0 +1,45 @@
+"""The activations as modules: this suite's Triton kernels on a CUDA device, PyTorch's own on a CPU.
+
+Nets are trained side by side: a tensor is (batch, runs × units, …), the units of one run next to each other.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from harness.claims.plan import ACTIVATIONS, CONTRAST, ClaimError
+
+
+def make(name: str, runs: int, device: str) -> nn.Module:
+    """The activation `name` for `runs` nets side by side. Raises ClaimError for a name that is not known."""
+    if name not in (*ACTIVATIONS, CONTRAST):
+        raise ClaimError(f"there is no activation {name!r}; choose from {', '.join(ACTIVATIONS)}")
+    if name == CONTRAST:
+        return nn.Sigmoid()
+    if name == "prelu":
+        return StackedPReLU(runs)
+    kind, _, slope = name.partition("_")
+    if device.startswith("cuda"):
+        return _triton(kind, slope)
+    if kind == "elu":
+        return nn.ELU()
+    return nn.LeakyReLU(float(slope)) if slope else nn.ReLU()
+
+
+def _triton(kind: str, slope: str) -> nn.Module:
+    import kernels
+
+    return kernels.ELU() if kind == "elu" else nn.LeakyReLU(float(slope)) if slope else nn.ReLU()
+
+
+class StackedPReLU(nn.Module):
+    """PReLU with one learned slope for each of `runs` nets, from 0.25 as in He et al. 2015."""
+
+    def __init__(self, runs: int) -> None:
+        super().__init__()
+        self.slope = nn.Parameter(torch.full((runs,), 0.25))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return functional.prelu(x, self.slope.repeat_interleave(x.shape[1] // len(self.slope)))
