@@ -71,8 +71,8 @@ class Record:
 _TUPLES = ("shape", "samples_s", "ci95_s", "flags")
 
 
-def to_json(record: Record) -> str:
-    """One line of `records.jsonl`, without the newline."""
+def to_json(record: Any) -> str:
+    """One line of `records.jsonl`, without the newline: of a Record, or of another dataclass that a run stores."""
     return json.dumps(dataclasses.asdict(record), separators=(",", ":"), allow_nan=False)
 
 
@@ -131,6 +131,11 @@ def read_manifest(run: Path) -> dict[str, Any]:
     return manifest
 
 
+def made_by_verb(manifest: dict[str, Any]) -> str:
+    """The verb of the command line that makes runs of this kind: "run", or "claims", whose rows are no records."""
+    return str(manifest.get("verb", "run"))
+
+
 def iter_records(run: Path) -> Iterator[Record]:
     """The records of a run, one by one; a torn last line is passed over."""
     path = Path(run) / RECORDS
@@ -145,6 +150,8 @@ def read_run(run: Path | str) -> Run:
     """A whole run from disk. Raises RunError."""
     run = Path(run)
     manifest = read_manifest(run)
+    if made_by_verb(manifest) != "run":
+        raise RunError(f"{run} was made by 'elubench {made_by_verb(manifest)}' and holds no records of a sweep")
     records = run / RECORDS
     torn = records.exists() and complete_lines(records)[1] != os.path.getsize(records)
     return Run(run, manifest, tuple(iter_records(run)), torn)

@@ -5,25 +5,36 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Protocol
 
 from harness.manifest import write_manifest
 from harness.records import (
     MANIFEST,
     RECORDS,
-    Record,
     RunError,
     complete_lines,
     from_json,
+    made_by_verb,
     read_manifest,
     to_json,
 )
 
 
+class Row(Protocol):
+    """What can be stored: a dataclass with a key that no other row of its run has."""
+
+    @property
+    def key(self) -> tuple[Any, ...]: ...
+
+
 class Store:
     """A run directory open for appending. Use `create` or `resume`; one process at a time holds it."""
+
+    # Other verbs store other rows, under the same guarantees: a subclass says which.
+    verb: ClassVar[str] = "run"
+    parse: ClassVar[Callable[[str], Row]] = staticmethod(from_json)
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -35,7 +46,7 @@ class Store:
             raise RunError(f"{path} is being written by another elubench; wait for it, or end it") from None
         lines, end = complete_lines(path / RECORDS)
         self._file.truncate(end)  # what follows the last newline is a record cut short by a crash
-        self.keys = {from_json(line).key for line in lines}
+        self.keys = {type(self).parse(line).key for line in lines}
 
     @classmethod
     def create(cls, path: Path, manifest: dict[str, Any]) -> Store:
@@ -53,10 +64,12 @@ class Store:
     @classmethod
     def resume(cls, path: Path) -> Store:
         """The run at `path`, to go on with. Raises RunError where there is none, or of another schema."""
-        read_manifest(path)
+        made_by = made_by_verb(read_manifest(path))
+        if made_by != cls.verb:
+            raise RunError(f"{path} was made by another verb; go on with: elubench {made_by} --resume {path}")
         return cls(path)
 
-    def append(self, records: Sequence[Record]) -> None:
+    def append(self, records: Sequence[Row]) -> None:
         """Write the records that are not there yet, in one go, down to the disk.
 
         Raises RunError where the disk is full; what was stored before stays whole.
