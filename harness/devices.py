@@ -12,22 +12,11 @@ from typing import Any
 
 import psutil
 
+from harness.datasheets import by_driver_name
+
 MIB = 1 << 20
 _ROOT = Path("/")  # where the files of the system lie
 _CACHE_FALLBACK = 32 * MIB  # larger than most last-level caches of a desktop: a flush of it still flushes
-
-# Peak memory bandwidth in 1e9 bytes per second, from NVIDIA's datasheet of each product, by the name that the
-# driver gives. Names are matched whole: a MIG slice or another form factor has another bandwidth.
-_DATASHEET_GBPS = {
-    "NVIDIA A100-SXM4-40GB": 1555.0,
-    "NVIDIA A100-SXM4-80GB": 2039.0,
-    "NVIDIA A100 80GB PCIe": 1935.0,
-    "NVIDIA H100 80GB HBM3": 3350.0,  # the SXM5 module
-    "NVIDIA H100 PCIe": 2000.0,
-    "NVIDIA H200": 4800.0,
-    "NVIDIA L4": 300.0,
-    "NVIDIA L40S": 864.0,
-}
 
 
 class DeviceError(ValueError):
@@ -84,6 +73,7 @@ def find_device(spec: str = "auto") -> Device:
 def _cuda(index: int, properties: Any) -> Device:
     # A ROCm build of torch names the architecture by itself, as in "gfx942:sramecc+:xnack-".
     amd = str(getattr(properties, "gcnArchName", "")).partition(":")[0]
+    datasheet = by_driver_name(properties.name)
     return Device(
         kind="cuda",
         torch_device=f"cuda:{index}",
@@ -92,7 +82,7 @@ def _cuda(index: int, properties: Any) -> Device:
         memory_bytes=properties.total_memory,
         cores=properties.multi_processor_count,
         capability=amd if amd.startswith("gfx") else f"sm_{properties.major}{properties.minor}",
-        peak_gbps=_DATASHEET_GBPS.get(properties.name),
+        peak_gbps=datasheet.memory_gbps if datasheet else None,
     )
 
 

@@ -1,0 +1,176 @@
+"""Which instructions a thread of a full block executes, and how often: control flow, loops, and what they depend on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from harness.inspect.code import LOCAL, SHARED, Instruction
+
+Code = Sequence[Instruction]
+
+
+@dataclass(frozen=True)
+class Block:
+    """Instructions [start, stop) that are executed one after the other; `successors` are places in the blocks."""
+
+    start: int
+    stop: int
+    successors: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Loop:
+    """The blocks of a loop, all its ways back being to `header`."""
+
+    header: int
+    blocks: frozenset[int]
+
+
+def blocks(code: Code) -> list[Block]:
+    """Basic blocks in the order of the code. A branch to nowhere that is known counts as a call: it comes back."""
+    leaders = {0} | {each.target for each in code if each.target is not None}
+    leaders |= {index + 1 for index, each in enumerate(code) if each.target is not None or each.ends}
+    starts = sorted(each for each in leaders if each < len(code))
+    place = {start: index for index, start in enumerate(starts)}
+    found = []
+    for start, stop in zip(starts, [*starts[1:], len(code)], strict=True):
+        last = code[stop - 1]
+        following = [] if last.ends or stop == len(code) else [place[stop]]
+        if last.target is not None:
+            following.append(place[last.target])
+        found.append(Block(start, stop, tuple(dict.fromkeys(following))))
+    return found
+
+
+def loops(graph: Sequence[Block]) -> list[Loop]:
+    """The natural loops that can be reached, those with one header as one, outer ones first."""
+    dominators = _dominators(graph)
+    found: dict[int, set[int]] = {}
+    for index in dominators:
+        for header in graph[index].successors:
+            if header in dominators[index]:
+                found.setdefault(header, {header}).update(_body(graph, header, index))
+    made = [Loop(header, frozenset(body & set(dominators))) for header, body in found.items()]
+    return sorted(made, key=lambda loop: -len(loop.blocks))
+
+
+def _body(graph: Sequence[Block], header: int, latch: int) -> set[int]:
+    """Everything that reaches the latch without the header."""
+    body, todo = {header}, [latch]
+    while todo:
+        index = todo.pop()
+        if index not in body:
+            body.add(index)
+            todo += [each for each, block in enumerate(graph) if index in block.successors]
+    return body
+
+
+def _dominators(graph: Sequence[Block]) -> dict[int, set[int]]:
+    """For each block that can be reached from the first: the blocks on every way to it, itself among them."""
+    order = _reachable(graph, 0)
+    found = {index: set(order) for index in order}
+    found[0] = {0}
+    changed = True
+    while changed:
+        changed = False
+        for index in sorted(order - {0}):
+            before = [found[each] for each in order if index in graph[each].successors]
+            new = set.intersection(*before) | {index}
+            if new != found[index]:
+                found[index], changed = new, True
+    return found
+
+
+def _reachable(graph: Sequence[Block], first: int, barrier: int | None = None) -> set[int]:
+    seen: set[int] = set()
+    todo = [first]
+    while todo:
+        index = todo.pop()
+        if index not in seen and index != barrier:
+            seen.add(index)
+            todo += graph[index].successors
+    return seen
+
+
+def is_passed_by(graph: Sequence[Block], loop: Loop) -> bool:
+    """Whether there is a way from the first block to an end of the code that leaves the loop out."""
+    return any(not graph[index].successors for index in _reachable(graph, 0, barrier=loop.header))
+
+
+def main_path(code: Code, graph: Sequence[Block], found: Sequence[Loop], diverging: frozenset[int]) -> set[int]:
+    """The blocks that a warp of a full block executes.
+
+    Where a branch may go two ways, the longer one is counted; where it depends on the data, both, since a warp
+    whose threads part executes both.
+    """
+    onward = _without_ways_back(graph, found)
+    path = _longest(graph, onward)
+    for index in sorted(path):
+        if graph[index].stop - 1 in diverging:
+            for following in onward[index]:
+                path |= _until_met(onward, index, following)
+    return path
+
+
+def _without_ways_back(graph: Sequence[Block], found: Sequence[Loop]) -> list[list[int]]:
+    """Successors in a graph without cycles: where a loop would go back, it goes on to where it can be left."""
+    onward = []
+    for index, block in enumerate(graph):
+        following: list[int] = []
+        for each in block.successors:
+            closed = next((loop for loop in found if loop.header == each and index in loop.blocks), None)
+            following += [each] if closed is None else _exits(graph, closed)
+        onward.append(list(dict.fromkeys(following)))
+    return onward
+
+
+def _exits(graph: Sequence[Block], loop: Loop) -> list[int]:
+    return [each for index in sorted(loop.blocks) for each in graph[index].successors if each not in loop.blocks]
+
+
+def _longest(graph: Sequence[Block], onward: Sequence[Sequence[int]]) -> set[int]:
+    """The way from the first block with most instructions."""
+    best: dict[int, tuple[int, set[int]]] = {}
+
+    def walk(index: int) -> tuple[int, set[int]]:
+        if index not in best:
+            length, path = max((walk(each) for each in onward[index]), key=lambda way: way[0], default=(0, set()))
+            best[index] = (length + graph[index].stop - graph[index].start, path | {index})
+        return best[index]
+
+    return set(walk(0)[1])
+
+
+def _until_met(onward: Sequence[Sequence[int]], branch: int, first: int) -> set[int]:
+    """What lies on ways from `first` before all ways from `branch` have met again."""
+    plain = [Block(0, 0, tuple(following)) for following in onward]
+    ways = [_reachable(plain, each) for each in onward[branch]]
+    meeting = set.intersection(*ways) if ways else set()
+    return _reachable(plain, first) - meeting
+
+
+def data_dependent(code: Code, graph: Sequence[Block]) -> frozenset[int]:
+    """The places of branches whose condition was computed from what was loaded from global memory."""
+    entering: list[set[str]] = [set() for _ in graph]
+    found: set[int] = set()
+    todo = [0]
+    visited: set[int] = set()
+    while todo:
+        index = todo.pop()
+        known = set(entering[index])
+        for place in range(graph[index].start, graph[index].stop):
+            each = code[place]
+            is_tainted = each.brings_data or not known.isdisjoint(each.reads)
+            if is_tainted:
+                known |= each.writes
+                if each.target is not None:
+                    found.add(place)
+            elif not each.is_predicated:
+                known -= each.writes - {SHARED, LOCAL}
+        visited.add(index)
+        for following in graph[index].successors:
+            if following not in visited or not known <= entering[following]:
+                entering[following] |= known
+                todo.append(following)
+    return frozenset(found)

@@ -1,0 +1,164 @@
+"""The process that compiles: one architecture, one provider, rows on standard output as JSON.
+
+It is a process of its own because Triton decides when kernels are imported whether it interprets them, and keeps
+what it compiled for one target. Run by `survey`; it reads a request from standard input.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+from triton.backends.compiler import GPUTarget
+
+from harness import providers
+from harness.cases import Case
+from harness.inspect import amd, disassemble, model
+from harness.inspect.code import Instruction
+from harness.inspect.driver import Launch, NotingDriver, noting
+from harness.inspect.rows import Row, to_json
+from harness.inspect.specimens import Specimen, specimens
+
+
+@dataclass(frozen=True)
+class Noted:
+    """A launch, the row that it is to fill, and what it has to do."""
+
+    row: Row
+    launch: Launch
+    work: model.Work
+    bytes_per_element: float
+
+
+def main() -> None:
+    request = json.load(sys.stdin)
+    # What a provider prints goes to the errors: standard output is for the rows alone.
+    out = os.dup(1)
+    os.dup2(2, 1)
+    rows = inspect(request["provider"], request["arch"], request["ops"], request["dtypes"])
+    with os.fdopen(out, "w", encoding="utf-8") as file:
+        file.write(to_json(rows))
+
+
+def inspect(spec: str, arch: str, ops: list[str], dtypes: list[str]) -> list[Row]:
+    """A row for every kernel that the provider launches, or for every case in which it launches none."""
+    provider = providers.load(spec)
+    noted: list[Noted] = []
+    failed: list[Row] = []
+    with noting(target(arch), model.of_arch(arch)[0].multiprocessors) as driver:
+        for op in ops:
+            for specimen in (each for dtype in dtypes for each in specimens(op, dtype)):
+                row = Row(op, specimen.variant, specimen.case.dtype, arch, provider.name)
+                try:
+                    noted += _noted(row, specimen, provider, driver)
+                except providers.Unsupported as reason:
+                    if spec in providers.BUILTIN:
+                        failed.append(replace(row, reason=str(reason)))
+                except Exception as error:
+                    driver.take()
+                    failed.append(replace(row, reason=_sentence(error)))
+    return [*_filled(noted, arch), *failed]
+
+
+def target(arch: str) -> GPUTarget:
+    """Triton's name for an architecture."""
+    return GPUTarget("hip", arch, 64) if arch.startswith("gfx") else GPUTarget("cuda", int(arch[3:]), 32)
+
+
+def _noted(row: Row, specimen: Specimen, provider: providers.Provider, driver: NotingDriver) -> Iterator[Noted]:
+    """What the provider launches for the specimen, on tensors without memory."""
+    case = specimen.case
+    inputs, outputs = (
+        [torch.empty(each.shape, dtype=getattr(torch, each.dtype), device="meta") for each in specs]
+        for specs in (case.inputs, case.outputs)
+    )
+    provider.prepare(case)(*inputs, *outputs)
+    launches = list({(each.kernel, each.constants, each.programs): each for each in driver.take()}.values())
+    if not launches:
+        raise providers.Unsupported("it launched no Triton kernel")
+    works = _works(case, launches, inputs, outputs)
+    mains = [each for each in works if each.main_stored_bytes]
+    configured = {each.kernel for each in launches if sum(other.kernel == each.kernel for other in launches) > 1}
+    for launch, work in zip(launches, works, strict=True):
+        is_main = bool(work.main_stored_bytes)
+        least = case.bytes_moved if is_main and len(mains) == 1 else work.stored_bytes + work.loaded_bytes
+        name = f"{row.variant} [{launch.constants}]" if launch.kernel in configured else row.variant
+        named = replace(row, variant=name, kernel=launch.kernel, role="main" if is_main else "stage2")
+        yield Noted(named, launch, work, least / case.elements)
+
+
+def _works(case: Case, launches: list[Launch], inputs: list[Tensor], outputs: list[Tensor]) -> list[model.Work]:
+    """What each launch has to load and store: an output is stored, and so is scratch by the first that has it."""
+    given, results = {_storage(each) for each in inputs}, {_storage(each) for each in outputs}
+    main = {_storage(each) for each in outputs if each.shape == case.shape}
+    seen: set[int] = set()
+    works = []
+    for launch in launches:
+        tensors = {_storage(each): each for each in launch.tensors}
+        stored = {key for key in tensors if key in results or (key not in given and key not in seen)}
+        loaded = set(tensors) - stored or set(tensors)
+        seen |= set(tensors)
+        sizes = {key: each.numel() * each.element_size() for key, each in tensors.items()}
+        large = {key for key, each in tensors.items() if each.numel() == case.elements}
+        works.append(
+            model.Work(
+                elements=case.elements,
+                threads=launch.programs * launch.threads,
+                stored_bytes=sum(sizes[key] for key in stored),
+                loaded_bytes=sum(sizes[key] for key in loaded),
+                main_stored_bytes=sum(sizes[key] for key in stored & main),
+                main_loaded_bytes=sum(sizes[key] for key in loaded & large),
+            )
+        )
+    return works
+
+
+def _storage(tensor: Tensor) -> int:
+    """The same number for all views of one storage."""
+    return tensor.untyped_storage()._cdata
+
+
+def _filled(noted: list[Noted], arch: str) -> list[Row]:
+    """The rows with their numbers."""
+    if arch.startswith("gfx"):
+        return [_amd_row(each, arch) for each in noted]
+    cubins = {str(each.launch.files["cubin"]): each.launch.files["cubin"].read_bytes() for each in noted}
+    try:
+        listings = disassemble.listings(cubins, arch) if cubins else {}
+    except disassemble.ToolError as error:
+        return [replace(each.row, reason=str(error)) for each in noted]
+    return [_nvidia_row(each, arch, listings) for each in noted]
+
+
+def _nvidia_row(noted: Noted, arch: str, listings: dict[str, list[Instruction]]) -> Row:
+    path = noted.launch.files["cubin"]
+    code, taken = listings[str(path)], disassemble.resources(path)
+    return model.row(
+        noted.row, code, noted.work, noted.bytes_per_element,
+        threads=noted.launch.threads, programs=noted.launch.programs, registers=taken.registers,
+        local_bytes=taken.local_bytes, shared_bytes=noted.launch.shared_bytes,
+    )  # fmt: skip
+
+
+def _amd_row(noted: Noted, arch: str) -> Row:
+    text = noted.launch.files["amdgcn"].read_text(encoding="utf-8")
+    return model.row(
+        noted.row, amd.parse(text), noted.work, noted.bytes_per_element,
+        threads=noted.launch.threads, programs=noted.launch.programs, registers=amd.number(text, "vgpr_count"),
+        local_bytes=amd.number(text, "private_segment_fixed_size"), shared_bytes=noted.launch.shared_bytes,
+    )  # fmt: skip
+
+
+def _sentence(error: Exception) -> str:
+    """The last line that an exception says, which in a compiler's is the fault itself."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip(" ^|\t")]
+    return f"{type(error).__name__}: {lines[-1] if lines else 'no message'}"[:300]
+
+
+if __name__ == "__main__":
+    main()
