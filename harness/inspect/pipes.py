@@ -33,16 +33,16 @@ _NVIDIA = {
 _BY_NAME = {name: pipe for pipe, names in _NVIDIA.items() for name in names.split()}
 
 # Threads per clock and multiprocessor. "heavy" is the half of the FMA pipe that alone takes integer products.
-_SM_90 = {"issue": 128, "fma": 128, "heavy": 64, "alu": 64, "mufu": 16, "fp64": 64, "load/store": 32}
+_SM_90 = {"issue": 128, "fma": 128, "heavy": 64, "alu": 64, "mufu": 16, "fp64": 64, "lsu": 32}
 RATES: Mapping[str, Mapping[str, float]] = {
     "sm_80": {**_SM_90, "fma": 64, "fp64": 32, "fp16": 128},
     "sm_89": {**_SM_90, "fp64": 2},
     "sm_90": _SM_90,
     "sm_100": _SM_90,
     "sm_120": {**_SM_90, "fp64": 2},
-    "gfx942": {"issue": 64, "alu": 64, "load/store": 16},
+    "gfx942": {"issue": 64, "alu": 64, "lsu": 16},
 }
-L1_BYTES_PER_CLOCK = 128  # of load/store: CUDA guide and white papers, A100 to Blackwell; MI300X: 64 bytes
+L1_BYTES_PER_CLOCK = 128  # of lsu: CUDA guide and white papers, A100 to Blackwell; MI300X: 64 bytes
 _PACKED = ("FADD2", "FMUL2", "FFMA2")  # two results each, so two turns of the pipe
 
 
@@ -81,7 +81,7 @@ def clocks(opcode: str, arch: str, access_bytes: int | None) -> dict[str, float]
     pipe = pipe_of(opcode, arch)
     if pipe == "memory":
         bytes_per_clock = 64 if arch.startswith("gfx") else L1_BYTES_PER_CLOCK
-        taken["load/store"] = max(1 / rates["load/store"], (access_bytes or 0) / bytes_per_clock)
+        taken["lsu"] = max(1 / rates["lsu"], (access_bytes or 0) / bytes_per_clock)
     elif pipe == "mufu" and arch.startswith("gfx"):
         taken["alu"] = 4 / rates["alu"]  # it occupies the vector unit like any other, four times as long
     elif pipe in rates:

@@ -35,5 +35,5 @@ def specimens(op: str, dtype: str) -> Iterator[Specimen]:
                 given |= {} if is_result is None else {"is_result": is_result}
                 given |= {} if dim is None else {"dim": dim}
                 where = {None: "", -1: "last", 1: "conv"}[dim]
-                name = " ".join(filter(None, ("from_result" if is_result else "", where, form)))
+                name = " ".join(filter(None, ("result" if is_result else "", where, form)))
                 yield Specimen(name or "default", make_case(op, _IMAGES if dim == 1 else _MATRIX, dtype, given))

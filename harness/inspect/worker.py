@@ -25,6 +25,10 @@ from harness.inspect.rows import Row, to_json
 from harness.inspect.specimens import Specimen, specimens
 
 
+class NoLaunch(Exception):
+    """There is nothing to inspect: what was called launched no kernel."""
+
+
 @dataclass(frozen=True)
 class Noted:
     """A launch, the row that it is to fill, and what it has to do."""
@@ -80,7 +84,7 @@ def _noted(row: Row, specimen: Specimen, provider: providers.Provider, driver: N
     provider.prepare(case)(*inputs, *outputs)
     launches = list({(each.kernel, each.constants, each.programs): each for each in driver.take()}.values())
     if not launches:
-        raise providers.Unsupported("it launched no Triton kernel")
+        raise NoLaunch("it launched no Triton kernel")
     works = _works(case, launches, inputs, outputs)
     mains = [each for each in works if each.main_stored_bytes]
     configured = {each.kernel for each in launches if sum(other.kernel == each.kernel for other in launches) > 1}
@@ -157,7 +161,11 @@ def _amd_row(noted: Noted, arch: str) -> Row:
 def _sentence(error: Exception) -> str:
     """The last line that an exception says, which in a compiler's is the fault itself."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip(" ^|\t")]
-    return f"{type(error).__name__}: {lines[-1] if lines else 'no message'}"[:300]
+    return (
+        str(error)
+        if isinstance(error, NoLaunch)
+        else f"{type(error).__name__}: {lines[-1] if lines else 'no message'}"[:300]
+    )
 
 
 if __name__ == "__main__":
