@@ -16,8 +16,8 @@ from harness.cases import Case
 from harness.clocks import Clock, CpuClock, CudaClock
 from harness.devices import Device
 from harness.records import SCHEMA, Record
-from harness.sampler import Sampled, StopRule, noise_floor, sample
-from harness.statistics import attained, relative_half_width
+from harness.sampler import Sampled, StopRule, sample
+from harness.statistics import attained, noise_floor, paired_ratio, relative_half_width
 
 # Elements of a case that Triton's interpreter runs: enough for every 16-bit value, and a matter of seconds.
 INTERPRETED_ELEMENTS = 2**17
@@ -65,6 +65,7 @@ def blank_record(case: Case, provider: str, device: str, outcome: str, reason: s
         elements=case.elements,
         bytes_moved=case.bytes_moved,
         flops=case.flops,
+        working_set_bytes=case.bytes_moved,
         bandwidth_gbps=None,
         roof=case.roof,
         roof_gbps=None,
@@ -149,7 +150,7 @@ def _measure(job: Job, stage: Stage) -> list[Record]:
     entries, twin = _entries(case, buffers, {name: call for name, (_, call) in passed.items()})
     clock: Clock = CudaClock(device.torch_device, 2 * device.last_level_cache_bytes) if on_cuda else CpuClock()
     sampled = sample(entries, clock, job.stop, job.seed)
-    details = {"clock": clock.name, "sets": sets, "seed": job.seed, "regime_why": _why(cold, on_cuda, sets)}
+    details = {"clock": clock.name, "regime_why": _why(cold, on_cuda, sets)}
     roofs = _roof_records(job, sampled, cold, details)
     roof = max(roofs, key=lambda record: record.roof_gbps or 0.0)
     for name, (record, call) in passed.items():
@@ -162,13 +163,40 @@ def _measure(job: Job, stage: Stage) -> list[Record]:
             continue
         records.append(_timed(record, sampled[name], cold, roof, details))
         if name == twin:
-            noise = {"noise_floor": noise_floor(sampled[name], sampled[_CONTROL])}
             control = replace(record, role="control", details={})
-            records.append(_timed(control, sampled[_CONTROL], cold, roof, details | noise))
-    return [*roofs, *records]
+            records.append(_timed(control, sampled[CONTROL], cold, roof, details))
+    shared: dict[str, Any] = {
+        "buffer_sets": sets,
+        "seed": job.seed,
+        "entries": tuple(entries),
+        "regime_why": details["regime_why"],
+    }
+    timed = [replace(record, **shared) if record.samples_s else record for record in (*roofs, *records)]
+    return _compared(timed, twin)
 
 
-_CONTROL = "control"
+def _compared(records: list[Record], twin: str) -> list[Record]:
+    """The timed records with their ratios to the baseline, and with the noise floor that the control gives."""
+    timed = {record.entry: record for record in records if record.samples_s and record.role != "roof"}
+    control = paired_ratio(timed[CONTROL].samples_s, timed[twin].samples_s) if CONTROL in timed else None
+    floor = noise_floor(control) if control is not None else None
+    baseline = timed.get(BASELINE)
+    return [
+        _against(replace(record, noise_floor=floor), baseline) if record.samples_s else record for record in records
+    ]
+
+
+def _against(record: Record, baseline: Record | None) -> Record:
+    if baseline is None or record.role != "provider" or record.provider == baseline.provider:
+        return record
+    found = paired_ratio(record.samples_s, baseline.samples_s, record.seed or 0)
+    if found is None:
+        return record
+    return replace(record, baseline=baseline.provider, ratio=found.ratio, ratio_ci95=(found.low, found.high))
+
+
+CONTROL = "control"  # the name among entries of the first provider's twin
+BASELINE = "eager"  # what the others are compared with, by pairs
 
 
 def _entries(
@@ -179,7 +207,7 @@ def _entries(
         name: [partial(call, *each.inputs, *each.outputs) for each in buffers] for name, call in calls.items()
     }
     twin = next(iter(entries))
-    entries[_CONTROL] = entries[twin]
+    entries[CONTROL] = entries[twin]
     for name in ROOFS[case.roof]:
         entries[f"roof {name}"] = [roof_call(name, each) for each in buffers]
     return entries, twin
@@ -218,6 +246,7 @@ def _roof_records(job: Job, sampled: dict[str, Sampled], cold: bool, details: di
             blank_record(case, name, job.device.name, "ok", None),
             role="roof",
             bytes_moved=bytes_moved,
+            working_set_bytes=bytes_moved,
             flops=0,
         )
         timed = sampled[f"roof {name}"]

@@ -14,12 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-SCHEMA = 1
+SCHEMA = 2
 MANIFEST = "manifest.json"
 RECORDS = "records.jsonl"
 
 OUTCOMES = ("ok", "rejected", "unsupported", "oom", "timeout", "crashed", "validated")
 REGIMES = ("cold", "graph", "warm", "host")
+ROLES = ("provider", "roof", "control")  # a roof is a plain stream, a control the A/A twin of its provider
+MIXES = ("copy", "triad", "read")  # traffic of a roof: reads and writes are 1 + 1, 2 + 1, and almost 1 + 0
 
 
 class RunError(ValueError):
@@ -28,27 +30,31 @@ class RunError(ValueError):
 
 @dataclass(frozen=True)
 class Record:
-    """The one stored row for (case, provider, regime).
+    """The one stored row for (case, role, provider, regime).
 
     Times are seconds per call, `bandwidth_gbps` is 1e9 bytes per second, `max_ulp` counts units in the last
-    place of the output dtype. What was not measured is None, never 0.
+    place of the output dtype. What was not measured is None, never 0. Only the samples are measured: every
+    statistic follows from them by `harness.statistics`, and can be computed again.
+
+    All records of one case and regime were sampled in the same rounds: their n-th samples are a pair, taken
+    within one round. The order within the rounds follows from `entries` and `seed` (`harness.sampler.rounds`).
     """
 
     schema: int
     case_key: str  # op, params, shape, dtype and layout as one readable string; see harness.cases
-    op: str
+    op: str  # an op; or, where `is_roof_curve`, a traffic mix: "copy", "triad", "read"
     params: dict[str, Any]
     shape: tuple[int, ...]
     dtype: str  # "float32", "float16", "bfloat16", "float64"
     layout: str  # "contiguous", "transposed", "channels_last", …
-    provider: str
-    regime: str | None  # how it was timed; None where nothing was timed
+    provider: str  # of a roof: the stream that was timed
+    regime: str | None  # one of REGIMES, as asked for or as chosen; None where nothing was timed
     outcome: str  # one of OUTCOMES
     reason: str | None  # why, in a sentence, where the outcome is not "ok"
     samples_s: tuple[float, ...]
     median_s: float | None
     ci95_s: tuple[float, float] | None
-    stop_rule: str | None  # "precision", "max_samples", "max_seconds"
+    stop_rule: str | None  # which one fired: "precision", "max_samples", "max_seconds"
     elements: int  # elements of the main tensor
     bytes_moved: int  # fewest possible: each input read once, each output written once
     flops: int  # floating-point operations of the op's formula, for the roofline
@@ -57,18 +63,45 @@ class Record:
     roof_gbps: float | None  # what the matched streams attained, interleaved with this case
     max_ulp: float | None
     worst_input: str | None  # the input with the largest error, as text
-    flags: tuple[str, ...]  # validity marks: "over_roof", "throttled", "warm", "noisy", …
+    flags: tuple[str, ...]  # validity marks, explained by reports.summary.FLAGS; empty: nothing is against it
     device: str
-    role: str = "provider"  # "provider", "roof" (a matched ceiling), "control" (the A/A twin of `provider`)
-    details: dict[str, Any] = dataclasses.field(default_factory=dict)  # regime's why, clocks, seed, …
+    role: str = "provider"  # one of ROLES
+
+    regime_why: str | None = None  # why this regime, and how it was kept, in a sentence
+    working_set_bytes: int = 0  # bytes of the tensors that one call touches
+    buffer_sets: int = 0  # sets of such tensors that the calls rotated over
+
+    baseline: str | None = None  # the provider that `ratio` is against; None: not compared
+    ratio: float | None = None  # this time over the baseline's, by pairs (statistics.paired_ratio)
+    ratio_ci95: tuple[float, float] | None = None
+    noise_floor: float | None = None  # of its case and regime, from the A/A control: 0.01 is ±1%
+
+    seed: int | None = None  # with `entries`, decides the order within every round
+    entries: tuple[str, ...] = ()  # everything that took turns, this record's own `entry` among it
+    measured_s: float = 0.0  # seconds spent on its samples, with what the regime does around each call
+    warmup_s: float = 0.0  # seconds spent on its warm-up
+    wall_s: float = 0.0  # seconds that the whole case took, the same in all of its records
+
+    health: dict[str, Any] = dataclasses.field(default_factory=dict)  # the device "before" and "after" the case
+    details: dict[str, Any] = dataclasses.field(default_factory=dict)  # clock, calls per sample, …
 
     @property
-    def key(self) -> tuple[str, str, str]:
+    def key(self) -> tuple[str, str, str, str | None]:
         """What makes a record the only one of its kind in a run."""
-        return (self.case_key, self.role, self.provider)
+        return (self.case_key, self.role, self.provider, self.regime)
+
+    @property
+    def entry(self) -> str:
+        """Its name among `entries`."""
+        return {"provider": self.provider, "roof": f"roof {self.provider}"}.get(self.role, self.role)
+
+    @property
+    def is_roof_curve(self) -> bool:
+        """Whether this is a point of a roof's curve over the working set, rather than the roof of a case."""
+        return self.role == "roof" and self.op in MIXES
 
 
-_TUPLES = ("shape", "samples_s", "ci95_s", "flags")
+_TUPLES = ("shape", "samples_s", "ci95_s", "flags", "ratio_ci95", "entries")
 
 
 def to_json(record: Any) -> str:
@@ -83,7 +116,7 @@ def from_json(line: str) -> Record:
         if row.get("schema") != SCHEMA:
             raise RunError(
                 f"a record has schema {row.get('schema')!r} and this elubench reads {SCHEMA}; "
-                "read it with the version named in its manifest"
+                "read it with the version that its manifest names, or measure again"
             )
         for name in _TUPLES:
             if row.get(name) is not None:

@@ -53,7 +53,7 @@ def run_sweep(
     started = time.monotonic()
     try:
         for number, case in enumerate(sweep.cases):
-            todo = [spec for spec in sweep.providers if _key(case, spec) not in store.keys]
+            todo = [spec for spec in sweep.providers if not store.holds(case.key, "provider", providers.name_of(spec))]
             if budget_s is not None and todo and time.monotonic() - started > budget_s:
                 return Summary(number, len(sweep.cases) - number, out_of_budget=True)
             records: list[Record] = []
@@ -69,10 +69,6 @@ def run_sweep(
     finally:
         timing.stop()
         interpreting.stop()
-
-
-def _key(case: Case, spec: str) -> tuple[str, str, str]:
-    return (case.key, "provider", providers.name_of(spec))
 
 
 def _run_job(worker: Worker, job: Job, timeout_s: float, on_stage: OnStage) -> list[Record]:

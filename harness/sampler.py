@@ -95,11 +95,6 @@ def sample(
     }
 
 
-def noise_floor(a: Sampled, b: Sampled) -> float:
-    """How far apart the medians of two entries that do the same work are, |a/b - 1|: the A/A control."""
-    return abs(a.median_s / b.median_s - 1)
-
-
 def _buffer_sets(calls: Mapping[str, Sequence[Callable[[], object]]]) -> int:
     counts = {len(bound) for bound in calls.values()}
     if not counts:

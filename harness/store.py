@@ -13,6 +13,7 @@ from harness.manifest import write_manifest
 from harness.records import (
     MANIFEST,
     RECORDS,
+    REGIMES,
     RunError,
     complete_lines,
     from_json,
@@ -68,6 +69,14 @@ class Store:
         if made_by != cls.verb:
             raise RunError(f"{path} was made by another verb; go on with: elubench {made_by} --resume {path}")
         return cls(path)
+
+    def holds(self, case_key: str, role: str, provider: str, regime: str | None = None) -> bool:
+        """Whether there is such a record, of that regime or, where it is None, of any.
+
+        A record without a regime is of a provider that was not timed, and stands for all regimes.
+        """
+        regimes = REGIMES if regime is None else (regime,)
+        return any((case_key, role, provider, each) in self.keys for each in (*regimes, None))
 
     def append(self, records: Sequence[Row]) -> None:
         """Write the records that are not there yet, in one go, down to the disk.

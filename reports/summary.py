@@ -7,18 +7,25 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from harness.records import Record, Run
-from harness.statistics import geometric_mean, median, relative_half_width
+from harness.statistics import Ratio, geometric_mean, median, relative_half_width, unpaired_ratio, verdict
 
 BASELINE = "eager"
 
 # What the marks of a row mean, in the order in which they are explained.
 FLAGS = {
     "over_roof": ("!", "faster than its roof: a finding about the measurement, not a result"),
+    "warm": ("w", "not cold: the calls' buffers do not go round past the last-level cache"),
+    "not_resident": ("r", "not warm: one call's tensors do not fit into the last-level cache"),
+    "throttled": ("t", "the device was slowed down: by heat, by its power limit, by a quota"),
+    "drifting": ("/", "the times drifted: the first and the last of them differ"),
+    "frequency_step": ("j", "the times jumped once, as where the device's clock is changed"),
+    "bimodal": ("b", "the times fall into two clumps"),
+    "noisy_neighbour": ("n", "a part of the times is far longer: something else used the device"),
     "noisy": ("~", "the 95% interval of the median is wider than ±5%"),
-    "warm": ("w", "not cold: the buffers fit into the last-level cache"),
+    "unsettled": ("u", "the times had not settled when the warm-up ended"),
+    "unhidden": ("h", "the host's time to launch could not be hidden, and is in the times"),
     "few_samples": ("f", "too few samples for an interval"),
     "not_interleaved": ("s", "timed separately, after a crash: not in turns with the others"),
-    "throttled": ("t", "the device was slowed down: by heat, by its power limit, by a quota"),
     "disturbed": ("d", "others used the cores, or the hypervisor took them, while it was timed"),
 }
 
@@ -32,17 +39,19 @@ class Row:
     elements_per_s: float
     roof_fraction: float | None
     speedup: float | None  # eager's median over this one's
-    is_beyond_noise: bool  # whether the speed-up differs from 1 by more than the case's A/A control
+    speedup_ci95: tuple[float, float] | None  # by pairs of the same round, where they took turns
+    verdict: str | None  # against eager: "faster", "slower", "same", "undecided"; None where there is no eager
 
 
 @dataclass(frozen=True)
 class Group:
-    """The timed records of one op with its parameters, one dtype, one layout; by size, as timed."""
+    """The timed records of one op with its parameters, one dtype, one layout, one kind of time; by size."""
 
     op: str
     params: dict[str, object]
     dtype: str
     layout: str
+    regime: str  # "cold" for all times from a cold cache, launched one by one or as a graph; else "warm", "host"
     rows: tuple[Row, ...]
 
 
@@ -60,14 +69,15 @@ class Speedup:
 
 def groups(run: Run) -> list[Group]:
     """The timed records, in the order in which their groups first occur."""
-    by_case: dict[str, list[Record]] = {}
+    by_case: dict[tuple[str, str | None], list[Record]] = {}
     for record in run.records:
-        if record.outcome == "ok" and record.median_s:
-            by_case.setdefault(record.case_key, []).append(record)
-    found: dict[tuple[str, str, str, str], list[list[Record]]] = {}
+        if record.outcome == "ok" and record.median_s and not record.is_roof_curve:
+            by_case.setdefault((record.case_key, record.regime), []).append(record)
+    found: dict[tuple[str, ...], list[list[Record]]] = {}
     for records in by_case.values():
         first = records[0]
-        found.setdefault((first.op, str(first.params), first.dtype, first.layout), []).append(records)
+        key = (first.op, str(first.params), first.dtype, first.layout, _conditions(first))
+        found.setdefault(key, []).append(records)
     return [_group(cases) for cases in found.values()]
 
 
@@ -75,45 +85,64 @@ def _group(cases: list[list[Record]]) -> Group:
     first = cases[0][0]
     ordered = sorted(cases, key=lambda records: records[0].elements)
     return Group(
-        first.op, first.params, first.dtype, first.layout, tuple(row for records in ordered for row in _rows(records))
+        first.op,
+        first.params,
+        first.dtype,
+        first.layout,
+        _conditions(first),
+        tuple(row for records in ordered for row in _rows(records)),
     )
+
+
+def _conditions(record: Record) -> str:
+    """What a time is the time of. A graph of rotated buffers is how a short call is timed from a cold cache."""
+    return "cold" if record.regime in ("cold", "graph", None) else record.regime
 
 
 def _rows(records: list[Record]) -> list[Row]:
     """The providers of one case by time, the roof that they are held against last."""
     noise = noise_of(records)
-    baseline = next((r.median_s for r in records if r.provider == BASELINE and r.role == "provider"), None)
+    baseline = next((r for r in records if r.provider == BASELINE and r.role == "provider"), None)
     timed = sorted((r for r in records if r.role == "provider"), key=lambda record: record.median_s or 0.0)
     roofs = sorted((r for r in records if r.role == "roof"), key=lambda record: record.roof_gbps or 0.0)
     return [_row(record, baseline, noise) for record in (*timed, *roofs[-1:])]
 
 
-def _row(record: Record, baseline_s: float | None, noise: float) -> Row:
+def _row(record: Record, baseline: Record | None, noise: float | None) -> Row:
     assert record.median_s is not None
     fraction = None
     if record.role == "provider" and record.bandwidth_gbps and record.roof_gbps:
         fraction = record.bandwidth_gbps / record.roof_gbps
-    speedup = baseline_s / record.median_s if baseline_s and record.role == "provider" else None
+    compared = baseline is not None and baseline.median_s is not None and record.role == "provider"
+    ratio = ratio_of(record, baseline) if compared and baseline is not None else None
     return Row(
         record=record,
         half_width=relative_half_width(record.ci95_s, record.median_s) if record.ci95_s else None,
         elements_per_s=record.elements / record.median_s,
         roof_fraction=fraction,
-        speedup=speedup,
-        is_beyond_noise=speedup is not None and abs(speedup - 1) > noise,
+        speedup=baseline.median_s / record.median_s if compared and baseline and baseline.median_s else None,
+        speedup_ci95=(1 / ratio.high, 1 / ratio.low) if ratio is not None else None,
+        verdict=verdict(ratio, noise) if compared else None,
     )
 
 
-def noise_of(records: Iterable[Record]) -> float:
-    """The largest A/A noise floor among the control records, as a fraction; 0 where there is none."""
-    return max(
-        (float(record.details.get("noise_floor", 0.0)) for record in records if record.role == "control"), default=0.0
-    )
+def ratio_of(record: Record, baseline: Record) -> Ratio | None:
+    """A record's time over the baseline's: by pairs where they took turns, else from the two intervals."""
+    if record.ratio is not None and record.ratio_ci95 is not None and record.baseline == baseline.provider:
+        return Ratio(record.ratio, *record.ratio_ci95)
+    if record.median_s is None or baseline.median_s is None:
+        return None
+    return unpaired_ratio(record.median_s, record.ci95_s, baseline.median_s, baseline.ci95_s)
+
+
+def noise_of(records: Iterable[Record]) -> float | None:
+    """The largest A/A noise floor among the control records, as a fraction; None where there is none."""
+    return max((r.noise_floor for r in records if r.role == "control" and r.noise_floor is not None), default=None)
 
 
 def noise_floors(run: Run) -> list[float]:
     """The A/A noise floor of every case that has a control."""
-    return [float(record.details.get("noise_floor", 0.0)) for record in run.records if record.role == "control"]
+    return [r.noise_floor for r in run.records if r.role == "control" and r.noise_floor is not None]
 
 
 def speedups(found: list[Group]) -> list[Speedup]:

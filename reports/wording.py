@@ -32,10 +32,11 @@ def commit(run: Run) -> str:
 
 
 def title(group: Group) -> str:
-    """The op of a group, what differs from its defaults, dtype and layout."""
+    """The op of a group, what differs from its defaults, dtype and layout, and the regime where it is not cold."""
     defaults = OPS[group.op].params if group.op in OPS else {}
     layout = "" if group.layout == "contiguous" else group.layout
-    parts = (group.op, params_text(group.params, defaults), group.dtype, layout)
+    regime = "" if group.regime == "cold" else group.regime
+    parts = (group.op, params_text(group.params, defaults), group.dtype, layout, regime)
     return "  ".join(part for part in parts if part)
 
 
@@ -45,7 +46,7 @@ def speedup(row: Row) -> str:
         return MISSING
     if row.record.provider == BASELINE:
         return "1"
-    return ("" if row.is_beyond_noise else "≈") + f"{row.speedup:.2f}"
+    return ("" if row.verdict in ("faster", "slower") else "≈") + f"{row.speedup:.2f}"
 
 
 def flags_used(timed: list[Group]) -> dict[str, tuple[str, str]]:
@@ -61,8 +62,8 @@ def noise(run: Run) -> str | None:
     if middle is None:
         return None
     return (
-        f"A/A noise: the same provider entered twice differs by {percent(middle, 1)}% in the median case and "
-        f"by {percent(max(floors), 1)}% in the worst; ≈ marks what does not differ by more than its case's."
+        f"A/A noise: a provider and its twin are told apart to {percent(middle, 1)}% in the median case and to "
+        f"{percent(max(floors), 1)}% in the worst; ≈ marks what does not differ for certain by more than that."
     )
 
 

@@ -8,7 +8,7 @@ from harness.cases import make_case
 from harness.devices import find_device
 from harness.isolation import Died, Worker
 from harness.measure import Job
-from harness.records import read_run
+from harness.records import SCHEMA, read_run
 from harness.runner import Progress, run_sweep
 from harness.sampler import StopRule
 from harness.store import Store
@@ -29,7 +29,7 @@ def sweep(*specs, timeout_s=60.0):
 
 
 def results(tmp_path, plan):
-    store = Store.create(tmp_path / "run", {"schema": 1})
+    store = Store.create(tmp_path / "run", {"schema": SCHEMA})
     summary = run_sweep(plan, cpu(), store, Progress(lambda *_: None, lambda *_: None))
     store.close()
     assert summary.left == 0

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.clocks import CpuClock, CudaClock, ScriptedClock
-from harness.sampler import Sampled, StopRule, noise_floor, sample
+from harness.sampler import Sampled, StopRule, sample
+from harness.statistics import noise_floor, paired_ratio
 
 NO_WARMUP = 0.0
 
@@ -228,12 +229,6 @@ def test_unusable_stop_rules_are_refused(rule):
         StopRule(**rule)
 
 
-def test_noise_floor():
-    a, b = (Sampled((median,), median, None, "max_samples") for median in (1.02, 1.0))
-    assert noise_floor(a, b) == pytest.approx(0.02)
-    assert noise_floor(b, b) == 0.0
-
-
 def test_on_the_real_cpu():
     rule = StopRule(min_samples=10, max_samples=20, warmup_seconds=0.001)
     sampled = sample({"a": [lambda: sum(range(1000))], "b": [lambda: None]}, CpuClock(), rule, seed=0)
@@ -248,4 +243,4 @@ def test_on_a_real_gpu():
     bound = [lambda source=source: torch.nn.functional.elu(source) for source in sources]
     sampled = sample({"a": bound, "twin": bound}, CudaClock("cuda:0", 0), StopRule(max_seconds=0.5), seed=0)
     assert count(sampled) >= 30
-    assert noise_floor(sampled["a"], sampled["twin"]) < 0.25
+    assert noise_floor(paired_ratio(sampled["a"].samples_s, sampled["twin"].samples_s)) < 0.25

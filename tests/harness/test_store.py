@@ -8,7 +8,7 @@ import pytest
 
 from harness.cases import make_case
 from harness.measure import blank_record
-from harness.records import RECORDS, RunError, read_run
+from harness.records import RECORDS, SCHEMA, RunError, read_run
 from harness.store import Store
 from tests.harness.command import ROOT, environment
 
@@ -19,7 +19,7 @@ def record(number, provider="eager"):
 
 
 def manifest():
-    return {"schema": 1, "device": {"name": "a device"}, "sessions": []}
+    return {"schema": SCHEMA, "device": {"name": "a device"}, "sessions": []}
 
 
 def test_what_is_appended_is_read_back(tmp_path):
@@ -92,7 +92,7 @@ def test_a_run_of_another_schema_is_refused_and_left_alone(tmp_path):
     assert json.loads(path.read_text())["schema"] == 99
 
 
-@pytest.mark.parametrize("line", ["{}", "null", "[1]", '{"schema": 1}', "not json", '{"schema": 2}'])
+@pytest.mark.parametrize("line", ["{}", "null", "[1]", '{"schema": 2}', "not json", '{"schema": 1}'])
 def test_a_line_that_is_no_record_is_named(tmp_path, line):
     Store.create(tmp_path / "run", manifest()).close()
     (tmp_path / "run" / RECORDS).write_text(line + "\n")

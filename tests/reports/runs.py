@@ -42,6 +42,7 @@ def record(case: Case = CASE, provider: str = "eager", time_s: float = 100e-6, *
         worst_input="x=-0.25",
         flags=(),
         device="Test device",
+        working_set_bytes=case.bytes_moved,
     )
     return replace(made, **changes)
 
@@ -56,12 +57,12 @@ def untimed(case: Case = CASE, provider: str = "triton", outcome: str = "validat
 
 def control(noise_floor: float, case: Case = CASE, time_s: float = 100e-6) -> Record:
     """The A/A twin of eager."""
-    return record(case, "eager", time_s, role="control", details={"noise_floor": noise_floor})
+    return record(case, "eager", time_s, role="control", noise_floor=noise_floor)
 
 
-def roof(case: Case = CASE, time_s: float = 60e-6) -> Record:
+def roof(case: Case = CASE, time_s: float = 60e-6, **changes) -> Record:
     """The matched stream of a case."""
-    return record(case, case.roof, time_s, role="roof", max_ulp=None, worst_input=None)
+    return record(case, case.roof, time_s, role="roof", max_ulp=None, worst_input=None, **changes)
 
 
 def run_of(*records: Record, torn: bool = False, **manifest) -> Run:

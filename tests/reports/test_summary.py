@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from harness.cases import make_case
-from reports.summary import folded, groups, noise_floors, outcomes, speedups
+from harness.statistics import Ratio, median, median_ci
+from reports.summary import folded, groups, noise_floors, outcomes, ratio_of, speedups
 from tests.reports.runs import control, record, roof, run_of, untimed
 
 SMALL = make_case("elu", (1024, 1024), "bfloat16")
@@ -28,13 +31,47 @@ def test_rows_are_compared_with_eager_and_with_the_roof_of_their_case():
 def test_no_difference_below_the_noise_of_the_case_is_claimed(noise, claimed):
     run = run_of(record(time_s=100e-6), record(provider="compile", time_s=96e-6), control(noise))
     compiled, _ = groups(run)[0].rows
-    assert compiled.is_beyond_noise is claimed
+    assert (compiled.verdict == "faster") is claimed
+
+
+def test_without_a_control_nothing_is_claimed():
+    compiled, _ = groups(run_of(record(), record(provider="compile", time_s=50e-6)))[0].rows
+    assert compiled.verdict == "undecided"
+
+
+def test_pairs_decide_where_the_medians_alone_cannot():
+    """Both drift by 40% in the same rounds: every pair differs by 2%, and the medians overlap widely."""
+    drift = [100e-6 * (1 + n / 100) for n in range(40)]
+    fast = [0.98 * time_s for time_s in drift]
+    pairs = {"baseline": "eager", "ratio": 0.98, "ratio_ci95": (0.98, 0.98)}
+    ci = (median_ci(drift), median_ci(fast))
+    slow = record(samples_s=tuple(drift), median_s=median(drift), ci95_s=ci[0])
+    quick = record(provider="compile", samples_s=tuple(fast), median_s=median(fast), ci95_s=ci[1])
+    for changes, word in ((pairs, "faster"), ({}, "undecided")):
+        rows = groups(run_of(slow, replace(quick, **changes), control(0.005)))[0].rows
+        (compiled,) = (row for row in rows if row.record.provider == "compile")
+        assert compiled.verdict == word
+    assert ratio_of(replace(quick, **pairs), slow) == Ratio(0.98, 0.98, 0.98)
+
+
+def test_regimes_of_a_case_are_not_mixed_up():
+    warm = [record(regime="warm", time_s=20e-6), record(provider="compile", regime="warm", time_s=10e-6)]
+    cold, resident = groups(run_of(record(), *warm, record(SMALL, regime="graph")))
+    assert [(row.record.shape, row.record.regime) for row in cold.rows] == [
+        ((1024, 1024), "graph"),
+        ((4096, 4096), "cold"),
+    ]
+    assert resident.regime == "warm" and [row.speedup for row in resident.rows] == [2.0, 1.0]
+
+
+def test_points_of_a_roof_curve_are_no_cases():
+    assert groups(run_of(roof(op="copy", case_key="copy 4096"))) == []
 
 
 def test_noise_counts_for_its_own_case_only():
     run = run_of(record(), record(provider="compile", time_s=96e-6), control(0.001), record(SMALL), control(0.5, SMALL))
     rows = {(row.record.shape, row.record.provider): row for row in groups(run)[0].rows}
-    assert rows[(4096, 4096), "compile"].is_beyond_noise
+    assert rows[(4096, 4096), "compile"].verdict == "faster"
     assert noise_floors(run) == [0.001, 0.5]
 
 
