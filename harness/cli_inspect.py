@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from harness.inspect.rows import Row
 
 app = typer.Typer()
 
@@ -21,6 +24,9 @@ def inspect(
         str, typer.Option(help="triton, or FILE.py with kernels in Triton (its code runs with your rights).")
     ] = "triton",
     json: Annotated[bool, typer.Option("--json", help="The rows as a JSON list.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Exit with 1 where a kernel exceeds harness/inspect/budgets.toml.")
+    ] = False,
 ) -> None:
     """Count the machine code of every kernel; no GPU needed."""
     from harness.inspect.survey import ARCHS, survey
@@ -30,9 +36,24 @@ def inspect(
         from harness.inspect.rows import to_json
 
         print(to_json(rows))
-        return
-    from rich.console import Console
+    else:
+        from rich.console import Console
 
-    from reports.inspection import show
+        from reports.inspection import show
 
-    show(rows, Console())
+        show(rows, Console())
+    if check:
+        _check(rows)
+
+
+def _check(rows: tuple[Row, ...]) -> None:
+    import sys
+
+    from harness.exits import CHECK_FAILED, end
+    from harness.inspect.budget import load, violations
+
+    found = list(violations(rows, load()))
+    for each in found:
+        print(f"elubench: {each}", file=sys.stderr)
+    if found:
+        end(f"{len(found)} limits of harness/inspect/budgets.toml are exceeded", CHECK_FAILED)

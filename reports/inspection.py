@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from harness.inspect.rows import TRANSACTION_BYTES, Ceiling, Row
+from harness.inspect.rows import TRANSACTION_BYTES, Ceiling, Row, totals
 from reports.formatting import MISSING, percent, printable, significant
 
 SHORT = {"bfloat16": "bf16", "float16": "fp16", "float32": "fp32", "float64": "fp64"}
@@ -67,15 +67,6 @@ def show_summary(rows: Sequence[Row], console: Console) -> None:
         console.print(_summary_table(arch, list(of_arch)))
         console.print(Text(_SUMMARY_LEGEND))
     _reasons([row for row in rows if row.reason], console)
-
-
-def totals(rows: Sequence[Row]) -> dict[tuple[str, str, str, str], float]:
-    """{(arch, op, variant, dtype): instructions per element}, the second pass of a reduction added to the first."""
-    found: dict[tuple[str, str, str, str], float] = {}
-    for row in rows:
-        key = (row.arch, row.op, row.variant, row.dtype)
-        found[key] = found.get(key, 0.0) + (row.instructions_per_element or 0.0)
-    return found
 
 
 def _devices(rows: Sequence[Row]) -> str:

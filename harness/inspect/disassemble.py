@@ -39,12 +39,10 @@ def tool(name: str) -> str:
     raise ToolError(f"{name} is not to be found; it comes with Triton's wheel for Linux, or with the CUDA toolkit")
 
 
-def listings(cubins: Mapping[str, bytes], arch: str) -> dict[str, list[Instruction]]:
-    """{key: the instructions of its kernel}. All of them are disassembled at once, as the tool starts slowly.
-
-    `cubins` maps keys to ELF files that hold one kernel each. Raises ToolError.
-    """
-    codes = {key: _kernel_code(cubin) for key, cubin in cubins.items()}
+def listings(codes: Mapping[str, bytes], arch: str) -> dict[str, list[Instruction]]:
+    """{key: instructions} of `codes`, bare machine code. All at once, as the tool starts slowly. Raises ToolError."""
+    if not codes:
+        return {}
     with tempfile.NamedTemporaryFile(suffix=".bin") as file:
         file.write(b"".join(codes.values()))
         file.flush()
@@ -61,12 +59,12 @@ def listings(cubins: Mapping[str, bytes], arch: str) -> dict[str, list[Instructi
     return found
 
 
-def resources(cubin: Path) -> Resources:
+def resources(cubin: str) -> Resources:
     """Registers and local memory, as the tool of the compiler's maker tells them. Raises ToolError."""
-    usage = _run("cuobjdump", "-res-usage", str(cubin))
+    usage = _run("cuobjdump", "-res-usage", cubin)
     registers = re.search(r"\bREG:([0-9]+)", usage)
     if registers is None:
-        raise ToolError(f"cuobjdump told nothing about {cubin.name}")
+        raise ToolError(f"cuobjdump told nothing about {cubin}")
     local = sum(int(size) for size in re.findall(r"\b(?:STACK|LOCAL):([0-9]+)", usage))
     return Resources(int(registers[1]), local)
 
@@ -77,11 +75,11 @@ def _flavour(arch: str) -> str:
     return f"SM{number}{'a' if number >= 90 else ''}"
 
 
-def _kernel_code(cubin: bytes) -> bytes:
-    """The code of the one kernel in an ELF file."""
+def kernel_code(cubin: bytes) -> bytes | ToolError:
+    """The machine code of the one kernel in an ELF file, or why it is not all there is."""
     sections = _code_sections(cubin)
     if len(sections) != 1:
-        raise ToolError(f"a kernel came with functions that are called, which are not counted: {', '.join(sections)}")
+        return ToolError(f"it calls functions that were not compiled into it, and they are not counted: {[*sections]}")
     return next(iter(sections.values()))
 
 

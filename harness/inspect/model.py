@@ -56,7 +56,7 @@ def count(code: Sequence[Instruction], work: Work) -> Counts:
     found = flow.loops(graph)
     diverging = flow.data_dependent(code, graph)
     path = flow.main_path(code, graph, found, diverging)
-    times, notes = _times(code, graph, found, path, work)
+    times, notes = _times(code, graph, found, path, diverging, work)
     executed = tuple(
         (code[place], times[index]) for index in sorted(path) for place in range(graph[index].start, graph[index].stop)
     )
@@ -66,7 +66,12 @@ def count(code: Sequence[Instruction], work: Work) -> Counts:
 
 
 def _times(
-    code: Sequence[Instruction], graph: Sequence[flow.Block], found: Sequence[flow.Loop], path: set[int], work: Work
+    code: Sequence[Instruction],
+    graph: Sequence[flow.Block],
+    found: Sequence[flow.Loop],
+    path: set[int],
+    diverging: frozenset[int],
+    work: Work,
 ) -> tuple[dict[int, float], list[str]]:
     """How often each block of the path is executed.
 
@@ -76,7 +81,10 @@ def _times(
     times = dict.fromkeys(path, 1.0)
     notes = []
     inner = [each for each in found if not any(other.blocks < each.blocks for other in found)]
-    uncounted = [each for each in inner if each.blocks & path]
+    asking = [each for each in inner if any(graph[index].stop - 1 in diverging for index in each.blocks)]
+    if asking:
+        notes.append("A loop that goes on as the data say is counted once.")
+    uncounted = [each for each in inner if each.blocks & path and each not in asking]
     for is_store, total in ((True, work.stored_bytes), (False, work.loaded_bytes)):
         moved = {index: _global_bytes(code, graph[index], is_store=is_store) for index in path}
         weighed = [each for each in uncounted if any(moved[index] for index in each.blocks & path)]
@@ -144,6 +152,8 @@ def _ceiling(
     clocks_per_second = sheet.multiprocessors * sheet.clock_ghz * 1e9
     limits = {"memory": 1.0}
     for unit, per_thread in _clocks(counts, arch).items():
+        if per_thread == 0:  # only in a loop without a trip
+            continue
         elements_per_second = clocks_per_second / (per_thread * work.threads / work.elements)
         limits[unit] = elements_per_second * bytes_per_element / (sheet.memory_gbps * 1e9)
     if sheet.latency_clocks and counts.widths(is_store=False):

@@ -86,6 +86,16 @@ class Row:
     notes: tuple[str, ...] = ()  # what was assumed in counting, in sentences
 
 
+def totals(rows: Iterable[Row]) -> dict[tuple[str, str, str, str], float]:
+    """{(arch, op, variant, dtype): instructions per element}, all launches of the op together."""
+    found: dict[tuple[str, str, str, str], float] = {}
+    for row in rows:
+        if row.instructions_per_element is not None:
+            key = (row.arch, row.op, row.variant, row.dtype)
+            found[key] = found.get(key, 0.0) + row.instructions_per_element
+    return found
+
+
 def to_json(rows: Iterable[Row]) -> str:
     """The rows as a JSON list."""
     plain = [dataclasses.asdict(row) for row in rows]

@@ -25,6 +25,15 @@ from harness.inspect.rows import Row, to_json
 from harness.inspect.specimens import Specimen, specimens
 
 
+@dataclass(frozen=True)
+class Code:
+    """A kernel's instructions, and what it takes: registers and bytes of local memory, both per thread."""
+
+    instructions: list[Instruction]
+    registers: int
+    local_bytes: int
+
+
 class NoLaunch(Exception):
     """There is nothing to inspect: what was called launched no kernel."""
 
@@ -129,33 +138,44 @@ def _storage(tensor: Tensor) -> int:
 
 def _filled(noted: list[Noted], arch: str) -> list[Row]:
     """The rows with their numbers."""
-    if arch.startswith("gfx"):
-        return [_amd_row(each, arch) for each in noted]
-    cubins = {str(each.launch.files["cubin"]): each.launch.files["cubin"].read_bytes() for each in noted}
     try:
-        listings = disassemble.listings(cubins, arch) if cubins else {}
+        codes = _amd_codes(noted) if arch.startswith("gfx") else _nvidia_codes(noted, arch)
     except disassemble.ToolError as error:
         return [replace(each.row, reason=str(error)) for each in noted]
-    return [_nvidia_row(each, arch, listings) for each in noted]
+    return [_counted_row(each, code) for each, code in zip(noted, codes, strict=True)]
 
 
-def _nvidia_row(noted: Noted, arch: str, listings: dict[str, list[Instruction]]) -> Row:
-    path = noted.launch.files["cubin"]
-    code, taken = listings[str(path)], disassemble.resources(path)
+def _counted_row(noted: Noted, code: Code | disassemble.ToolError) -> Row:
+    if isinstance(code, disassemble.ToolError):
+        return replace(noted.row, reason=str(code))
     return model.row(
-        noted.row, code, noted.work, noted.bytes_per_element,
-        threads=noted.launch.threads, programs=noted.launch.programs, registers=taken.registers,
-        local_bytes=taken.local_bytes, shared_bytes=noted.launch.shared_bytes,
+        noted.row, code.instructions, noted.work, noted.bytes_per_element,
+        threads=noted.launch.threads, programs=noted.launch.programs, registers=code.registers,
+        local_bytes=code.local_bytes, shared_bytes=noted.launch.shared_bytes,
     )  # fmt: skip
 
 
-def _amd_row(noted: Noted, arch: str) -> Row:
-    text = noted.launch.files["amdgcn"].read_text(encoding="utf-8")
-    return model.row(
-        noted.row, amd.parse(text), noted.work, noted.bytes_per_element,
-        threads=noted.launch.threads, programs=noted.launch.programs, registers=amd.number(text, "vgpr_count"),
-        local_bytes=amd.number(text, "private_segment_fixed_size"), shared_bytes=noted.launch.shared_bytes,
-    )  # fmt: skip
+def _nvidia_codes(noted: list[Noted], arch: str) -> list[Code | disassemble.ToolError]:
+    """The code of each launch, or why it cannot be read. Raises ToolError where that holds for all."""
+    paths = [each.launch.files["cubin"] for each in noted]
+    binaries = {str(path): disassemble.kernel_code(path.read_bytes()) for path in paths}
+    listed = disassemble.listings({path: code for path, code in binaries.items() if isinstance(code, bytes)}, arch)
+    found: dict[str, Code | disassemble.ToolError] = {}
+    for path, code in binaries.items():
+        if isinstance(code, bytes):
+            taken = disassemble.resources(path)
+            found[path] = Code(listed[path], taken.registers, taken.local_bytes)
+        else:
+            found[path] = code
+    return [found[str(path)] for path in paths]
+
+
+def _amd_codes(noted: list[Noted]) -> list[Code | disassemble.ToolError]:
+    texts = [each.launch.files["amdgcn"].read_text(encoding="utf-8") for each in noted]
+    return [
+        Code(amd.parse(text), amd.number(text, "vgpr_count"), amd.number(text, "private_segment_fixed_size"))
+        for text in texts
+    ]
 
 
 def _sentence(error: Exception) -> str:

@@ -1,0 +1,80 @@
+"""What kernels may cost at most, held by every commit where no GPU runs; and that a worse kernel is caught."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("triton.backends.nvidia")
+
+from harness.inspect.budget import Budget, load, uncovered, violations
+from harness.inspect.rows import Row
+from harness.inspect.survey import survey
+
+PROVIDERS = Path(__file__).parent / "providers"
+GOOD = Row(
+    "elu", "unit", "bfloat16", "sm_90", instructions_per_element=5.0, spills=0, local_bytes=0, branches=0,
+    load_bytes=16, store_bytes=16,
+)  # fmt: skip
+BUDGET = Budget("sm_90", {("elu", "unit", "bfloat16"): 9.0})
+
+
+def test_the_suite_spills_nothing_diverges_nowhere_and_has_wide_accesses(suite):
+    assert not list(violations(suite, replace(load(), instructions={})))
+
+
+@pytest.mark.parametrize(
+    ("file", "words"),
+    [
+        ("library_expm1.py", " instructions per element, and 9 are allowed"),
+        ("narrow_loads.py", "elu unit bfloat16 on sm_90: a global load of the main tensors is 4 bytes wide, and 16"),
+        ("spills.py", "instructions spill registers, to"),
+        ("asks_the_data.py", "branches depend on the data"),
+    ],
+)
+def test_a_worse_kernel_is_caught(file, words):
+    rows = survey(["sm_90"], str(PROVIDERS / file), ["elu"], ["bfloat16"])
+    found = list(violations(rows, BUDGET))
+    assert any(words in each for each in found), found
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"instructions_per_element": 9.01}, "9.01 instructions per element, and 9 are allowed"),
+        ({"spills": 2, "local_bytes": 8}, "2 instructions spill registers, to 8 bytes"),
+        ({"local_bytes": 16}, "to 16 bytes of local memory"),
+        ({"branches": 1}, "1 branches depend on the data"),
+        ({"load_bytes": 8}, "a global load of the main tensors is 8 bytes wide"),
+        ({"store_bytes": None}, "a global store of the main tensors is None bytes wide"),
+        ({"reason": "CompilationError: no", "instructions_per_element": None}, "not counted, CompilationError: no"),
+    ],
+)
+def test_each_limit_has_its_sentence(change, words):
+    assert not list(violations([GOOD], BUDGET))
+    (found,) = violations([replace(GOOD, **change)], BUDGET)
+    assert words in found and found.startswith("elu unit bfloat16 on sm_90: ")
+
+
+def test_all_launches_of_an_op_share_its_budget():
+    second = replace(GOOD, role="stage2", load_bytes=4, store_bytes=4)
+    (found,) = violations([GOOD, second], BUDGET)
+    assert "10.00 instructions" in found
+
+
+def test_wider_machines_and_other_architectures_have_no_count_to_keep():
+    assert not list(violations([replace(GOOD, arch="sm_100", instructions_per_element=99.0, load_bytes=8)], BUDGET))
+
+
+def test_what_is_not_there_is_told():
+    assert uncovered([GOOD], BUDGET) == []
+    assert uncovered([replace(GOOD, arch="sm_80")], BUDGET) == [("elu", "unit", "bfloat16")]
+
+
+def test_every_budget_is_of_a_kernel_that_is_there_and_for_every_dtype(suite):
+    budget = load()
+    assert not uncovered(suite, budget)
+    for op, variant, _ in budget.instructions:
+        assert {(op, variant, dtype) for dtype in ("bfloat16", "float16", "float32")} <= set(budget.instructions)
