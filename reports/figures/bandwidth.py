@@ -9,7 +9,8 @@ from matplotlib.figure import Figure
 
 from harness.records import Record, Run
 from reports.figures.curves import Point, curve
-from reports.figures.panels import bottom_row, bytes_axis, legend_below, panel_grid, variant_text
+from reports.figures.naming import variant_text
+from reports.figures.panels import bottom_row, bytes_axis, legend_below, panel_grid
 from reports.figures.style import ROOF_COLOUR, look_of
 from reports.formatting import bytes_text, printable
 from reports.summary import Group, groups
@@ -19,7 +20,7 @@ def figures(run: Run) -> dict[str, Figure]:
     """A figure for each op, by its file's name: a panel for each variant and dtype that was timed."""
     by_op: dict[str, list[Group]] = {}
     for group in groups(run):
-        if group.rows[0].record.regime != "host":
+        if group.regime != "host":
             by_op.setdefault(group.op, []).append(group)
     return {f"bandwidth-{op}": _figure(run, op, _curves_first(found)) for op, found in by_op.items()}
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from harness.records import Run
 
@@ -33,24 +34,34 @@ def draw(run: Run) -> Iterator[tuple[str, Figure]]:
     """The figures by the names of their files, in the order in which a reader wants them."""
     import matplotlib
 
-    from reports.figures import bandwidth, style
+    from reports.figures import bandwidth, error, instruction_roofline, roofline, speedup, style
 
-    for module in (bandwidth,):
+    for module in (bandwidth, speedup, roofline, error, instruction_roofline):
         with matplotlib.rc_context(style.RC):
             found = module.figures(run)
         yield from found.items()
 
 
+def as_svg(figure: Figure) -> bytes:
+    """One figure as the content of an SVG file."""
+    content = io.BytesIO()
+    _write(figure, content, "svg")
+    return content.getvalue()
+
+
 def save(figure: Figure, stem: Path, formats: tuple[str, ...] = FORMATS) -> list[Path]:
     """Write one figure next to `stem`, once for each format."""
+    paths = [stem.with_name(f"{stem.name}.{kind}") for kind in formats]
+    for kind, path in zip(formats, paths, strict=True):
+        with path.open("wb") as file:
+            _write(figure, file, kind)
+    return paths
+
+
+def _write(figure: Figure, file: BinaryIO, kind: str) -> None:
     import matplotlib
 
     from reports.figures import style
 
-    paths = []
     with matplotlib.rc_context(style.RC):
-        for kind in formats:
-            path = stem.with_name(f"{stem.name}.{kind}")
-            figure.savefig(path, format=kind, metadata=_METADATA[kind])
-            paths.append(path)
-    return paths
+        figure.savefig(file, format=kind, metadata=_METADATA[kind])

@@ -2,35 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from harness.cases import ITEM_BYTES, OPS
+from reports.figures.naming import dtype_order
 from reports.figures.style import ROOF_COLOUR, look_of
-from reports.formatting import bytes_text, params_text, printable
-from reports.summary import Group
+from reports.formatting import bytes_text, printable
 
 WIDTH_IN = 7.0  # two columns of a paper
 MOST_ROWS = 12
-DTYPES = tuple(ITEM_BYTES)
-
-
-def variant_text(group: Group) -> str:
-    """What sets a group off from its op's defaults: parameters, layout, regime; empty for none."""
-    defaults = OPS[group.op].params if group.op in OPS else {}
-    layout = "" if group.layout == "contiguous" else group.layout
-    regime = "warm cache" if group.rows[0].record.regime == "warm" else ""
-    return "  ".join(part for part in (params_text(group.params, defaults), layout, regime) if part)
-
-
-def dtype_order(dtype: str) -> tuple[int, str]:
-    """Known dtypes in the order of their table, then others by name."""
-    return (DTYPES.index(dtype) if dtype in DTYPES else len(DTYPES), dtype)
 
 
 def panel_grid(cells: Sequence[tuple[str, str]], height_in: float = 2.1) -> tuple[Figure, dict[tuple[str, str], Axes]]:
@@ -69,21 +55,29 @@ def bytes_axis(axes: Axes) -> None:
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: bytes_text(value)))
 
 
-def legend_below(figure: Figure, title: str, providers: Sequence[str], *, with_roof: bool = False) -> None:
-    """A title at the top left and, below the panels, how each provider looks."""
-    handles: list[Line2D | Patch] = [provider_handle(name) for name in providers]
+def plain_log_axis(axis: Axis) -> None:
+    """Ticks at 1, 2 and 5 times the powers of 10, written as plain numbers."""
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+
+
+def legend_below(
+    figure: Figure, title: str, providers: Sequence[str], *, with_roof: bool = False, rejected: Collection[str] = ()
+) -> None:
+    """A title at the top left and, below the panels, how each provider looks, and which were rejected."""
+    handles: list[Line2D | Patch] = [provider_handle(name, " (rejected)" * (name in rejected)) for name in providers]
     if with_roof:
         handles.append(Patch(facecolor=ROOF_COLOUR, alpha=0.5, label="roof: a plain stream of the same tensors"))
     figure.suptitle(title, x=0.01, ha="left", fontsize=9)
     figure.legend(handles=handles, loc="outside lower left", ncols=4, fontsize=7)
 
 
-def provider_handle(name: str) -> Line2D:
+def provider_handle(name: str, remark: str = "") -> Line2D:
     """A provider's entry in a legend."""
     look = look_of(name)
-    return Line2D(
-        [], [], color=look.colour, marker=look.marker, linestyle=look.line, label=literal(printable(name, 40))
-    )
+    label = literal(printable(name, 40)) + remark
+    return Line2D([], [], color=look.colour, marker=look.marker, linestyle=look.line, label=label)
 
 
 def literal(text: str) -> str:

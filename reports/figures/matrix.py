@@ -1,0 +1,88 @@
+"""Speed-ups over the baseline as a matrix of dtype × size: the data of the heat map."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from harness.statistics import geometric_mean
+from reports.figures.naming import dtype_order, variant_text
+from reports.formatting import size_text
+from reports.summary import BASELINE, Group, Row
+
+MOST_COLUMNS = 16
+MOST_ROWS = 16
+_ARROWS = {"faster": "▲", "slower": "▼", "same": "=", "mixed": "±"}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One case, or the geometric mean of `cases` of about the same size."""
+
+    speedup: float
+    interval: tuple[float, float] | None
+    verdict: str  # as of harness.statistics, or "mixed"
+    is_valid: bool  # no mark on it
+    cases: int
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """A provider's speed-ups in one op. Rows are dtypes with their variants, columns sizes going up."""
+
+    op: str
+    provider: str
+    rows: tuple[str, ...]
+    columns: tuple[str, ...]
+    cells: Mapping[tuple[str, str], Cell]
+
+
+def matrices(timed: Iterable[Group]) -> list[Matrix]:
+    """A matrix for each op and provider; a warm cache's cases are rows of their own."""
+    found: dict[tuple[str, str], list[tuple[Group, Row]]] = {}
+    for group in timed:
+        for row in group.rows:
+            if row.speedup is not None and row.record.provider != BASELINE and group.regime != "host":
+                found.setdefault((group.op, row.record.provider), []).append((group, row))
+    return [_matrix(op, provider, rows) for (op, provider), rows in sorted(found.items())]
+
+
+def _matrix(op: str, provider: str, found: Sequence[tuple[Group, Row]]) -> Matrix:
+    ordered = sorted(found, key=lambda each: (dtype_order(each[0].dtype), variant_text(each[0])))
+    rows = list(dict.fromkeys(_row_text(group) for group, _ in ordered))[:MOST_ROWS]
+    by_size = sorted((row.record for _, row in found), key=lambda record: (record.elements, record.shape))
+    names = {record.shape: size_text(record.shape) for record in by_size}
+    if len(names) > MOST_COLUMNS:
+        names = {shape: _rounded(record.elements) for record in by_size for shape in [record.shape]}
+    columns = list(dict.fromkeys(names.values()))
+    cells: dict[tuple[str, str], list[Row]] = {}
+    for group, row in found:
+        cells.setdefault((_row_text(group), names[row.record.shape]), []).append(row)
+    kept = {key: _cell(each) for key, each in cells.items() if key[0] in rows}
+    return Matrix(op, provider, tuple(rows), tuple(columns), kept)
+
+
+def _row_text(group: Group) -> str:
+    return "  ".join(part for part in (group.dtype, variant_text(group)) if part)
+
+
+def _rounded(elements: int) -> str:
+    power = max(0, elements.bit_length() - 1)
+    return "2" + "".join("⁰¹²³⁴⁵⁶⁷⁸⁹"[int(digit)] for digit in str(power))
+
+
+def _cell(rows: Sequence[Row]) -> Cell:
+    verdicts = {row.verdict or "undecided" for row in rows}
+    return Cell(
+        speedup=geometric_mean([row.speedup for row in rows if row.speedup is not None]),
+        interval=rows[0].speedup_ci95 if len(rows) == 1 else None,
+        verdict=verdicts.pop() if len(verdicts) == 1 else "mixed",
+        is_valid=not any(row.record.flags for row in rows),
+        cases=len(rows),
+    )
+
+
+def cell_text(cell: Cell) -> str:
+    """A speed-up with the sign of its verdict, in brackets where the row is marked."""
+    text = f"{_ARROWS.get(cell.verdict, '')} {cell.speedup:.2f}".strip()
+    return text if cell.is_valid else f"({text})"

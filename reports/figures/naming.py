@@ -1,0 +1,22 @@
+"""How variants and dtypes are named and ordered in figures, charts and on the page."""
+
+from __future__ import annotations
+
+from harness.cases import ITEM_BYTES, OPS
+from reports.formatting import params_text, printable
+from reports.summary import Group
+
+_DTYPES = ("bfloat16", "float16", *(dtype for dtype in ITEM_BYTES if dtype not in ("bfloat16", "float16")))
+
+
+def variant_text(group: Group) -> str:
+    """What sets a group off from its op's defaults: parameters, layout, cache; empty for none."""
+    defaults = OPS[group.op].params if group.op in OPS else {}
+    layout = "" if group.layout == "contiguous" else group.layout
+    regime = "" if group.regime == "cold" else f"{group.regime} cache"
+    return printable("  ".join(part for part in (params_text(group.params, defaults), layout, regime) if part), 80)
+
+
+def dtype_order(dtype: str) -> tuple[int, str]:
+    """Known dtypes by width, then others by name."""
+    return (_DTYPES.index(dtype) if dtype in _DTYPES else len(_DTYPES), dtype)

@@ -1,0 +1,53 @@
+"""What a point says when it is pointed at: case, provider, time with its interval, validity. Plotly's markup."""
+
+from __future__ import annotations
+
+import html
+
+from harness.records import Record
+from reports.figures.curves import Point
+from reports.formatting import bytes_text, percent, printable, significant, size_text, time_text
+from reports.summary import FLAGS, Row
+
+
+def row_text(row: Row) -> str:
+    """A timed row, in lines. Plotly takes some HTML for markup, so names from outside are escaped."""
+    record = row.record
+    lines = [f"<b>{_safe(record.provider)}</b>", _safe(f"{record.op} {size_text(record.shape)} {record.dtype}")]
+    lines.append(f"{time_text(record.median_s)}{_interval(record)}")
+    rate = f"{significant(record.bandwidth_gbps)} GB/s"
+    lines.append(rate + (f", {percent(row.roof_fraction)}% of the roof" if row.roof_fraction is not None else ""))
+    if row.speedup is not None and row.verdict is not None:
+        lines.append(f"{row.speedup:.2f}× eager{_speedup_interval(row)}: {_safe(row.verdict)}")
+    lines.append(validity_text(record))
+    return "<br>".join(lines)
+
+
+def merged_text(provider: str, point: Point) -> str:
+    """A point that stands for many cases."""
+    return (
+        f"<b>{_safe(provider)}</b><br>median of {point.cases} cases of about {bytes_text(point.bytes_moved)}"
+        f"<br>{significant(point.gbps)} GB/s, intervals from {significant(point.low_gbps)} "
+        f"to {significant(point.high_gbps)}<br>{'valid' if point.is_valid else 'some carry a mark'}"
+    )
+
+
+def validity_text(record: Record) -> str:
+    """ "valid", or what is against the row."""
+    if not record.flags:
+        return f"valid, {_safe(str(record.regime))}, {len(record.samples_s)} samples"
+    return "not valid: " + "; ".join(_safe(FLAGS[flag][1] if flag in FLAGS else flag) for flag in record.flags)
+
+
+def _interval(record: Record) -> str:
+    if record.ci95_s is None:
+        return " (no interval)"
+    return f" (95%: {time_text(record.ci95_s[0])} to {time_text(record.ci95_s[1])})"
+
+
+def _speedup_interval(row: Row) -> str:
+    return "" if row.speedup_ci95 is None else f" (95%: {row.speedup_ci95[0]:.2f} to {row.speedup_ci95[1]:.2f})"
+
+
+def _safe(text: str) -> str:
+    return html.escape(printable(text, 120))

@@ -1,0 +1,93 @@
+"""The rows of the page's table as columns: small enough that 100,000 of them fit into a page."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from harness.cases import OPS
+from harness.records import Record, Run
+from reports.formatting import params_text, printable, size_text
+from reports.summary import Group, Row
+
+# Columns of text are stored as places in a list of their distinct values.
+TEXTS = ("op", "variant", "dtype", "size", "provider", "regime", "outcome", "verdict", "flags", "reason")
+NUMBERS = ("elements", "bytes", "time_us", "low_us", "high_us", "gbps", "roof_percent", "speedup", "speedup_low",
+           "speedup_high", "max_ulp")  # fmt: skip
+
+
+def columns(run: Run, timed: Sequence[Group]) -> dict[str, Any]:
+    """Every provider's record of a run, timed or not, in the order of the run; without samples."""
+    rows = {id(row.record): row for group in timed for row in group.rows}
+    records = [record for record in run.records if record.role == "provider"]
+    texts = [_texts(record, rows.get(id(record))) for record in records]
+    numbers = [_numbers(record, rows.get(id(record))) for record in records]
+    return {
+        "count": len(records),
+        "texts": {name: _coded(each[n] for each in texts) for n, name in enumerate(TEXTS)},
+        "numbers": {name: [_short(each[n]) for each in numbers] for n, name in enumerate(NUMBERS)},
+    }
+
+
+def _texts(record: Record, row: Row | None) -> tuple[str, ...]:
+    defaults = OPS[record.op].params if record.op in OPS else {}
+    layout = "" if record.layout == "contiguous" else record.layout
+    variant = " ".join(part for part in (params_text(record.params, defaults), layout) if part)
+    found = (
+        record.op,
+        variant,
+        record.dtype,
+        size_text(record.shape),
+        record.provider,
+        record.regime or "",
+        record.outcome,
+        (row.verdict or "") if row is not None and row.speedup != 1 else "",
+        " ".join(record.flags),
+        (record.reason or "") + (f", at {record.worst_input}" if record.reason and record.worst_input else ""),
+    )
+    return tuple(printable(each) for each in found)
+
+
+def _numbers(record: Record, row: Row | None) -> tuple[float | None, ...]:
+    low, high = record.ci95_s or (None, None)
+    fraction = row.roof_fraction if row is not None else None
+    interval = (row.speedup_ci95 if row is not None else None) or (None, None)
+    return (
+        record.elements,
+        record.bytes_moved,
+        _scaled(record.median_s, 1e6),
+        _scaled(low, 1e6),
+        _scaled(high, 1e6),
+        record.bandwidth_gbps,
+        _scaled(fraction, 100),
+        row.speedup if row is not None else None,
+        *interval,
+        record.max_ulp,
+    )
+
+
+def _scaled(value: float | None, factor: float) -> float | None:
+    return None if value is None else value * factor
+
+
+def _short(value: float | None) -> float | None:
+    """Four significant digits; whole numbers stay whole."""
+    if value is None or isinstance(value, int):
+        return value
+    short = float(f"{value:.4g}")
+    return int(short) if short.is_integer() and abs(short) < 2**53 else short
+
+
+def _coded(texts: Iterable[str]) -> dict[str, Any]:
+    values: dict[str, int] = {}
+    codes = [values.setdefault(text, len(values)) for text in texts]
+    return {"values": list(values), "codes": codes}
+
+
+def embedded(content: Any) -> str:
+    """JSON that may stand in a <script> element: nothing in it ends the element or begins a comment."""
+    text = json.dumps(content, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return text.encode("utf-8", "replace").decode()

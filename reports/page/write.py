@@ -1,0 +1,133 @@
+"""`report/index.html`: everything a run says on one page that needs no network. The same run gives the same bytes."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+from harness.inspect.rows import read_rows
+from harness.records import RECORDS, Run
+from reports import wording
+from reports.findings import findings, standings
+from reports.formatting import percent, printable, significant
+from reports.page.charts import charts
+from reports.page.rows import columns, embedded
+from reports.summary import BASELINE, FLAGS, Folded, folded, groups, outcomes
+
+PAGE = "index.html"
+_HERE = Path(__file__).parent
+_TABS = {
+    "bandwidth": "Bandwidth against size",
+    "speedup": f"Speed-up over {BASELINE}",
+    "roofline": "Roofline",
+    "error": "Error against input",
+    "instructions": "Instruction roofline (modelled)",
+}
+
+
+def write_page(run: Run, directory: Path) -> Path:
+    """Write the page of `run` into `directory`, which is made, and return its path.
+
+    Without plotly the page has the figures of `reports.figures` as pictures instead of the interactive charts; where
+    matplotlib is missing too, it has words and tables. It says so itself.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    path = directory / PAGE
+    path.write_text(page(run), encoding="utf-8", newline="\n")
+    return path
+
+
+def page(run: Run) -> str:
+    """The page as text. Everything from a run is escaped by the template, or embedded as JSON."""
+    import jinja2
+    from markupsafe import Markup
+
+    plotly = _plotly()
+    timed = groups(run)
+    inspected = read_rows(run.path)
+    drawn = charts(run, timed, inspected)
+    data = {
+        "rows": columns(run, timed),
+        "charts": {kind: [each.content() for each in found] for kind, found in drawn.items()} if plotly else {},
+        "flags": {name: meaning for name, (_, meaning) in FLAGS.items()},
+    }
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_HERE), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters |= {"printable": printable, "significant": significant, "percent": percent}
+    return environment.get_template("page.html.j2").render(
+        title=f"elubench: {_device_name(run)}",
+        header=list(wording.header(run)),
+        created=(run.manifest.get("created") or "")[:10],
+        findings=findings(run, timed),
+        standings=standings(timed),
+        baseline=BASELINE,
+        tabs={kind: name for kind, name in _TABS.items() if kind in drawn},
+        pictures=None if plotly else _pictures(run),
+        validated=folded(run, validated=True),
+        untimed=folded(run, validated=False),
+        why=_why,
+        outcomes=outcomes(run),
+        inspected=inspected,
+        flags=_flags_used(run),
+        noise=wording.noise(run),
+        method=_method(run),
+        torn=run.torn,
+        is_empty=not run.records,
+        manifest=json.dumps(run.manifest, indent=2, ensure_ascii=False),
+        manifest_name=run.path.name,
+        records_name=RECORDS,
+        css=Markup((_HERE / "page.css").read_text(encoding="utf-8")),
+        script=Markup((_HERE / "page.js").read_text(encoding="utf-8")),
+        plotly=Markup(plotly) if plotly else None,
+        data=Markup(embedded(data)),
+    )
+
+
+def _plotly() -> str | None:
+    """Plotly's script, or None where it is not installed."""
+    try:
+        from plotly.offline import get_plotlyjs
+    except ImportError:
+        return None
+    return get_plotlyjs()
+
+
+def _pictures(run: Run) -> list[tuple[str, str]]:
+    """The figures as data addresses of SVG files, by name; none where matplotlib is missing."""
+    try:
+        from reports.figures.files import as_svg, draw
+
+        return [(name, f"data:image/svg+xml;base64,{base64.b64encode(as_svg(f)).decode()}") for name, f in draw(run)]
+    except ImportError:
+        return []
+
+
+def _device_name(run: Run) -> str:
+    return printable(str((run.manifest.get("device") or {}).get("name", "unknown device")))
+
+
+def _why(each: Folded) -> str:
+    return printable(wording.why(each))
+
+
+def _flags_used(run: Run) -> dict[str, tuple[str, str]]:
+    """The marks that occur, those that nobody explains included."""
+    used = {flag for record in run.records for flag in record.flags}
+    known = {flag: FLAGS[flag] for flag in FLAGS if flag in used}
+    return known | {flag: ("?", printable(flag)) for flag in sorted(used - set(FLAGS))}
+
+
+def _method(run: Run) -> dict[str, Any]:
+    """What the method's words need from the manifest; None where it has a hole."""
+    sweep = run.manifest.get("sweep") or {}
+    stop = sweep.get("stop") or {}
+    device = run.manifest.get("device") or {}
+    return {
+        "stop": {name: value for name, value in stop.items() if isinstance(value, (int, float))},
+        "cache_mib": (device.get("last_level_cache_bytes") or 0) / 2**20 or None,
+        "on_gpu": device.get("kind") == "cuda",
+        "regimes": sorted({record.regime for record in run.records if record.regime}),
+    }
