@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import sys
+from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from harness.exits import CHECK_FAILED, WRONG_USAGE, end
+
+if TYPE_CHECKING:
+    from reports.compare import Comparison
 
 app = typer.Typer()
 
@@ -45,3 +51,57 @@ def write_report(path: Path) -> None:
     for sentence in built.left_out:
         print(f"elubench: left out of the report: {sentence}", file=sys.stderr)
     print(f"report: {built.files[0]}")
+
+
+class Failing(str, Enum):
+    """What `elubench compare --fail-on` can look for."""
+
+    slower = "slower"
+    undecided = "undecided"
+
+
+@app.command()
+def compare(
+    runs: Annotated[list[Path], typer.Argument(help="A run and another; or one run, with --providers.", metavar="A B")],
+    providers: Annotated[
+        tuple[str, str] | None, typer.Option(help="Two providers of one run: the second against the first.")
+    ] = None,
+    fail_on: Annotated[
+        list[Failing] | None,
+        typer.Option(help="Exit with 1 where a case is slower (or is not timed any more), or undecided."),
+    ] = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Say per case whether B is faster or slower than A, and how sure that is."""
+    if len(runs) != (1 if providers else 2):
+        if len(runs) > 2:
+            end("compare takes two runs; 'elubench trend' takes many", WRONG_USAGE)
+        end("compare takes two runs, or one run and --providers FIRST SECOND", WRONG_USAGE)
+    if markdown and json:
+        end("choose one of --markdown and --json", WRONG_USAGE)
+    from rich.console import Console
+
+    from harness.records import read_run
+    from reports import compare_views
+    from reports.compare import compare_providers, compare_runs
+
+    if providers:
+        found = compare_providers(read_run(runs[0]), *providers)
+    else:
+        found = compare_runs(read_run(runs[0]), read_run(runs[1]))
+    if markdown:
+        print(compare_views.to_markdown(found), end="")
+    elif json:
+        print(compare_views.to_json(found))
+    else:
+        compare_views.show(found, Console())
+    _fail_on(found, fail_on or [])
+
+
+def _fail_on(found: Comparison, wanted: list[Failing]) -> None:
+    failed = {each.value: found.counts[each.value] for each in wanted}
+    if Failing.slower in wanted:
+        failed["no longer timed"] = sum(change.is_loss for change in found.changes)
+    if any(failed.values()):
+        end("; ".join(f"{count} {what}" for what, count in failed.items() if count), CHECK_FAILED)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from dataclasses import replace
 from pathlib import Path
 
@@ -45,6 +46,30 @@ def record(case: Case = CASE, provider: str = "eager", time_s: float = 100e-6, *
         working_set_bytes=case.bytes_moved,
     )
     return replace(made, **changes)
+
+
+def noisy(
+    case: Case = CASE, provider: str = "eager", time_s: float = 100e-6, seed: int = 0, count: int = 200, **changes
+) -> Record:
+    """A record with `count` skewed samples around `time_s`, as real ones are: about ±0.5% for the median."""
+    generator = random.Random(f"{seed} {case.key} {provider} {changes.get('role')}")
+    samples = tuple(time_s * (1 + 0.02 * generator.gauss(0, 1) + 0.02 * generator.expovariate(1)) for _ in range(count))
+    return record(
+        case, provider, time_s, samples_s=samples, median_s=median(samples), ci95_s=median_ci(samples),
+        bandwidth_gbps=case.bytes_moved / median(samples) / 1e9, **changes,
+    )  # fmt: skip
+
+
+def slowed(record: Record, factor: float = 1.03) -> Record:
+    """The record with every sample, and what follows from the samples, slowed down."""
+    assert record.median_s is not None and record.ci95_s is not None and record.bandwidth_gbps is not None
+    return replace(
+        record,
+        samples_s=tuple(time_s * factor for time_s in record.samples_s),
+        median_s=record.median_s * factor,
+        ci95_s=(record.ci95_s[0] * factor, record.ci95_s[1] * factor),
+        bandwidth_gbps=record.bandwidth_gbps / factor,
+    )
 
 
 def untimed(case: Case = CASE, provider: str = "triton", outcome: str = "validated", **changes) -> Record:
