@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import gc
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 import torch
@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.clocks import CpuClock, CudaClock, ScriptedClock
-from harness.sampler import Sampled, StopRule, sample
+from harness.sampler import Sampled, StopRule, rounds, sample
 from harness.statistics import noise_floor, paired_ratio
 
 NO_WARMUP = 0.0
@@ -19,11 +19,14 @@ NO_WARMUP = 0.0
 class Bench:
     """Entries whose calls are logged as (name, slot), and a clock on which each entry has its own script."""
 
-    def __init__(self, sets: int = 1, **times_s: float | list[float]) -> None:
+    def __init__(self, sets: int = 1, **times_s: float | list[float] | Iterator[float]) -> None:
         self.log: list[tuple[str, int]] = []
         self.calls = {name: [self._bind(name, slot) for slot in range(sets)] for name in times_s}
         scripts = {
-            name: itertools.cycle(script if isinstance(script, list) else [script]) for name, script in times_s.items()
+            name: script
+            if isinstance(script, Iterator)
+            else itertools.cycle(script if isinstance(script, list) else [script])
+            for name, script in times_s.items()
         }
         self.clock = ScriptedClock(lambda call: next(scripts[self.log[-1][0]]))
 
@@ -53,7 +56,7 @@ NOISY = [1e-3, 2e-3]  # never within ±0.5%
 def test_precision_stops_at_min_samples():
     sampled = Bench(a=1e-3, b=2e-3).run()
     assert count(sampled) == 30
-    assert sampled["a"] == Sampled((1e-3,) * 30, 1e-3, (1e-3, 1e-3), "precision")
+    assert sampled["a"] == Sampled((1e-3,) * 30, 1e-3, (1e-3, 1e-3), "precision", sum([1e-3] * 30), 1e-3)
     assert sampled["b"].median_s == 2e-3
 
 
@@ -157,19 +160,44 @@ def test_the_number_of_samples_is_within_the_rule(times, least, more, seconds):
             assert low <= entry.median_s <= high
 
 
-def test_warm_up_comes_first_and_its_times_are_not_samples():
-    bench = Bench(a=2**-7, b=2**-6)
-    sampled = bench.run(warmup_seconds=5 * 2**-7)
+def test_warm_up_goes_in_rounds_and_its_times_are_not_samples():
+    bench = Bench(a=2**-7, b=2**-6)  # powers of two: sums are exact
+    sampled = bench.run(warmup_seconds=13 * 2**-7)
     names = [name for name, _ in bench.log]
-    assert names[:10] == ["a"] * 6 + ["b"] * 4  # one call apart, then 5/128 s of each
-    assert len(names) == 10 + 2 * count(sampled)
+    warm_up = names[: -2 * count(sampled)]
+    assert warm_up == ["a", "b"] * 11  # one call apart, then 10 rounds, which 26/128 s fit into
+    assert [sampled[name].warmup_s for name in ("a", "b")] == [11 * 2**-7, 11 * 2**-6]
+    assert sampled["a"].measured_s == sum(sampled["a"].samples_s)
 
 
 def test_a_long_first_call_does_not_use_up_the_warm_up():
-    bench = Bench(a=[5.0] + [2**-7] * 1000)  # powers of two: sums are exact
-    sampled = bench.run(warmup_seconds=5 * 2**-7)
-    assert len(bench.log) == 1 + 5 + 30
+    bench = Bench(a=[5.0] + [2**-7] * 1000)
+    sampled = bench.run(warmup_seconds=20 * 2**-7)
+    assert len(bench.log) == 1 + 20 + 30
     assert set(sampled["a"].samples_s) == {2**-7}
+
+
+def test_warm_up_goes_on_until_the_clock_has_settled():
+    """The device takes 200 calls to reach its full clock: no sample is taken before."""
+    rising = [2e-3 - 5e-6 * n for n in range(200)]
+    bench = Bench(a=itertools.chain(rising, itertools.repeat(1e-3)))
+    sampled = bench.run(warmup_seconds=1e-3, max_warmup_seconds=10.0)
+    assert sampled["a"].is_settled
+    assert sampled["a"].median_s == pytest.approx(1e-3, rel=0.01)
+    assert max(sampled["a"].samples_s) < 1.02e-3
+
+
+def test_warm_up_has_an_end_where_nothing_settles():
+    falling = (1e-3 * 1.01**n for n in itertools.count())
+    sampled = Bench(a=falling).run(warmup_seconds=1e-3, max_warmup_seconds=0.1, max_seconds=0.1)
+    assert not sampled["a"].is_settled
+    assert 0.1 <= sampled["a"].warmup_s < 0.2
+
+
+def test_the_order_of_a_stored_record_can_be_had_again():
+    bench = Bench(a=1.0, b=1.0, c=1.0)
+    number = count(bench.run(seed=42))
+    assert list(itertools.islice(rounds(["a", "b", "c"], 42), number)) == bench.rounds()
 
 
 def test_a_clock_that_stands_still_is_no_hang():
@@ -222,6 +250,7 @@ def test_unusable_calls_are_refused(calls, message):
         {"max_seconds": -1.0},
         {"relative_ci": float("nan")},
         {"warmup_seconds": -0.1},
+        {"max_warmup_seconds": -0.1},
     ],
 )
 def test_unusable_stop_rules_are_refused(rule):
