@@ -72,6 +72,9 @@ def run(
     report: Annotated[
         bool, typer.Option(help="Write RUN/report/ at the end.", envvar="ELUBENCH_REPORT", show_envvar=True)
     ] = True,
+    inspect: Annotated[
+        bool, typer.Option(help="Count the kernels' machine code.", envvar="ELUBENCH_INSPECT", show_envvar=True)
+    ] = True,
 ) -> None:
     """Measure a sweep, store every record, show the tables, write the report."""
     if resume is not None:
@@ -87,6 +90,8 @@ def run(
     else:
         plan, found, store = _created(sweep or "default", out, device or "auto", op, dtype, provider)
     _measure(plan, found, store, budget)
+    if inspect:
+        cli_inspect.keep_inspection(store.path, plan, found)
     cli_reports.show_run(store.path)
     if report:
         _report(store.path)

@@ -1,13 +1,19 @@
-"""The verb `inspect` of the command line; `harness.cli` takes it in."""
+"""The verb `inspect` of the command line, and what a run keeps of it; `harness.cli` takes them in."""
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from harness.inspect.rows import INSPECTION
+
 if TYPE_CHECKING:
+    from harness.devices import Device
     from harness.inspect.rows import Row
+    from harness.sweep import Sweep
 
 app = typer.Typer()
 
@@ -47,8 +53,6 @@ def inspect(
 
 
 def _check(rows: tuple[Row, ...]) -> None:
-    import sys
-
     from harness.exits import CHECK_FAILED, end
     from harness.inspect.budget import load, violations
 
@@ -57,3 +61,22 @@ def _check(rows: tuple[Row, ...]) -> None:
         print(f"elubench: {each}", file=sys.stderr)
     if found:
         end(f"{len(found)} limits of harness/inspect/budgets.toml are exceeded", CHECK_FAILED)
+
+
+def keep_inspection(run: Path, plan: Sweep, device: Device) -> None:
+    """Count the code of the kernels that a run names, and keep the rows with it; those for sm_90 where there is no GPU.
+
+    A part of the run that can fail without harm: the reason is said, and what was measured stays as it is.
+    """
+    from harness import providers
+    from harness.inspect.survey import ARCHS, InspectError, keep, survey
+
+    arch = device.capability or "sm_90"
+    kernels = [spec for spec in plan.providers if providers.uses_triton(spec)]
+    if arch not in ARCHS or not kernels or not plan.cases or (run / INSPECTION).exists():
+        return
+    ops, dtypes = (list(dict.fromkeys(getattr(case, name) for case in plan.cases)) for name in ("op", "dtype"))
+    try:
+        keep(run, [row for spec in kernels for row in survey([arch], spec, ops, dtypes)])
+    except (InspectError, OSError) as error:
+        print(f"elubench: machine code was not inspected: {error}", file=sys.stderr)

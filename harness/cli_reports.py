@@ -29,10 +29,14 @@ def show_run(path: Path) -> None:
     """The tables of a run, and where it is."""
     from rich.console import Console
 
+    from harness.inspect.rows import read_rows
     from harness.records import read_run
+    from reports import inspection
     from reports.tables import show as show_tables
 
-    show_tables(read_run(path), Console())
+    console = Console()
+    show_tables(read_run(path), console)
+    inspection.show_summary(read_rows(path), console)
     print(f"run: {path}")
 
 

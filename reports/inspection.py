@@ -49,10 +49,8 @@ def show(rows: Sequence[Row], console: Console) -> None:
             Text(f"modelled, not measured: machine code for {arch}, against {_devices(listed)}", style="bold")
         )
         for (op, dtype), alike in groupby(listed, key=lambda row: (row.op, row.dtype)):
-            console.print()
-            console.print(_counts_table(printable(f"{op}  {dtype}"), list(alike), console.width))
-        console.print()
-        console.print(_roofline_table(listed))
+            _print(console, printable(f"{op}  {dtype}"), _counts_table(list(alike), console.width))
+        _print(console, _roofline_title(listed[0].ceilings[0]), _roofline_table(listed))
     _reasons([row for row in rows if row.reason], console)
     if counted:
         console.print()
@@ -63,10 +61,21 @@ def show(rows: Sequence[Row], console: Console) -> None:
 def show_summary(rows: Sequence[Row], console: Console) -> None:
     """Print one table with a line for each kernel: what a reader of a run without a GPU learns about the kernels."""
     counted = [row for row in rows if row.instructions_per_element is not None]
-    for arch, of_arch in groupby(counted, key=lambda row: row.arch):
-        console.print(_summary_table(arch, list(of_arch)))
+    for _, alike in groupby(counted, key=lambda row: (row.arch, row.provider)):
+        listed = list(alike)
+        arch, provider, device = listed[0].arch, printable(listed[0].provider, 20), listed[0].ceilings[0]
+        title = f"modelled, not measured: machine code of {provider} for {arch}, on an {device.device}"
+        _print(console, f"{title} ({device.peak_gbps:g} GB/s)", _summary_table(listed))
+    if counted:
         console.print(Text(_SUMMARY_LEGEND))
     _reasons([row for row in rows if row.reason], console)
+
+
+def _print(console: Console, title: str, table: Table) -> None:
+    """A table below its title, which may be wider."""
+    console.print()
+    console.print(Text(title))
+    console.print(table)
 
 
 def _devices(rows: Sequence[Row]) -> str:
@@ -119,14 +128,14 @@ def issue_share(ceiling: Ceiling) -> float:
     return 1 / ceiling.limits["issue"]
 
 
-def _table(title: str) -> Table:
-    table = Table(title=Text(title), title_justify="left", title_style="", box=SIMPLE_HEAD, show_edge=False)
+def _table() -> Table:
+    table = Table(box=SIMPLE_HEAD, show_edge=False)
     table.padding = 0
     return table
 
 
-def _counts_table(op: str, rows: Sequence[Row], width: int) -> Table:
-    table = _table(op)
+def _counts_table(rows: Sequence[Row], width: int) -> Table:
+    table = _table()
     columns = [each for each in _columns(rows) if width >= _WIDE or not each.is_wide]
     _add_variant_column(table)
     for each in columns:
@@ -148,14 +157,19 @@ def _mark(row: Row) -> str:
     return " ?" if row.branches else ""
 
 
+def _roofline_title(ceiling: Ceiling) -> str:
+    transactions = ceiling.peak_gbps / TRANSACTION_BYTES
+    return (
+        f"instruction roofline, {ceiling.device}: {significant(ceiling.issue_gips)} GIPS of issue, "
+        f"{significant(transactions)} GTXN/s of memory, ridge at {significant(ceiling.issue_gips / transactions)}"
+    )
+
+
 def _roofline_table(rows: Sequence[Row]) -> Table:
     """Ding & Williams 2019: instructions per transaction against what the device issues and moves."""
     ceiling = rows[0].ceilings[0]
     transactions = ceiling.peak_gbps / TRANSACTION_BYTES
-    table = _table(
-        f"instruction roofline, {ceiling.device}: {significant(ceiling.issue_gips)} GIPS of issue, "
-        f"{significant(transactions)} GTXN/s of memory, ridge at {significant(ceiling.issue_gips / transactions)}"
-    )
+    table = _table()
     for name in ("op", "dtype"):
         table.add_column(name, no_wrap=True)
     _add_variant_column(table)
@@ -178,11 +192,12 @@ def _roofline_table(rows: Sequence[Row]) -> Table:
     return table
 
 
-def _summary_table(arch: str, rows: Sequence[Row]) -> Table:
+def _summary_table(rows: Sequence[Row]) -> Table:
+    arch = rows[0].arch
     dtypes = list(dict.fromkeys(row.dtype for row in rows))
     found = totals(rows)
     mains = {(row.op, row.variant, row.dtype): row for row in rows if row.role == "main"}
-    table = _table(f"modelled, not measured: the Triton kernels' machine code for {arch}, on {_device(rows[0])}")
+    table = _table()
     table.add_column("op", no_wrap=True)
     _add_variant_column(table)
     for dtype in dtypes:
@@ -209,15 +224,10 @@ def _summary_table(arch: str, rows: Sequence[Row]) -> Table:
     return table
 
 
-def _device(row: Row) -> str:
-    each = row.ceilings[0]
-    return f"an {each.device} ({each.peak_gbps:g} GB/s)"
-
-
 def _reasons(rows: Sequence[Row], console: Console) -> None:
     if not rows:
         return
-    table = _table("not counted")
+    table = _table()
     for name in ("arch", "op", "dtype", "variant"):
         table.add_column(name, no_wrap=True)
     table.add_column("why", overflow="fold", ratio=1)
@@ -229,7 +239,7 @@ def _reasons(rows: Sequence[Row], console: Console) -> None:
             Text(printable(row.variant, 40)),
             Text(printable(row.reason or "")),
         )
-    console.print(table)
+    _print(console, "not counted", table)
 
 
 def _notes(rows: Sequence[Row]) -> Iterator[str]:

@@ -178,8 +178,10 @@ def _amd_codes(noted: list[Noted]) -> list[Code | disassemble.ToolError]:
     ]
 
 
-def _sentence(error: Exception) -> str:
-    """The last line that an exception says, which in a compiler's is the fault itself."""
+def _sentence(error: BaseException) -> str:
+    """The last line that the first cause of an exception says: a compiler's others tell where it was."""
+    while error.__cause__ is not None:
+        error = error.__cause__
     lines = [line.strip() for line in str(error).splitlines() if line.strip(" ^|\t")]
     return (
         str(error)

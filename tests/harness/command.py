@@ -34,7 +34,7 @@ def environment() -> dict[str, str]:
     Runs make no report there, which takes longer than a tiny run; tests of reports ask for it.
     """
     kept = {name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"}
-    return kept | {"PYTHONPATH": str(ROOT), "COLUMNS": "200", "ELUBENCH_REPORT": "0"}
+    return kept | {"PYTHONPATH": str(ROOT), "COLUMNS": "200", "ELUBENCH_REPORT": "0", "ELUBENCH_INSPECT": "0"}
 
 
 def start(*arguments: str | Path, module: str = "harness", **variables: str) -> subprocess.Popen[str]:

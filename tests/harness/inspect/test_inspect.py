@@ -1,0 +1,112 @@
+"""The verb `inspect` as people and programs use it: real processes, real compilations."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("triton.backends.nvidia")
+
+from harness.cases import OPS
+from harness.inspect.rows import INSPECTION, read_rows
+from harness.inspect.specimens import DTYPES, specimens
+from harness.inspect.survey import survey
+from harness.records import RunError
+from tests.harness.command import elubench
+
+PROVIDERS = Path(__file__).parent / "providers"
+CONTRACT = (
+    "op", "variant", "dtype", "arch", "instructions_per_element", "load_bytes", "store_bytes", "registers", "spills",
+    "branches", "bound_by", "modelled_peak_fraction",
+)  # fmt: skip
+
+TINY = """
+providers = ["triton"]
+dtypes = ["float16"]
+[stop]
+max_seconds = 0.05
+[[cases]]
+op = "elu"
+shapes = [[16, 16]]
+"""
+
+
+def test_json_has_the_rows_that_programs_rely_on():
+    ended = elubench("inspect", "--arch", "sm_80", "--op", "elu", "--dtype", "float32", "--json")
+    assert ended.returncode == 0, ended.stderr
+    rows = json.loads(ended.stdout)
+    assert [row["variant"] for row in rows] == ["unit", "general"]
+    for row in rows:
+        assert set(CONTRACT) <= set(row) and row["reason"] is None
+        assert (row["op"], row["dtype"], row["arch"], row["load_bytes"]) == ("elu", "float32", "sm_80", 16)
+        assert row["pipes"]["issue"] == row["instructions_per_element"] > 3
+        assert row["ceilings"][0]["fraction"] == row["modelled_peak_fraction"]
+
+
+def test_every_kernel_of_the_suite_has_a_row(suite):
+    asked = {(op, each.variant, dtype) for op in OPS for dtype in DTYPES for each in specimens(op, dtype)}
+    assert {(row.op, row.variant, row.dtype) for row in suite if row.role == "main"} == asked
+    for row in suite:
+        assert row.reason is None, row
+        assert row.occupancy and row.registers and row.instructions_per_element, row
+        # The bias, partial sums and the like come on top of what the op moves at least.
+        if row.role == "main":
+            assert row.bytes_per_element <= row.traffic_per_element < 1.25 * row.bytes_per_element, row
+
+
+@pytest.mark.parametrize("arch", ["sm_100", "sm_120", "gfx942"])
+def test_other_architectures_are_counted_too(arch):
+    rows = survey([arch], ops=["elu", "bias_elu_backward"], dtypes=["bfloat16"])
+    assert [row.reason for row in rows if row.reason] == []
+    for row in (row for row in rows if row.role == "main"):
+        assert row.arch == arch and 3 < row.instructions_per_element < 100 and row.spills == 0, row
+        assert row.pipes.get("other", 0) == 0, row
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--arch", "sm_42"), "no architecture 'sm_42' to inspect; choose from sm_80,"),
+        (("--op", "gelu"), "no op 'gelu' to inspect; choose from elu,"),
+        (("--dtype", "int8"), "no dtype 'int8' to inspect; choose from bfloat16,"),
+        (("--provider", "nothing.py"), "there is no file nothing.py"),
+        (("--provider", "eager"), "eager has no Triton kernels to inspect"),
+    ],
+)
+def test_wrong_usage_is_one_sentence(arguments, words):
+    ended = elubench("inspect", *arguments)
+    assert ended.returncode == 2 and words in ended.stderr and len(ended.stderr.splitlines()) == 1
+
+
+def test_a_file_is_inspected_by_launching_what_it_launches():
+    rows = survey(["sm_90"], str(PROVIDERS / "tuned.py"), dtypes=["float16"])
+    by_op = {op: [row for row in rows if row.op == op] for op in OPS}
+    tuned = [row for row in by_op["elu"] if row.variant.startswith("unit")]
+    assert [row.variant.partition("[")[2] for row in tuned] == [
+        "BLOCK=1024, num_warps=4]",
+        "BLOCK=4096, num_warps=8]",
+    ]
+    assert [row.threads for row in tuned] == [128, 256]
+    assert {row.provider for row in rows} == {"tuned"} and {row.kernel for row in tuned} == {"tuned_kernel"}
+    assert {row.reason for row in by_op["bias_elu"]} == {"it launched no Triton kernel"}
+    assert all("no attribute 'no_such_thing'" in row.reason for row in by_op["bias_elu_backward"])
+    assert by_op["elu_backward"] == []  # the file has no such function
+
+
+def test_a_run_keeps_what_was_counted_and_show_needs_it_only(tmp_path):
+    (tmp_path / "tiny.toml").write_text(TINY)
+    run = tmp_path / "run"
+    made = elubench("run", "--sweep", tmp_path / "tiny.toml", "--out", run, "--device", "cpu", ELUBENCH_INSPECT="1")
+    assert made.returncode == 0, made.stderr
+    assert [(row.op, row.variant, row.dtype) for row in read_rows(run)] == [
+        ("elu", "unit", "float16"),
+        ("elu", "general", "float16"),
+    ]
+    for text in (made.stdout, elubench("show", run).stdout):
+        assert "modelled, not measured: machine code of triton for sm_90" in text
+        assert text.index("validated") < text.index("modelled, not measured")
+    (run / INSPECTION).write_text("[{}]")
+    with pytest.raises(RunError, match=r"inspect\.json cannot be read"):
+        read_rows(run)
