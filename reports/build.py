@@ -10,8 +10,10 @@ from harness import seal
 from harness.records import Run
 from reports import markdown
 from reports.data import MissingLibrary, write_csv, write_parquet
+from reports.figures.files import write_figures
+from reports.page import PAGE, page
 
-REPORT = "report"
+REPORT, FIGURES = "report", "figures"
 MARKDOWN, CSV, PARQUET = "report.md", "records.csv", "records.parquet"
 
 
@@ -42,9 +44,18 @@ def build(run: Run) -> Built:
     content_hash = seal.content_hash(run.path)
     written(CSV, lambda path: write_csv(run.records, path))
     written(PARQUET, lambda path: write_parquet(run.records, path))
-    text = markdown.report(run, content_hash)
+    figures: list[Path] = []
+    try:
+        figures = write_figures(run, directory / FIGURES)
+    except MissingLibrary as error:
+        left_out.append(str(error))
+    shown = [f"{FIGURES}/{path.name}" for path in figures if path.suffix == ".svg"]
+    text = markdown.report(run, content_hash, shown)
     written(MARKDOWN, lambda path: _write_text(path, text))
-    return Built(tuple(reversed(files)), tuple(left_out))
+    made = page(run, content_hash)
+    left_out += made.left_out
+    written(PAGE, lambda path: _write_text(path, made.text))
+    return Built((*reversed(files), *figures), tuple(left_out))
 
 
 def _whole(path: Path, write: Callable[[Path], None]) -> Path:

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from harness.records import Record, Run
 from reports.figures.curves import Point, curve
-from reports.figures.naming import variant_text
+from reports.figures.naming import file_stem, variant_text
 from reports.figures.panels import bottom_row, bytes_axis, legend_below, panel_grid
 from reports.figures.style import ROOF_COLOUR, look_of
 from reports.formatting import bytes_text, printable
@@ -22,7 +22,7 @@ def figures(run: Run) -> dict[str, Figure]:
     for group in groups(run):
         if group.regime != "host":
             by_op.setdefault(group.op, []).append(group)
-    return {f"bandwidth-{op}": _figure(run, op, _curves_first(found)) for op, found in by_op.items()}
+    return {file_stem("bandwidth", op): _figure(run, op, _curves_first(found)) for op, found in by_op.items()}
 
 
 def _curves_first(found: list[Group]) -> list[Group]:

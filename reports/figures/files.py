@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from harness.records import Run
+from reports.data import MissingLibrary
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -26,6 +28,10 @@ def write_figures(run: Run, directory: Path, formats: tuple[str, ...] = FORMATS)
 
     Raises MissingLibrary where matplotlib is not installed.
     """
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError:
+        raise MissingLibrary("the figures need matplotlib: pip install matplotlib") from None
     directory.mkdir(parents=True, exist_ok=True)
     return [path for name, figure in draw(run) for path in save(figure, directory / name, formats)]
 
@@ -63,5 +69,6 @@ def _write(figure: Figure, file: BinaryIO, kind: str) -> None:
 
     from reports.figures import style
 
-    with matplotlib.rc_context(style.RC):
+    with matplotlib.rc_context(style.RC), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")  # a box stands for it
         figure.savefig(file, format=kind, metadata=_METADATA[kind])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from harness.cases import ITEM_BYTES, OPS
 from reports.formatting import params_text, printable
 from reports.summary import Group
@@ -15,6 +17,11 @@ def variant_text(group: Group) -> str:
     layout = "" if group.layout == "contiguous" else group.layout
     regime = "" if group.regime == "cold" else f"{group.regime} cache"
     return printable("  ".join(part for part in (params_text(group.params, defaults), layout, regime) if part), 80)
+
+
+def file_stem(kind: str, op: str) -> str:
+    """The name of a file without its ending: an op's name may come from anybody, and may not lead elsewhere."""
+    return f"{kind}-{re.sub(r'[^A-Za-z0-9_]+', '-', op)[:80]}"
 
 
 def dtype_order(dtype: str) -> tuple[int, str]:

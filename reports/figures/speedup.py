@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from harness.records import Run
 from reports.figures.matrix import Matrix, cell_text, matrices
+from reports.figures.naming import file_stem
 from reports.figures.panels import WIDTH_IN, literal
 from reports.figures.style import FASTER_COLOUR, SLOWER_COLOUR
 from reports.formatting import printable
@@ -25,7 +26,7 @@ def figures(run: Run) -> dict[str, Figure]:
     by_op: dict[str, list[Matrix]] = {}
     for matrix in matrices(groups(run)):
         by_op.setdefault(matrix.op, []).append(matrix)
-    return {f"speedup-{op}": _figure(op, found) for op, found in by_op.items()}
+    return {file_stem("speedup", op): _figure(op, found) for op, found in by_op.items()}
 
 
 def _figure(op: str, found: list[Matrix]) -> Figure:

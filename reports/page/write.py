@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,20 +28,28 @@ _TABS = {
 }
 
 
-def write_page(run: Run, directory: Path) -> Path:
-    """Write the page of `run` into `directory`, which is made, and return its path.
+@dataclass(frozen=True)
+class Page:
+    """The page as text, and a sentence on each thing that had to be left out of it."""
+
+    text: str
+    left_out: tuple[str, ...]
+
+
+def write_page(run: Run, directory: Path, content_hash: str | None = None) -> Path:
+    """Write the page of `run` into `directory`, which is made, and return its path."""
+    directory.mkdir(parents=True, exist_ok=True)
+    path = directory / PAGE
+    path.write_text(page(run, content_hash).text, encoding="utf-8", newline="\n")
+    return path
+
+
+def page(run: Run, content_hash: str | None = None) -> Page:
+    """The page of a run. Everything from the run is escaped by the template, or embedded as JSON.
 
     Without plotly the page has the figures of `reports.figures` as pictures instead of the interactive charts; where
     matplotlib is missing too, it has words and tables. It says so itself.
     """
-    directory.mkdir(parents=True, exist_ok=True)
-    path = directory / PAGE
-    path.write_text(page(run), encoding="utf-8", newline="\n")
-    return path
-
-
-def page(run: Run) -> str:
-    """The page as text. Everything from a run is escaped by the template, or embedded as JSON."""
     import jinja2
     from markupsafe import Markup
 
@@ -57,7 +66,7 @@ def page(run: Run) -> str:
         loader=jinja2.FileSystemLoader(_HERE), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters |= {"printable": printable, "significant": significant, "percent": percent}
-    return environment.get_template("page.html.j2").render(
+    text = environment.get_template("page.html.j2").render(
         title=f"elubench: {_device_name(run)}",
         header=list(wording.header(run)),
         created=(run.manifest.get("created") or "")[:10],
@@ -76,7 +85,8 @@ def page(run: Run) -> str:
         method=_method(run),
         torn=run.torn,
         is_empty=not run.records,
-        manifest=json.dumps(run.manifest, indent=2, ensure_ascii=False),
+        manifest=_printable_json(run.manifest),
+        content_hash=content_hash,
         manifest_name=run.path.name,
         records_name=RECORDS,
         css=Markup((_HERE / "page.css").read_text(encoding="utf-8")),
@@ -84,6 +94,7 @@ def page(run: Run) -> str:
         plotly=Markup(plotly) if plotly else None,
         data=Markup(embedded(data)),
     )
+    return Page(text, () if plotly else ("the interactive charts need plotly: pip install plotly",))
 
 
 def _plotly() -> str | None:
@@ -103,6 +114,11 @@ def _pictures(run: Run) -> list[tuple[str, str]]:
         return [(name, f"data:image/svg+xml;base64,{base64.b64encode(as_svg(f)).decode()}") for name, f in draw(run)]
     except ImportError:
         return []
+
+
+def _printable_json(content: Any) -> str:
+    """JSON with its letters as they are, but for halves of characters, which no file can hold."""
+    return json.dumps(content, indent=2, ensure_ascii=False).encode("utf-8", "backslashreplace").decode()
 
 
 def _device_name(run: Run) -> str:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import pytest
 
 from harness.cases import make_case
+from reports.data import MissingLibrary
 from reports.figures.curves import MOST_POINTS, curve
 from reports.figures.files import FORMATS, draw, write_figures
 from reports.figures.style import look_of
@@ -57,6 +59,13 @@ def test_names_from_outside_break_no_figure(tmp_path):
         assert b"<script" not in path.read_bytes()
 
 
+def test_an_op_that_is_named_like_a_path_leads_nowhere_else(tmp_path):
+    records = [replace(each, op="../../../x/$y") for each in timed_run("triton").records]
+    paths = write_figures(run_of(*records), tmp_path / "deep" / "figures", formats=("svg",))
+    assert paths and {path.parent for path in paths} == {tmp_path / "deep" / "figures"}
+    assert sorted(tmp_path.rglob("*.svg")) == sorted(paths)
+
+
 def test_a_run_without_times_has_no_curve():
     assert dict(draw(run_of())) == {}
 
@@ -89,6 +98,12 @@ def test_curves_of_many_sizes_are_thinned_to_medians():
     assert len(points) <= MOST_POINTS and sum(point.cases for point in points) == 1000
     assert all(point.gbps == pytest.approx(500) for point in points)
     assert curve(records[:5])[0].cases == 1
+
+
+def test_without_matplotlib_there_is_one_clear_sentence(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(MissingLibrary, match="pip install matplotlib"):
+        write_figures(timed_run("triton"), tmp_path)
 
 
 def test_figures_need_no_torch():

@@ -12,9 +12,8 @@ from dataclasses import replace
 import pytest
 
 from harness.cases import make_case
-from reports.page import PAGE, write_page
+from reports.page import PAGE, page, write_page
 from reports.page.rows import embedded
-from reports.page.write import page
 from tests.reports.browser import browser, dress, errors, requests
 from tests.reports.runs import control, record, roof, run_of, untimed
 
@@ -68,7 +67,7 @@ def test_everything_is_on_the_page_without_a_byte_from_elsewhere(tmp_path):
 
 
 def test_the_same_run_gives_the_same_bytes():
-    code = "from tests.reports.test_page import content, page; print(hash_of(page(content()).encode()))"
+    code = "from tests.reports.test_page import content, page; print(hash_of(page(content()).text.encode()))"
     code = f"from zlib import crc32 as hash_of; {code}"
     assert len({subprocess.check_output([sys.executable, "-c", code]) for _ in range(2)}) == 1
 
@@ -82,20 +81,24 @@ def test_embedded_data_reads_back_and_ends_no_element(text):
 
 
 def test_an_empty_run_has_a_page():
-    assert "no record yet" in page(run_of())
+    assert "no record yet" in page(run_of()).text
 
 
 def test_a_manifest_with_holes_has_a_page():
-    assert "unknown device" in page(run_of(record(), device=None, sweep=None, versions=None, git=None, created=None))
+    assert (
+        "unknown device" in page(run_of(record(), device=None, sweep=None, versions=None, git=None, created=None)).text
+    )
 
 
 def test_without_plotly_the_figures_are_pictures_and_the_page_says_so(monkeypatch):
     monkeypatch.setitem(sys.modules, "plotly", None)
     monkeypatch.setitem(sys.modules, "plotly.offline", None)
-    text = page(content())
+    made = page(content())
+    text = made.text
+    assert made.left_out == ("the interactive charts need plotly: pip install plotly",)
     assert "Plotly is not installed" in text and "data:image/svg+xml;base64," in text and len(text) < 3e6
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    text = page(content())
+    text = page(content()).text
     assert "Matplotlib is missing too" in text and "data:image/svg" not in text
 
 
