@@ -1,5 +1,6 @@
 # make bench   the main job: the default sweep on a GPU, or on the CPU where there is none, and its report
 # make test    every test that this machine can run
+# make inspect the machine code of every kernel, compiled and counted without a GPU
 # VENV=none    uses the Python at hand and installs nothing (a GPU box with torch and triton, perhaps offline)
 
 VENV ?= .venv
@@ -15,7 +16,7 @@ endif
 # pytest-xdist where it is there: the tests are independent, and interpreting kernels is slow.
 PYTEST = $(PYTHON) -m pytest $(shell $(PYTHON) -c 'import xdist' 2>/dev/null && echo "-n $${TEST_WORKERS:-2}")
 
-.PHONY: setup bench test lint evidence clean
+.PHONY: setup bench test inspect lint evidence clean
 
 setup: $(STAMP)
 
@@ -30,6 +31,9 @@ bench: $(STAMP)
 
 test: $(STAMP)
 	$(PYTEST)
+
+inspect: $(STAMP)
+	$(PYTHON) -m harness inspect
 
 lint: $(STAMP)
 	$(PYTHON) -m ruff check .

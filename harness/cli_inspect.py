@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.inspect.rows import INSPECTION
+from harness.inspect.rows import INSPECTION, keep_rows
 
 if TYPE_CHECKING:
     from harness.devices import Device
@@ -69,7 +69,7 @@ def keep_inspection(run: Path, plan: Sweep, device: Device) -> None:
     A part of the run that can fail without harm: the reason is said, and what was measured stays as it is.
     """
     from harness import providers
-    from harness.inspect.survey import ARCHS, InspectError, keep, survey
+    from harness.inspect.survey import ARCHS, InspectError, survey
 
     arch = device.capability or "sm_90"
     kernels = [spec for spec in plan.providers if providers.uses_triton(spec)]
@@ -77,6 +77,6 @@ def keep_inspection(run: Path, plan: Sweep, device: Device) -> None:
         return
     ops, dtypes = (list(dict.fromkeys(getattr(case, name) for case in plan.cases)) for name in ("op", "dtype"))
     try:
-        keep(run, [row for spec in kernels for row in survey([arch], spec, ops, dtypes)])
+        keep_rows(run, [row for spec in kernels for row in survey([arch], spec, ops, dtypes)])
     except (InspectError, OSError) as error:
         print(f"elubench: machine code was not inspected: {error}", file=sys.stderr)

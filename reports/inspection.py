@@ -25,7 +25,7 @@ _LEGEND = (
     "slots taken while memory streams at its peak; %peak: what part of that peak the busiest resource allows, were it "
     "never idle (an upper bound). docs/kernels.md says how they are made."
 )
-_SUMMARY_LEGEND = (
+SUMMARY_LEGEND = (
     "instr: executed instructions per element; issue%: share of all issue slots that they take while memory streams at "
     "its peak. More: elubench inspect, docs/kernels.md."
 )
@@ -60,14 +60,11 @@ def show(rows: Sequence[Row], console: Console) -> None:
 
 def show_summary(rows: Sequence[Row], console: Console) -> None:
     """Print one table with a line for each kernel: what a reader of a run without a GPU learns about the kernels."""
-    counted = [row for row in rows if row.instructions_per_element is not None]
-    for _, alike in groupby(counted, key=lambda row: (row.arch, row.provider)):
-        listed = list(alike)
-        arch, provider, device = listed[0].arch, printable(listed[0].provider, 20), listed[0].ceilings[0]
-        title = f"modelled, not measured: machine code of {provider} for {arch}, on an {device.device}"
-        _print(console, f"{title} ({device.peak_gbps:g} GB/s)", _summary_table(listed))
-    if counted:
-        console.print(Text(_SUMMARY_LEGEND))
+    found = summaries(rows)
+    for each in found:
+        _print(console, printable(each.title), _summary_table(each))
+    if found:
+        console.print(Text(SUMMARY_LEGEND))
     _reasons([row for row in rows if row.reason], console)
 
 
@@ -192,34 +189,54 @@ def _roofline_table(rows: Sequence[Row]) -> Table:
     return table
 
 
-def _summary_table(rows: Sequence[Row]) -> Table:
-    arch = rows[0].arch
+@dataclass(frozen=True)
+class Summary:
+    """The kernels of one provider on one architecture as cells of a table: a line for each op and variant."""
+
+    title: str
+    head: tuple[str, ...]
+    lines: tuple[tuple[str, ...], ...]
+
+
+def summaries(rows: Sequence[Row]) -> list[Summary]:
+    """The rows as tables of one line for each kernel, dtypes side by side. Names are as the rows have them."""
+    counted = [row for row in rows if row.instructions_per_element is not None]
+    return [_summary(list(alike)) for _, alike in groupby(counted, key=lambda row: (row.arch, row.provider))]
+
+
+def _summary(rows: Sequence[Row]) -> Summary:
+    arch, provider, device = rows[0].arch, rows[0].provider, rows[0].ceilings[0]
+    title = f"modelled, not measured: machine code of {provider} for {arch}, on an {device.device}"
     dtypes = list(dict.fromkeys(row.dtype for row in rows))
+    head = [name for dtype in dtypes for name in (SHORT.get(dtype, dtype), "issue%")]
     found = totals(rows)
     mains = {(row.op, row.variant, row.dtype): row for row in rows if row.role == "main"}
+    lines = []
+    for op, variant in dict.fromkeys((row.op, row.variant) for row in rows):
+        of_dtype = [mains.get((op, variant, dtype)) for dtype in dtypes]
+        cells = [
+            cell
+            for row in of_dtype
+            for cell in (
+                (MISSING, MISSING)
+                if row is None
+                else (count_text(found[arch, op, variant, row.dtype]), percent(issue_share(row.ceilings[0])))
+            )
+        ]
+        bounds = dict.fromkeys(row.bound_by or MISSING for row in of_dtype if row is not None)
+        lines.append((op, variant, *cells, "/".join(bounds)))
+    return Summary(f"{title} ({device.peak_gbps:g} GB/s)", ("op", "variant", *head, "bound by"), tuple(lines))
+
+
+def _summary_table(summary: Summary) -> Table:
     table = _table()
     table.add_column("op", no_wrap=True)
     _add_variant_column(table)
-    for dtype in dtypes:
-        table.add_column(SHORT.get(dtype, printable(dtype)), justify="right", no_wrap=True)
-        table.add_column("issue%", justify="right", no_wrap=True)
-    table.add_column("bound by", no_wrap=True)
+    for name in summary.head[2:]:
+        table.add_column(printable(name), justify="left" if name == "bound by" else "right", no_wrap=True)
     shown = None
-    for op, variant in dict.fromkeys((row.op, row.variant) for row in rows):
-        cells: list[str] = []
-        bounds: list[str] = []
-        for dtype in dtypes:
-            row = mains.get((op, variant, dtype))
-            cells += [MISSING, MISSING] if row is None else [
-                count_text(found[arch, op, variant, dtype]), percent(issue_share(row.ceilings[0]))
-            ]  # fmt: skip
-            bounds += [] if row is None or row.bound_by is None else [row.bound_by]
-        table.add_row(
-            Text(printable(op) if op != shown else ""),
-            Text(printable(variant, 60)),
-            *cells,
-            "/".join(dict.fromkeys(bounds)),
-        )
+    for op, variant, *cells in summary.lines:
+        table.add_row(Text(printable(op) if op != shown else ""), Text(printable(variant, 60)), *cells)
         shown = op
     return table
 

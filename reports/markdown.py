@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from harness.inspect.rows import read_rows
 from harness.records import Run
-from reports import wording
+from reports import inspection, wording
 from reports.escaping import markdown_code
 from reports.formatting import MISSING, percent, significant, size_text, time_text
 from reports.summary import FLAGS, Group, Row, folded, groups, speedups
@@ -38,7 +39,18 @@ def _lines(run: Run, content_hash: str, figures: Sequence[str]) -> Iterator[str]
         yield from ("", f"![{figure.rpartition('/')[2].partition('.')[0]}]({figure})")
     yield from _timed_lines(run, groups(run))
     yield from _untimed_lines(run)
+    yield from _modelled_lines(run)
     yield from ("", wording.outcome_counts(run) + ".")
+
+
+def _modelled_lines(run: Run) -> Iterator[str]:
+    found = inspection.summaries(read_rows(run.path))
+    if found:
+        yield from ("", "## Modelled", "", inspection.SUMMARY_LEGEND)
+    for each in found:
+        yield from ("", f"{markdown_code(each.title)}", "")
+        head = (*each.head[:2], *(f">{name}" for name in each.head[2:-1]), each.head[-1])
+        yield from table(head, ([markdown_code(cell) for cell in line[:2]] + [*line[2:]] for line in each.lines))
 
 
 def _speedup_lines(timed: list[Group]) -> Iterator[str]:

@@ -120,6 +120,13 @@ def _row(each: Mapping[str, object]) -> Row:
     return dataclasses.replace(made, ceilings=ceilings, notes=tuple(made.notes))
 
 
+def keep_rows(run: Path, rows: Iterable[Row]) -> None:
+    """Write the rows beside the records of a run, whole or not at all."""
+    partial = Path(run) / f".{INSPECTION}.part"
+    partial.write_text(to_json(rows), encoding="utf-8")
+    partial.replace(Path(run) / INSPECTION)
+
+
 def read_rows(run: Path) -> tuple[Row, ...]:
     """The rows that a run keeps; none where it has not been inspected. Raises RunError."""
     path = Path(run) / INSPECTION

@@ -14,7 +14,7 @@ from pathlib import Path
 from harness import providers
 from harness.cases import OPS
 from harness.devices import usable_cores
-from harness.inspect.rows import INSPECTION, Row, from_json, to_json
+from harness.inspect.rows import Row, from_json
 from harness.inspect.specimens import DTYPES
 
 ARCHS = ("sm_80", "sm_90", "sm_100", "sm_120", "gfx942")
@@ -41,13 +41,6 @@ def survey(
     with ThreadPoolExecutor(min(len(archs), usable_cores())) as pool:
         found = pool.map(lambda arch: _worker(json.dumps(request | {"arch": arch})), archs)
         return tuple(row for rows in found for row in rows)
-
-
-def keep(run: Path, rows: Sequence[Row]) -> None:
-    """Write the rows beside the records of a run."""
-    partial = run / f".{INSPECTION}.part"
-    partial.write_text(to_json(rows), encoding="utf-8")
-    partial.replace(run / INSPECTION)
 
 
 def _check(archs: Sequence[str], provider: str, ops: Sequence[str], dtypes: Sequence[str]) -> None:

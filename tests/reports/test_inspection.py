@@ -11,8 +11,10 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from harness.inspect.rows import Ceiling, Row, totals
+from harness.inspect.rows import Ceiling, Row, keep_rows, totals
+from reports import markdown
 from reports.inspection import show, show_summary
+from tests.reports.runs import record, run_of, stored
 
 H100 = Ceiling("H100 SXM", 3350.0, 1045.0, {"memory": 1.0, "issue": 2.5, "alu": 3.0})
 H200 = Ceiling("H200 SXM", 4800.0, 1045.0, {"memory": 1.0, "issue": 0.8, "alu": 0.9})
@@ -87,6 +89,15 @@ def test_what_was_not_counted_has_its_reason_without_control_codes():
 def test_notes_are_told_with_what_they_are_about():
     text = " ".join(shown(replace(ROW, notes=("A loop is counted once.",))).split())
     assert "A loop is counted once. (elu_backward result general on sm_90)" in text
+
+
+def test_the_markdown_report_has_a_section_of_what_was_modelled(tmp_path):
+    run = stored(run_of(record()), tmp_path / "run")
+    assert "## Modelled" not in markdown.report(run, "0" * 64)
+    keep_rows(run.path, [ROW, SECOND])
+    text = markdown.report(run, "0" * 64)
+    assert "modelled, not measured: machine code of triton for sm_90, on an H100 SXM (3350 GB/s)" in text
+    assert "| `elu_backward` | `result general` | 14.7 | 40 | memory |" in text
 
 
 def test_nothing_is_shown_of_no_rows():
