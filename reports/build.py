@@ -42,11 +42,12 @@ def build(run: Run) -> Built:
             left_out.append(str(error))
 
     content_hash = seal.content_hash(run.path)
+    # What people analyse comes first: it is cheap, and there even if drawing fails.
     written(CSV, lambda path: write_csv(run.records, path))
     written(PARQUET, lambda path: write_parquet(run.records, path))
     figures: list[Path] = []
     try:
-        figures = write_figures(run, directory / FIGURES)
+        figures = _figures(run, directory / FIGURES)
     except MissingLibrary as error:
         left_out.append(str(error))
     shown = [f"{FIGURES}/{path.name}" for path in figures if path.suffix == ".svg"]
@@ -56,6 +57,15 @@ def build(run: Run) -> Built:
     left_out += made.left_out
     written(PAGE, lambda path: _write_text(path, made.text))
     return Built((*reversed(files), *figures), tuple(left_out))
+
+
+def _figures(run: Run, directory: Path) -> list[Path]:
+    """The figures, and none that is left from when the run held other records."""
+    drawn = write_figures(run, directory)
+    for path in set(directory.iterdir()) - set(drawn):
+        if path.suffix in (".svg", ".pdf", ".png"):
+            path.unlink()
+    return drawn
 
 
 def _whole(path: Path, write: Callable[[Path], None]) -> Path:

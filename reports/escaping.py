@@ -33,6 +33,18 @@ def markdown_code(text: str) -> str:
     return f"{fence}{space}{shown}{space}{fence}".replace("|", "\\|")
 
 
+def markdown_text(text: str) -> str:
+    """Prose with names from outside in it, as one paragraph, list item or cell: it is shown as it stands."""
+    shown = re.sub(r"([\\`*_\[\]<>|~$&])", r"\\\1", printable(text.strip(), _WHOLE))
+    shown = re.sub(r"^([#+\-=]|\d{1,9}(?=[.)]))", _at_the_start, shown)
+    return shown.replace("@", "@\u2060")  # a word joiner, which nobody sees: no mention comes out of it
+
+
+def _at_the_start(match: re.Match[str]) -> str:
+    """What would begin a heading or a list; a number gets its escape after it."""
+    return f"{match[0]}\\" if match[0].isdigit() else f"\\{match[0]}"
+
+
 _LATEX = {
     "\\": r"\textbackslash{}",
     # Not \{ and \}: BibTeX counts braces, escaped ones too, and they have to balance.

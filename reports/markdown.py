@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from harness.inspect.rows import read_rows
 from harness.records import Run
 from reports import inspection, wording
-from reports.escaping import markdown_code
+from reports.escaping import markdown_code, markdown_text
+from reports.findings import findings
 from reports.formatting import MISSING, percent, significant, size_text, time_text
 from reports.summary import FLAGS, Group, Row, folded, groups, speedups
 
@@ -34,10 +35,13 @@ def _lines(run: Run, content_hash: str, figures: Sequence[str]) -> Iterator[str]
     if not run.records:
         yield from ("", "The run holds no record yet.")
         return
-    yield from _speedup_lines(groups(run))
+    timed = groups(run)
+    yield from ("", "## In short", "")
+    yield from (f"- {markdown_text(finding.text)}" for finding in findings(run, timed))
+    yield from _speedup_lines(timed)
     for figure in figures:
         yield from ("", f"![{figure.rpartition('/')[2].partition('.')[0]}]({figure})")
-    yield from _timed_lines(run, groups(run))
+    yield from _timed_lines(run, timed)
     yield from _untimed_lines(run)
     yield from _modelled_lines(run)
     yield from ("", wording.outcome_counts(run) + ".")

@@ -14,6 +14,7 @@ from markdown_it import MarkdownIt
 
 from harness.cases import make_case
 from reports.build import CSV, MARKDOWN, PARQUET, build
+from reports.page import PAGE
 from tests.harness.command import TINY, elubench, environment
 from tests.reports.runs import HOSTILE, control, hostile_run, record, roof, run_of, stored, untimed
 
@@ -79,8 +80,17 @@ def test_the_same_run_gives_the_same_bytes_in_another_process(run):
     ended = elubench("report", run.path, PYTHONHASHSEED="7", TZ="Asia/Tokyo", LC_ALL="C")
     assert ended.returncode == 0, ended.stderr
     assert content() == first
-    assert {CSV, MARKDOWN} <= set(first)
+    assert {CSV, MARKDOWN, PAGE} <= set(first)
     assert not [name for name in first if name.startswith(".")]
+
+
+def test_a_figure_that_the_run_has_no_data_for_any_more_is_taken_away(run):
+    stale = run.path / "report" / "figures" / "stale.svg"
+    stale.parent.mkdir(parents=True)
+    stale.write_text("<svg/>")
+    built = build(run)
+    assert not stale.exists()
+    assert all(path.exists() for path in built.files)
 
 
 def test_hostile_names_do_nothing_in_any_file(tmp_path):
@@ -109,7 +119,7 @@ def test_an_empty_run_has_a_report(tmp_path):
 
 
 def test_without_pyarrow_the_rest_is_made_and_one_sentence_says_so(run, tmp_path):
-    (tmp_path / "pyarrow.py").write_text("raise ImportError('not here')")
+    (tmp_path / "pyarrow.py").write_text("raise ImportError('not here', name='pyarrow')")
     ended = elubench("report", run.path, PYTHONPATH=f"{tmp_path}:{environment()['PYTHONPATH']}")
     assert ended.returncode == 0
     assert ended.stderr == "elubench: left out of the report: records.parquet needs pyarrow: pip install pyarrow\n"
@@ -121,8 +131,9 @@ def test_a_run_ends_in_its_report_and_a_failing_report_does_not_lose_it(tmp_path
     arguments = ("run", "--sweep", tmp_path / "tiny.toml", "--op", "elu_backward", "--device", "cpu", "--out")
     ended = elubench(*arguments, tmp_path / "a", ELUBENCH_REPORT="1")
     assert ended.returncode == 0, ended.stderr
-    named = ended.stdout.splitlines()[-1].removeprefix("report: ")
-    assert named.startswith(str(tmp_path / "a" / "report")) and (tmp_path / "a" / "report" / CSV).exists()
+    assert ended.stdout.splitlines()[-1] == f"report: {tmp_path / 'a' / 'report' / 'index.html'}"
+    for name in (PAGE, MARKDOWN, CSV, "figures/bandwidth-elu_backward.pdf"):
+        assert (tmp_path / "a" / "report" / name).exists()
 
     shutil.rmtree(tmp_path / "a" / "report")
     (tmp_path / "a" / "report").write_text("a file where the directory should be")

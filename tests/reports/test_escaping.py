@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from reports.escaping import csv_text, latex, markdown_code
+from reports.escaping import csv_text, latex, markdown_code, markdown_text
 from reports.formatting import printable
 from tests.reports.runs import HOSTILE
 
@@ -37,6 +37,18 @@ def test_a_code_span_shows_its_text_and_nothing_else_in_a_table(text):
     # Markdown takes one space off either end of a span, unless it is all spaces.
     assert rows[2].children[0].content.strip() == printable(text, 10**6).strip()
     assert rows[3].content == "next"
+
+
+@given(texts.map(str.strip).filter(bool))
+def test_prose_is_shown_as_it_stands_in_a_list_and_in_a_table(text):
+    item = MarkdownIt("commonmark").parse(f"- {markdown_text(text)}\n")
+    cell = MarkdownIt("commonmark").enable("table").parse(f"| a |\n| --- |\n| {markdown_text(text)} |\n")
+    for tokens, count in ((item, 1), (cell, 2)):
+        inline = [token for token in tokens if token.type == "inline"]
+        assert len(inline) == count
+        assert {child.type for child in inline[-1].children} <= {"text", "text_special"}
+        shown = "".join(child.content for child in inline[-1].children)
+        assert shown.replace("\u2060", "") == printable(text, 10**6).replace("\u2060", "")
 
 
 @given(texts)
