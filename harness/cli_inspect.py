@@ -30,6 +30,7 @@ def inspect(
         str, typer.Option(help="triton, or FILE.py with kernels in Triton (its code runs with your rights).")
     ] = "triton",
     json: Annotated[bool, typer.Option("--json", help="The rows as a JSON list.")] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="The tables as Markdown.")] = False,
     check: Annotated[
         bool, typer.Option("--check", help="Exit with 1 where a kernel exceeds harness/inspect/budgets.toml.")
     ] = False,
@@ -42,6 +43,10 @@ def inspect(
         from harness.inspect.rows import to_json
 
         print(to_json(rows))
+    elif markdown:
+        from reports.markdown import inspected
+
+        print(inspected(rows), end="")
     else:
         from rich.console import Console
 

@@ -15,11 +15,12 @@ from harness.inspect.rows import TRANSACTION_BYTES, Ceiling, Row, totals
 from reports.formatting import MISSING, percent, printable, significant
 
 SHORT = {"bfloat16": "bf16", "float16": "fp16", "float32": "fp32", "float64": "fp64"}
+LEFT = ("op", "dtype", "variant", "roof", "bound")  # columns of words, set to the left
 _WIDE = 120  # columns of a terminal that have room for everything
 _VARIANT = 14  # of which the names of the suite's variants need so many
 _LONGEST = 40  # and those of autotuned ones get so many before they are folded
 
-_LEGEND = (
+LEGEND = (
     "instr: instructions per element, all executed ones counted; fma … mem: the pipes that execute them; width: bytes "
     "of a global load and store; !: registers are spilled; ?: a branch depends on the data; issue%: share of all issue "
     "slots taken while memory streams at its peak; %peak: what part of that peak the busiest resource allows, were it "
@@ -32,8 +33,17 @@ SUMMARY_LEGEND = (
 
 
 @dataclass(frozen=True)
+class Cells:
+    """A table as text, before it is laid out. Names are as the rows have them: whoever prints makes them harmless."""
+
+    title: str
+    head: tuple[str, ...]
+    lines: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True)
 class Column:
-    """A column, how it is made from a row, and whether only wide terminals have it."""
+    """A column of counts, how it is made from a row, and whether only wide terminals have it."""
 
     name: str
     text: Callable[[Row], str]
@@ -45,16 +55,15 @@ def show(rows: Sequence[Row], console: Console) -> None:
     counted = [row for row in rows if row.instructions_per_element is not None]
     for arch, of_arch in groupby(counted, key=lambda row: row.arch):
         listed = list(of_arch)
-        console.print(
-            Text(f"modelled, not measured: machine code for {arch}, against {_devices(listed)}", style="bold")
-        )
-        for (op, dtype), alike in groupby(listed, key=lambda row: (row.op, row.dtype)):
-            _print(console, printable(f"{op}  {dtype}"), _counts_table(list(alike), console.width))
-        _print(console, _roofline_title(listed[0].ceilings[0]), _roofline_table(listed))
+        devices = ", ".join(f"{each.device} ({each.peak_gbps:g} GB/s)" for each in listed[0].ceilings)
+        console.print(Text(f"modelled, not measured: machine code for {arch}, against {devices}", style="bold"))
+        for _, alike in groupby(listed, key=lambda row: (row.op, row.dtype)):
+            _print(console, counts(list(alike), is_wide=console.width >= _WIDE))
+        _print(console, roofline(listed))
     _reasons([row for row in rows if row.reason], console)
     if counted:
         console.print()
-        for line in (_LEGEND, *_notes(counted)):
+        for line in (LEGEND, *notes(counted)):
             console.print(Text(line))
 
 
@@ -62,32 +71,52 @@ def show_summary(rows: Sequence[Row], console: Console) -> None:
     """Print one table with a line for each kernel: what a reader of a run without a GPU learns about the kernels."""
     found = summaries(rows)
     for each in found:
-        _print(console, printable(each.title), _summary_table(each))
+        _print(console, each)
     if found:
         console.print(Text(SUMMARY_LEGEND))
     _reasons([row for row in rows if row.reason], console)
 
 
-def _print(console: Console, title: str, table: Table) -> None:
-    """A table below its title, which may be wider."""
-    console.print()
-    console.print(Text(title))
-    console.print(table)
+def summaries(rows: Sequence[Row]) -> list[Cells]:
+    """A table for each architecture and provider, with a line for each kernel and its dtypes side by side."""
+    counted = [row for row in rows if row.instructions_per_element is not None]
+    return [_summary(list(alike)) for _, alike in groupby(counted, key=lambda row: (row.arch, row.provider))]
 
 
-def _devices(rows: Sequence[Row]) -> str:
-    return ", ".join(f"{each.device} ({each.peak_gbps:g} GB/s)" for each in rows[0].ceilings)
+def _summary(rows: Sequence[Row]) -> Cells:
+    arch, provider, device = rows[0].arch, rows[0].provider, rows[0].ceilings[0]
+    title = f"modelled, not measured: machine code of {provider} for {arch}, on the {device.device}"
+    dtypes = list(dict.fromkeys(row.dtype for row in rows))
+    found = totals(rows)
+    mains = {(row.op, row.variant, row.dtype): row for row in rows if row.role == "main"}
+    lines = []
+    for op, variant in dict.fromkeys((row.op, row.variant) for row in rows):
+        of_dtype = [mains.get((op, variant, dtype)) for dtype in dtypes]
+        pairs = [
+            (MISSING, MISSING)
+            if row is None
+            else (count_text(found[arch, op, variant, row.dtype]), percent(issue_share(row.ceilings[0])))
+            for row in of_dtype
+        ]
+        bounds = dict.fromkeys(row.bound_by or MISSING for row in of_dtype if row is not None)
+        lines.append((op, variant, *(cell for pair in pairs for cell in pair), "/".join(bounds)))
+    head = [name for dtype in dtypes for name in (SHORT.get(dtype, dtype), "issue%")]
+    return Cells(f"{title} ({device.peak_gbps:g} GB/s)", ("op", "variant", *head, "bound"), tuple(lines))
 
 
-def _pipe(name: str) -> Callable[[Row], str]:
-    return lambda row: count_text(row.pipes.get(name, 0.0))
+def counts(rows: Sequence[Row], *, is_wide: bool) -> Cells:
+    """Everything that was counted, for rows of one op and dtype; the first device's ceilings unless `is_wide`."""
+    columns = [each for each in _columns(rows) if is_wide or not each.is_wide]
+    lines = ((_name(row), *(each.text(row) for each in columns)) for row in rows)
+    return Cells(
+        f"{rows[0].op}  {rows[0].dtype}", ("variant", *(each.name for each in columns)), tuple(lines)
+    )  # fmt: skip
 
 
-def count_text(count: float | None) -> str:
-    """Instructions per element; those of a small second pass with the digits that tell them from none."""
-    if count is None:
-        return MISSING
-    return f"{count:.1f}" if count >= 0.1 or count == 0 else f"{count:.2f}"
+def _name(row: Row) -> str:
+    if row.role != "main":
+        return "  second pass"
+    return f"{row.variant}{' ?' if row.branches else ''}"
 
 
 def _columns(rows: Sequence[Row]) -> Iterator[Column]:
@@ -100,7 +129,7 @@ def _columns(rows: Sequence[Row]) -> Iterator[Column]:
     yield Column("control", _pipe("control"), is_wide=True)
     yield Column("width", lambda row: f"{row.load_bytes or MISSING}/{row.store_bytes or MISSING}")
     yield Column("B/elem", lambda row: significant(row.bytes_per_element), is_wide=True)
-    yield Column("regs", _registers)
+    yield Column("regs", lambda row: f"{row.registers}{'!' if row.spills or row.local_bytes else ''}")
     yield Column("shared", lambda row: str(row.shared_bytes), is_wide=True)
     yield Column("occ%", lambda row: percent(row.occupancy))
     yield Column("branches", lambda row: f"{row.branches} + {significant(row.uniform_branches)}", is_wide=True)
@@ -111,13 +140,19 @@ def _columns(rows: Sequence[Row]) -> Iterator[Column]:
     yield Column("bound", lambda row: row.bound_by or MISSING)
 
 
+def _pipe(name: str) -> Callable[[Row], str]:
+    return lambda row: count_text(row.pipes.get(name, 0.0))
+
+
 def _fraction(index: int) -> Callable[[Row], str]:
     return lambda row: percent(row.ceilings[index].fraction)
 
 
-def _registers(row: Row) -> str:
-    """Registers, with a mark where some were spilled."""
-    return f"{row.registers}{'!' if row.spills or row.local_bytes else ''}"
+def count_text(count: float | None) -> str:
+    """Instructions per element; those of a small second pass with the digits that tell them from none."""
+    if count is None:
+        return MISSING
+    return f"{count:.1f}" if count >= 0.1 or count == 0 else f"{count:.2f}"
 
 
 def issue_share(ceiling: Ceiling) -> float:
@@ -125,141 +160,62 @@ def issue_share(ceiling: Ceiling) -> float:
     return 1 / ceiling.limits["issue"]
 
 
-def _table() -> Table:
-    table = Table(box=SIMPLE_HEAD, show_edge=False)
-    table.padding = 0
-    return table
-
-
-def _counts_table(rows: Sequence[Row], width: int) -> Table:
-    table = _table()
-    columns = [each for each in _columns(rows) if width >= _WIDE or not each.is_wide]
-    _add_variant_column(table)
-    for each in columns:
-        table.add_column(each.name, justify="left" if each.name == "bound" else "right", no_wrap=True)
-    for row in rows:
-        is_second = row.role != "main"
-        name = "  second pass" if is_second else f"{printable(row.variant, 60)}{_mark(row)}"
-        cells = [each.text(row) for each in columns]
-        style = "dim" if is_second else None
-        table.add_row(Text(name), *map(Text, cells), style=style)
-    return table
-
-
-def _add_variant_column(table: Table) -> None:
-    table.add_column("variant", overflow="fold", min_width=_VARIANT, max_width=_LONGEST)
-
-
-def _mark(row: Row) -> str:
-    return " ?" if row.branches else ""
-
-
-def _roofline_title(ceiling: Ceiling) -> str:
+def roofline(rows: Sequence[Row]) -> Cells:
+    """Ding & Williams 2019: instructions per transaction of 32 bytes against what a device issues and moves."""
+    ceiling = rows[0].ceilings[0]
     transactions = ceiling.peak_gbps / TRANSACTION_BYTES
-    return (
+    title = (
         f"instruction roofline, {ceiling.device}: {significant(ceiling.issue_gips)} GIPS of issue, "
         f"{significant(transactions)} GTXN/s of memory, ridge at {significant(ceiling.issue_gips / transactions)}"
     )
-
-
-def _roofline_table(rows: Sequence[Row]) -> Table:
-    """Ding & Williams 2019: instructions per transaction against what the device issues and moves."""
-    ceiling = rows[0].ceilings[0]
-    transactions = ceiling.peak_gbps / TRANSACTION_BYTES
-    table = _table()
-    for name in ("op", "dtype"):
-        table.add_column(name, no_wrap=True)
-    _add_variant_column(table)
-    for name in ("instr/txn", "GIPS", "of issue%", "roof"):
-        table.add_column(name, justify="left" if name == "roof" else "right", no_wrap=True)
+    lines = []
     for row in rows:
         intensity = row.warp_instructions_per_transaction
-        if row.role != "main" or intensity is None:
-            continue
-        attained = min(intensity * transactions, ceiling.issue_gips)
-        table.add_row(
-            Text(printable(row.op)),
-            SHORT.get(row.dtype, printable(row.dtype)),
-            Text(printable(row.variant, 60)),
-            significant(intensity),
-            significant(attained),
-            percent(attained / ceiling.issue_gips),
-            "memory" if intensity * transactions <= ceiling.issue_gips else "issue",
-        )
-    return table
+        if row.role == "main" and intensity is not None:
+            attained = min(intensity * transactions, ceiling.issue_gips)
+            share, roof = attained / ceiling.issue_gips, "memory" if attained < ceiling.issue_gips else "issue"
+            numbers = (significant(intensity), significant(attained), percent(share), roof)
+            lines.append((row.op, SHORT.get(row.dtype, row.dtype), row.variant, *numbers))
+    return Cells(title, ("op", "dtype", "variant", "instr/txn", "GIPS", "of issue%", "roof"), tuple(lines))
 
 
-@dataclass(frozen=True)
-class Summary:
-    """The kernels of one provider on one architecture as cells of a table: a line for each op and variant."""
-
-    title: str
-    head: tuple[str, ...]
-    lines: tuple[tuple[str, ...], ...]
+def notes(rows: Sequence[Row]) -> Iterator[str]:
+    """What was assumed in counting, each with the kernels that it is about."""
+    for note in dict.fromkeys(note for row in rows for note in row.notes):
+        which = dict.fromkeys(f"{row.op} {row.variant} on {row.arch}" for row in rows if note in row.notes)
+        yield printable(f"{note} ({'; '.join(which)})", 400)
 
 
-def summaries(rows: Sequence[Row]) -> list[Summary]:
-    """The rows as tables of one line for each kernel, dtypes side by side. Names are as the rows have them."""
-    counted = [row for row in rows if row.instructions_per_element is not None]
-    return [_summary(list(alike)) for _, alike in groupby(counted, key=lambda row: (row.arch, row.provider))]
-
-
-def _summary(rows: Sequence[Row]) -> Summary:
-    arch, provider, device = rows[0].arch, rows[0].provider, rows[0].ceilings[0]
-    title = f"modelled, not measured: machine code of {provider} for {arch}, on an {device.device}"
-    dtypes = list(dict.fromkeys(row.dtype for row in rows))
-    head = [name for dtype in dtypes for name in (SHORT.get(dtype, dtype), "issue%")]
-    found = totals(rows)
-    mains = {(row.op, row.variant, row.dtype): row for row in rows if row.role == "main"}
-    lines = []
-    for op, variant in dict.fromkeys((row.op, row.variant) for row in rows):
-        of_dtype = [mains.get((op, variant, dtype)) for dtype in dtypes]
-        cells = [
-            cell
-            for row in of_dtype
-            for cell in (
-                (MISSING, MISSING)
-                if row is None
-                else (count_text(found[arch, op, variant, row.dtype]), percent(issue_share(row.ceilings[0])))
-            )
-        ]
-        bounds = dict.fromkeys(row.bound_by or MISSING for row in of_dtype if row is not None)
-        lines.append((op, variant, *cells, "/".join(bounds)))
-    return Summary(f"{title} ({device.peak_gbps:g} GB/s)", ("op", "variant", *head, "bound by"), tuple(lines))
-
-
-def _summary_table(summary: Summary) -> Table:
-    table = _table()
-    table.add_column("op", no_wrap=True)
-    _add_variant_column(table)
-    for name in summary.head[2:]:
-        table.add_column(printable(name), justify="left" if name == "bound by" else "right", no_wrap=True)
-    shown = None
-    for op, variant, *cells in summary.lines:
-        table.add_row(Text(printable(op) if op != shown else ""), Text(printable(variant, 60)), *cells)
-        shown = op
-    return table
+def _print(console: Console, cells: Cells) -> None:
+    """A table below its title, which may be wider; what the line above says already is left out."""
+    console.print()
+    console.print(Text(printable(cells.title)))
+    table = Table(box=SIMPLE_HEAD, show_edge=False)
+    table.padding = 0
+    for name in cells.head:
+        if name == "variant":
+            table.add_column(name, overflow="fold", min_width=_VARIANT, max_width=_LONGEST)
+        else:
+            table.add_column(printable(name), justify="left" if name in LEFT else "right", no_wrap=True)
+    above: str | None = None
+    for first, *others in cells.lines:
+        is_second = first.startswith("  ")
+        shown = "" if cells.head[0] == "op" and first == above else first
+        table.add_row(*(Text(printable(cell, 60)) for cell in (shown, *others)), style="dim" if is_second else None)
+        above = first
+    console.print(table)
 
 
 def _reasons(rows: Sequence[Row], console: Console) -> None:
     if not rows:
         return
-    table = _table()
+    table = Table(box=SIMPLE_HEAD, show_edge=False)
     for name in ("arch", "op", "dtype", "variant"):
         table.add_column(name, no_wrap=True)
     table.add_column("why", overflow="fold", ratio=1)
     for row in rows:
-        table.add_row(
-            row.arch,
-            Text(printable(row.op)),
-            SHORT.get(row.dtype, printable(row.dtype)),
-            Text(printable(row.variant, 40)),
-            Text(printable(row.reason or "")),
-        )
-    _print(console, "not counted", table)
-
-
-def _notes(rows: Sequence[Row]) -> Iterator[str]:
-    for note in dict.fromkeys(note for row in rows for note in row.notes):
-        which = dict.fromkeys(f"{row.op} {row.variant} on {row.arch}" for row in rows if note in row.notes)
-        yield printable(f"{note} ({'; '.join(which)})", 400)
+        words = (row.arch, row.op, SHORT.get(row.dtype, row.dtype), row.variant)
+        table.add_row(*(Text(printable(each, 40)) for each in words), Text(printable(row.reason or "")))
+    console.print()
+    console.print(Text("not counted"))
+    console.print(table)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
 
+from harness.inspect.rows import Row as InspectedRow
 from harness.inspect.rows import read_rows
 from harness.records import Run
 from reports import inspection, wording
@@ -52,9 +54,31 @@ def _modelled_lines(run: Run) -> Iterator[str]:
     if found:
         yield from ("", "## Modelled", "", inspection.SUMMARY_LEGEND)
     for each in found:
-        yield from ("", f"{markdown_code(each.title)}", "")
-        head = (*each.head[:2], *(f">{name}" for name in each.head[2:-1]), each.head[-1])
-        yield from table(head, ([markdown_code(cell) for cell in line[:2]] + [*line[2:]] for line in each.lines))
+        yield from _cells(each)
+
+
+def inspected(rows: Sequence[InspectedRow]) -> str:
+    """Everything that was counted: the kernels side by side, each op and dtype, the instruction rooflines."""
+    lines = [line for each in inspection.summaries(rows) for line in _cells(each)]
+    counted = [row for row in rows if row.instructions_per_element is not None]
+    for _, alike in groupby(counted, key=lambda row: (row.arch, row.op, row.dtype)):
+        lines += _cells(inspection.counts(list(alike), is_wide=False))
+    for _, of_arch in groupby(counted, key=lambda row: row.arch):
+        lines += _cells(inspection.roofline(list(of_arch)))
+    legend = ("", markdown_text(inspection.LEGEND), *(f"\n{markdown_text(note)}" for note in inspection.notes(counted)))
+    return "\n".join([*lines[1:], *(legend if counted else ())]) + "\n"
+
+
+def _cells(cells: inspection.Cells) -> Iterator[str]:
+    """A table below its title. Names of ops and variants are code, so that whatever they hold does nothing."""
+    yield from ("", markdown_code(cells.title), "")
+    head = [name if name in inspection.LEFT else f">{name}" for name in cells.head]
+    named = [name in ("op", "variant") for name in cells.head]
+    yield from table(
+        head,
+        ([markdown_code(cell.strip()) if is_name else cell for cell, is_name in zip(line, named, strict=True)]
+         for line in cells.lines),
+    )  # fmt: skip
 
 
 def _speedup_lines(timed: list[Group]) -> Iterator[str]:

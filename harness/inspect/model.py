@@ -131,6 +131,11 @@ def narrowest(widths: dict[int, float], bytes_per_thread: float) -> int | None:
     return least
 
 
+def _unknown(counts: Counts, arch: str) -> list[str]:
+    names = {each.opcode for each, _ in counts.executed if pipes.pipe_of(each.opcode, arch) == "other"}
+    return [f"{', '.join(sorted(names))}: the pipe is not known, so it costs issue alone."] if names else []
+
+
 def by_pipe(counts: Counts, work: Work, arch: str) -> dict[str, float]:
     """Instructions per element by pipe, those that none of are left out, and "issue" for all of them."""
     found: Counter[str] = Counter()
@@ -237,5 +242,5 @@ def row(
         bound_by=made[0].bound_by,
         modelled_peak_fraction=made[0].fraction,
         ceilings=made,
-        notes=counts.notes,
+        notes=(*counts.notes, *_unknown(counts, arch)),
     )

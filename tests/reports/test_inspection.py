@@ -96,7 +96,7 @@ def test_the_markdown_report_has_a_section_of_what_was_modelled(tmp_path):
     assert "## Modelled" not in markdown.report(run, "0" * 64)
     keep_rows(run.path, [ROW, SECOND])
     text = markdown.report(run, "0" * 64)
-    assert "modelled, not measured: machine code of triton for sm_90, on an H100 SXM (3350 GB/s)" in text
+    assert "modelled, not measured: machine code of triton for sm_90, on the H100 SXM (3350 GB/s)" in text
     assert "| `elu_backward` | `result general` | 14.7 | 40 | memory |" in text
 
 
