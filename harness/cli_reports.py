@@ -109,3 +109,31 @@ def _fail_on(found: Comparison, wanted: list[Failing]) -> None:
         failed["no longer timed"] = sum(change.is_loss for change in found.changes)
     if any(failed.values()):
         end("; ".join(f"{count} {what}" for what, count in failed.items() if count), CHECK_FAILED)
+
+
+@app.command()
+def verify(run: RunArgument) -> None:
+    """Recompute the hash of a run and every figure in it from the raw samples; exit with 1 where they differ."""
+    from harness import seal
+    from harness.records import read_run
+    from reports.formatting import printable
+    from reports.verify import verify as verified
+
+    found = verified(read_run(run))
+    print(f"content hash  {found.content_hash}")
+    if found.state == seal.UNSEALED:
+        print("no seal       the run was cut short: only its figures can be checked, not whether a sample was changed")
+    elif found.state == seal.BROKEN:
+        print(f"seal broken   {found.sealed_hash} when the run ended; it has been changed since")
+    else:
+        print("sealed        nothing was changed since the run ended")
+    for each in found.mismatches[:_MOST_SHOWN]:
+        print(printable(f"{each.where}: {each.field} is stored as {each.stored}, and follows as {each.computed}", 500))
+    if len(found.mismatches) > _MOST_SHOWN:
+        print(f"and {len(found.mismatches) - _MOST_SHOWN} more")
+    if not found.is_intact:
+        end(f"{printable(str(run))} is not what was measured", CHECK_FAILED)
+    print(f"{found.records} records, every figure follows from its samples")
+
+
+_MOST_SHOWN = 20
