@@ -28,21 +28,6 @@ class BufferSet:
         return (*self.inputs, *self.outputs)
 
 
-def sets_needed(case: Case, cache_bytes: int, memory_bytes: int) -> int:
-    """How many buffer sets make a rotation past a cache: at least twice its bytes, within memory.
-
-    Never fewer than 2, and never more than a quarter of the device's memory where 2 sets fit in it.
-    """
-    wanted = math.ceil(2 * cache_bytes / max(1, case.bytes_moved)) + 1
-    affordable = memory_bytes // 4 // max(1, case.bytes_moved)
-    return max(2, min(wanted, affordable))
-
-
-def is_cold(case: Case, sets: int, cache_bytes: int) -> bool:
-    """Whether a rotation over `sets` buffer sets writes the last-level cache over between two uses of one."""
-    return sets * case.bytes_moved >= 2 * cache_bytes
-
-
 def allocate(case: Case, sets: int, device: str, seed: int = 0) -> list[BufferSet]:
     """`sets` buffer sets on `device`; inputs are mixed-sign normals, outputs are poisoned."""
     generator = torch.Generator(device=device).manual_seed(seed)
@@ -52,6 +37,13 @@ def allocate(case: Case, sets: int, device: str, seed: int = 0) -> list[BufferSe
         BufferSet(tuple(view[index] for view in inputs), tuple(view[index] for view in outputs))
         for index in range(sets)
     ]
+
+
+def normals(elements: int, device: str, seed: int = 0) -> torch.Tensor:
+    """So many fp32 normals on `device`, as plain storage."""
+    arena = torch.empty(elements, dtype=torch.float32, device=device)
+    _fill_normal(arena, torch.Generator(device=device).manual_seed(seed))
+    return arena
 
 
 def refill(case: Case, buffers: BufferSet, seed: int) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from typing import Protocol
+from typing import Any, Protocol
 
 
 class Clock(Protocol):
@@ -40,12 +40,11 @@ class CpuClock:
 
 
 class CudaClock:
-    """CUDA events around one call that starts with a cold L2 and with its launches already queued.
+    """CUDA events around one call whose launches are already queued when the device reaches it.
 
-    In stream order: the flush, a spin kernel, an event, the call, an event. The flush writes at least twice
-    the L2, so that nothing the call reads is still there. The spin keeps the device busy while the host queues
-    the rest, so that the host's launch time is not between the events. Both end before the first event: nothing
-    is ever subtracted from a time.
+    In stream order: `before` (a flush of the L2, say), a spin kernel, an event, the call, an event. The spin keeps
+    the device busy while the host queues the rest, so that the host's launch time is not between the events. What
+    comes before the first event is not in the time: nothing is ever subtracted from one.
 
     A call whose launches the spin did not outlast is timed again behind a longer one, so a call may run more
     than once per time. That choice looks at the host's speed only, so it does not select fast device times.
@@ -53,6 +52,7 @@ class CudaClock:
     time is given with the host's share in it, and counted in `unhidden_calls`.
 
     Events resolve about 0.5 µs (`resolution_s`): a single call of a few microseconds is known to no better.
+    `cuda` is `torch.cuda`, or what stands in for it in tests.
     """
 
     name = "cuda_events"
@@ -61,20 +61,15 @@ class CudaClock:
     _FIRST_SPIN_S = 100e-6
     _LONGEST_SPIN_S = 3.2e-3
 
-    def __init__(self, torch_device: str, flush_bytes: int) -> None:
-        import torch
-
-        self._cuda = torch.cuda
-        self._device = torch.device(torch_device)
-        if self._device.type != "cuda":
+    def __init__(self, torch_device: str, before: Callable[[], object] | None = None, cuda: Any = None) -> None:
+        if not torch_device.startswith("cuda"):
             raise ValueError(f"CudaClock times CUDA devices, and {torch_device!r} is not one")
+        self._cuda = cuda if cuda is not None else _torch_cuda()
+        self._device = torch_device
+        self._before = before
+        self.now: Callable[[], float] = _counter(self._cuda)
         self.unhidden_calls = 0
         with self._cuda.device(self._device):
-            properties = self._cuda.get_device_properties(self._device)
-            self.flush_bytes = max(flush_bytes, 2 * getattr(properties, "L2_cache_size", 0), 4)
-            # Random, since an L2 may store constant data compressed: such a flush would evict too little.
-            words = -(-self.flush_bytes // 4)
-            self._flush_buffer = torch.empty(words, dtype=torch.int32, device=self._device).random_()
             self._start = self._cuda.Event(enable_timing=True)
             self._end = self._cuda.Event(enable_timing=True)
             self._spin_s = self._FIRST_SPIN_S
@@ -90,12 +85,10 @@ class CudaClock:
             self.unhidden_calls += not hidden
             return self._start.elapsed_time(self._end) * 1e-3
 
-    def now(self) -> float:
-        return time.perf_counter()
-
     def _run(self, call: Callable[[], object]) -> bool:
         """One call between the two events. True if all of it was queued before the device reached it."""
-        self._flush_buffer.add_(1)  # in place: every line is read and written, and the data stays random
+        if self._before is not None:
+            self._before()
         self._cuda._sleep(int(self._spin_s * self._cycles_per_s))
         self._start.record()
         call()
@@ -113,6 +106,38 @@ class CudaClock:
             self._end.record()
             self._end.synchronize()
         return cycles / (self._start.elapsed_time(self._end) * 1e-3)
+
+
+class HostClock:
+    """How long a call keeps its caller: from Python until the launch returns, on a device with nothing queued.
+
+    The device is waited for before each call, outside of the time, so that a full queue never holds the caller up.
+    """
+
+    name = "host"
+
+    def __init__(self, torch_device: str, cuda: Any = None) -> None:
+        self._cuda = cuda if cuda is not None else _torch_cuda()
+        self._device = torch_device
+        self.now: Callable[[], float] = _counter(self._cuda)
+
+    def time_call(self, call: Callable[[], object]) -> float:
+        with self._cuda.device(self._device):
+            self._cuda.synchronize()
+            start_s = self.now()
+            call()
+            return self.now() - start_s
+
+
+def _torch_cuda() -> Any:
+    import torch
+
+    return torch.cuda
+
+
+def _counter(cuda: Any) -> Callable[[], float]:
+    """The host's counter; what stands in for `torch.cuda` in tests brings its own."""
+    return getattr(cuda, "perf_counter", time.perf_counter)
 
 
 class ScriptedClock:

@@ -1,30 +1,31 @@
-"""One case, measured: gate, matched roofs, interleaved samples, records. Runs inside a worker process."""
+"""One case, measured: gate, regime, interleaved samples with the matched roofs, records. Runs in a worker process."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 
 import torch
 
-from harness import accuracy, gate, providers
-from harness.buffers import BufferSet, allocate, flat, is_cold, refill, sets_needed
+from harness import accuracy, gate, health, providers, regimes, roofs
+from harness.buffers import BufferSet, allocate, refill
 from harness.cases import Case
-from harness.clocks import Clock, CpuClock, CudaClock
 from harness.devices import Device
-from harness.records import SCHEMA, Record
-from harness.sampler import Sampled, StopRule, sample
-from harness.statistics import attained, noise_floor, paired_ratio, relative_half_width
+from harness.records import Record
+from harness.regimes import NotPossible
+from harness.results import CONTROL, Sampling, blank_record, roof_record, timed
+from harness.sampler import Calls, StopRule, sample
+from harness.statistics import median
 
 # Elements of a case that Triton's interpreter runs: enough for every 16-bit value, and a matter of seconds.
 INTERPRETED_ELEMENTS = 2**17
-# A 95% interval of the median wider than this on either side marks a row as noisy.
-NOISY_HALF_WIDTH = 0.05
+_PROBES = 5
 
 Stage = Callable[[str, "str | None"], None]
+ProviderCall = Callable[..., None]
 
 
 @dataclass(frozen=True)
@@ -37,49 +38,35 @@ class Job:
     stop: StopRule
     seed: int
     timed: bool
+    regimes: tuple[str, ...] = (regimes.AUTO,)
 
 
-def run_job(job: Job, stage: Stage) -> list[Record]:
+@dataclass(frozen=True)
+class RoofJob:
+    """One point of a roof's curve (`roofs.curve_cases`), in cold and in warm."""
+
+    case: Case
+    device: Device
+    stop: StopRule
+    seed: int
+
+
+def run_job(job: Job | RoofJob, stage: Stage) -> list[Record]:
     """The records of a job. `stage` is told what is being done, so that a crash can be attributed."""
-    return _measure(job, stage) if job.timed else _validate(job, stage)
-
-
-def blank_record(case: Case, provider: str, device: str, outcome: str, reason: str | None) -> Record:
-    """A record of a case that was not timed."""
-    return Record(
-        schema=SCHEMA,
-        case_key=case.key,
-        op=case.op,
-        params=dict(case.params),
-        shape=case.shape,
-        dtype=case.dtype,
-        layout=case.layout,
-        provider=provider,
-        regime=None,
-        outcome=outcome,
-        reason=reason,
-        samples_s=(),
-        median_s=None,
-        ci95_s=None,
-        stop_rule=None,
-        elements=case.elements,
-        bytes_moved=case.bytes_moved,
-        flops=case.flops,
-        working_set_bytes=case.bytes_moved,
-        bandwidth_gbps=None,
-        roof=case.roof,
-        roof_gbps=None,
-        max_ulp=None,
-        worst_input=None,
-        flags=(),
-        device=device,
-    )
+    began_s = time.monotonic()
+    if isinstance(job, RoofJob):
+        records = _curve_point(job, stage)
+    else:
+        records = _measure(job, stage) if job.timed else _validate(job, stage)
+    wall_s = time.monotonic() - began_s
+    return [replace(record, wall_s=wall_s) for record in records]
 
 
 def _validate(job: Job, stage: Stage) -> list[Record]:
     """Every provider through the gate on a small version of the case; nothing is timed."""
     case = job.case.reduced(INTERPRETED_ELEMENTS)
     shape = "×".join(map(str, case.shape))
+    stage("allocate", None)
     buffers = allocate(case, 1, "cpu", job.seed)[0]
     records = []
     for spec in job.providers:
@@ -92,7 +79,7 @@ def _validate(job: Job, stage: Stage) -> list[Record]:
     return records
 
 
-def _gated(job: Job, case: Case, spec: str, buffers: BufferSet) -> tuple[Record, Callable[..., None] | None]:
+def _gated(job: Job, case: Case, spec: str, buffers: BufferSet) -> tuple[Record, ProviderCall | None]:
     """A provider's record so far (outcome "ok" if it passed the gate), and its call."""
     name = providers.name_of(spec)
     try:
@@ -131,11 +118,10 @@ def _sentence(error: Exception) -> str:
 def _measure(job: Job, stage: Stage) -> list[Record]:
     case, device = job.case, job.device
     stage("allocate", None)
-    on_cuda = device.kind == "cuda"
-    sets = 1 if on_cuda else sets_needed(case, device.last_level_cache_bytes, device.memory_bytes)
+    sets = regimes.sets(job.regimes, case.bytes_moved, device)
     buffers = allocate(case, sets, device.torch_device, job.seed)
     records: list[Record] = []
-    passed: dict[str, tuple[Record, Callable[..., None]]] = {}
+    passed: dict[str, tuple[Record, ProviderCall]] = {}
     for spec in job.providers:
         stage("gate", spec)
         record, call = _gated(job, case, spec, buffers[0])
@@ -145,151 +131,108 @@ def _measure(job: Job, stage: Stage) -> list[Record]:
             records.append(record)
     if not passed:
         return records
-    cold = on_cuda or is_cold(case, sets, device.last_level_cache_bytes)
     stage("sampling", None)
-    entries, twin = _entries(case, buffers, {name: call for name, (_, call) in passed.items()})
-    clock: Clock = CudaClock(device.torch_device, 2 * device.last_level_cache_bytes) if on_cuda else CpuClock()
-    sampled = sample(entries, clock, job.stop, job.seed)
-    details = {"clock": clock.name, "regime_why": _why(cold, on_cuda, sets)}
-    roofs = _roof_records(job, sampled, cold, details)
-    roof = max(roofs, key=lambda record: record.roof_gbps or 0.0)
+    calls = {name: _bound(call, buffers) for name, (_, call) in passed.items()}
+    blank = {name: record for name, (record, _) in passed.items()}
+    for regime, why in _regimes_of(job, calls):
+        records += _in_regime(job, regime, why, blank, calls, buffers)
     for name, (record, call) in passed.items():
         stage("recheck", name)
         refill(case, buffers[0], job.seed + 1000)
         verdict = gate.check_once(case, call, buffers[0])
         if not verdict.passed:
             reason = f"right before it was timed and wrong afterwards, on fresh inputs: {verdict.reason}"
+            # Its times are withdrawn, and with them those of its twin.
+            records = [each for each in records if each.role == "roof" or each.provider != name]
             records.append(replace(record, outcome="rejected", reason=reason, worst_input=verdict.worst_input))
-            continue
-        records.append(_timed(record, sampled[name], cold, roof, details))
-        if name == twin:
-            control = replace(record, role="control", details={})
-            records.append(_timed(control, sampled[CONTROL], cold, roof, details))
-    shared: dict[str, Any] = {
-        "buffer_sets": sets,
-        "seed": job.seed,
-        "entries": tuple(entries),
-        "regime_why": details["regime_why"],
-    }
-    timed = [replace(record, **shared) if record.samples_s else record for record in (*roofs, *records)]
-    return _compared(timed, twin)
-
-
-def _compared(records: list[Record], twin: str) -> list[Record]:
-    """The timed records with their ratios to the baseline, and with the noise floor that the control gives."""
-    timed = {record.entry: record for record in records if record.samples_s and record.role != "roof"}
-    control = paired_ratio(timed[CONTROL].samples_s, timed[twin].samples_s) if CONTROL in timed else None
-    floor = noise_floor(control) if control is not None else None
-    baseline = timed.get(BASELINE)
-    return [
-        _against(replace(record, noise_floor=floor), baseline) if record.samples_s else record for record in records
-    ]
-
-
-def _against(record: Record, baseline: Record | None) -> Record:
-    if baseline is None or record.role != "provider" or record.provider == baseline.provider:
-        return record
-    found = paired_ratio(record.samples_s, baseline.samples_s, record.seed or 0)
-    if found is None:
-        return record
-    return replace(record, baseline=baseline.provider, ratio=found.ratio, ratio_ci95=(found.low, found.high))
-
-
-CONTROL = "control"  # the name among entries of the first provider's twin
-BASELINE = "eager"  # what the others are compared with, by pairs
-
-
-def _entries(
-    case: Case, buffers: Sequence[BufferSet], calls: dict[str, Callable[..., None]]
-) -> tuple[dict[str, list[Callable[[], object]]], str]:
-    """Everything that is sampled together: providers, the twin of the first one, and the matched roofs."""
-    entries: dict[str, list[Callable[[], object]]] = {
-        name: [partial(call, *each.inputs, *each.outputs) for each in buffers] for name, call in calls.items()
-    }
-    twin = next(iter(entries))
-    entries[CONTROL] = entries[twin]
-    for name in ROOFS[case.roof]:
-        entries[f"roof {name}"] = [roof_call(name, each) for each in buffers]
-    return entries, twin
-
-
-# What attains a ceiling: plain streams with the traffic of the op, over the op's own buffers. The best counts.
-ROOFS = {"copy": ("copy", "invert"), "triad": ("triad",)}
-
-
-def roof_call(name: str, buffers: BufferSet) -> Callable[[], object]:
-    """One stream over the case's own main tensors, as integers, so that no value makes arithmetic slow."""
-    shape = buffers.outputs[0].shape
-    sources = [_words(tensor) for tensor in buffers.inputs if tensor.shape == shape]
-    out = _words(buffers.outputs[0])
-    if name == "copy":
-        return partial(out.copy_, sources[0])
-    if name == "invert":
-        return partial(torch.bitwise_not, sources[0], out=out)
-    return partial(torch.bitwise_xor, sources[0], sources[1], out=out)
-
-
-def _words(tensor: torch.Tensor) -> torch.Tensor:
-    line = flat(tensor)
-    if line.element_size() == 2:
-        return line.view(torch.int32 if line.numel() % 2 == 0 else torch.int16)
-    return line.view(torch.int32)
-
-
-def _roof_records(job: Job, sampled: dict[str, Sampled], cold: bool, details: dict[str, Any]) -> list[Record]:
-    case = job.case
-    streams = {"copy": 2, "triad": 3}[case.roof]
-    bytes_moved = streams * case.outputs[0].nbytes
-    records = []
-    for name in ROOFS[case.roof]:
-        record = replace(
-            blank_record(case, name, job.device.name, "ok", None),
-            role="roof",
-            bytes_moved=bytes_moved,
-            working_set_bytes=bytes_moved,
-            flops=0,
-        )
-        timed = sampled[f"roof {name}"]
-        record = _timed(record, timed, cold, None, details)
-        records.append(replace(record, roof_gbps=bytes_moved / attained(timed.samples_s) / 1e9))
     return records
 
 
-def _timed(record: Record, timed: Sampled, cold: bool, roof: Record | None, details: dict[str, Any]) -> Record:
-    flags = [] if cold else ["warm"]
-    if timed.ci95_s is None:
-        flags.append("few_samples")
-    elif relative_half_width(timed.ci95_s, timed.median_s) > NOISY_HALF_WIDTH:
-        flags.append("noisy")
-    if roof is not None and _is_over(record, timed, roof):
-        flags.append("over_roof")
-    return replace(
-        record,
-        regime="cold" if cold else "warm",
-        samples_s=timed.samples_s,
-        median_s=timed.median_s,
-        ci95_s=timed.ci95_s,
-        stop_rule=timed.stop_rule,
-        bandwidth_gbps=record.bytes_moved / timed.median_s / 1e9,
-        roof_gbps=roof.roof_gbps if roof is not None else None,
-        flags=tuple(flags),
-        details=record.details | details,
+def _bound(call: ProviderCall, buffers: Sequence[BufferSet]) -> list[Callable[[], object]]:
+    return [partial(call, *each.inputs, *each.outputs) for each in buffers]
+
+
+def _regimes_of(job: Job, calls: Calls) -> Iterator[tuple[str, str]]:
+    """Each regime to be timed in, once, and why it is."""
+    chosen: dict[str, str] = {}
+    for name in job.regimes:
+        if name == regimes.AUTO:
+            regime, why = _chosen(calls, job.case.bytes_moved, job.device)
+            chosen.setdefault(regime, why)
+        else:
+            chosen[name] = "asked for"
+    yield from chosen.items()
+
+
+def _chosen(calls: Calls, working_set_bytes: int, device: Device) -> tuple[str, str]:
+    """The regime for cold times, by a few cold calls of the quickest entry."""
+    if device.kind == "cpu":
+        return regimes.choose(math.inf, working_set_bytes, device)
+    setting = regimes.setting("cold", calls, working_set_bytes, device)
+    quickest_s = min(median([setting.clock.time_call(bound[0]) for _ in range(_PROBES)]) for bound in calls.values())
+    return regimes.choose(quickest_s, working_set_bytes, device)
+
+
+def _in_regime(
+    job: Job, regime: str, why: str, blank: dict[str, Record], calls: Calls, buffers: Sequence[BufferSet]
+) -> list[Record]:
+    """The timed records of one regime, and those of providers that it cannot time."""
+    case, device = job.case, job.device
+    twin = next(iter(calls))
+    entries = {**calls, CONTROL: calls[twin]}
+    streams = () if regime == "host" else roofs.streams(case.roof, device.kind)
+    for name in streams:
+        entries[f"roof {name}"] = [roofs.matched(case, name, each) for each in buffers]
+    try:
+        setting = regimes.setting(regime, entries, case.bytes_moved, device)
+    except NotPossible as error:
+        if why != "asked for":  # a choice of ours can be another
+            return _in_regime(job, "cold", f"{why}, but {error}", blank, calls, buffers)
+        others = {name: bound for name, bound in calls.items() if name != error.entry}
+        failed = (
+            [each for name, each in blank.items() if name == error.entry]
+            if len(others) < len(calls)
+            else blank.values()
+        )
+        records = [replace(each, regime=regime, outcome="unsupported", reason=str(error)) for each in failed]
+        if len(others) in (0, len(calls)):
+            return records
+        return [*records, *_in_regime(job, regime, why, {name: blank[name] for name in others}, others, buffers)]
+    sampling = _sampled(setting, why, job)
+    roof_bytes = roofs.matched_bytes(case)
+    return timed(
+        [
+            *(roof_record(case, case.roof, name, roof_bytes, device.name) for name in streams),
+            *blank.values(),
+            replace(blank[twin], role="control", details={}),
+        ],
+        sampling,
+        twin,
     )
 
 
-def _is_over(record: Record, timed: Sampled, roof: Record) -> bool:
-    """Whether the rate exceeds the roof even at the slow end of its interval."""
-    if timed.ci95_s is None or roof.roof_gbps is None:
-        return False
-    return record.bytes_moved / timed.ci95_s[1] / 1e9 > roof.roof_gbps
+def _sampled(setting: regimes.Setting, why: str, job: Job | RoofJob) -> Sampling:
+    read = health.reader(job.device)
+    before = read()
+    sampled = sample(setting.calls, setting.clock, job.stop, job.seed)
+    return Sampling(setting, why, sampled, job.seed, health.between(before, read()), job.device)
 
 
-def _why(cold: bool, on_cuda: bool, sets: int) -> str:
-    if on_cuda:
-        return "L2 written over before each call"
-    if cold:
-        return f"{sets} buffer sets in rotation, more than twice the last-level cache"
-    return f"{sets} buffer sets are all that memory allows, less than twice the last-level cache"
+def _curve_point(job: RoofJob, stage: Stage) -> list[Record]:
+    point, device = job.case, job.device
+    stage("allocate", None)
+    working_set = roofs.working_set_bytes(point)
+    sets = regimes.sets([regimes.AUTO, "warm"], working_set, device)
+    streams = roofs.curve_calls(point, sets, device, job.seed)
+    calls = {f"roof {name}": bound for name, bound in streams.items()}
+    stage("sampling", None)
+    cold, why = _chosen(calls, working_set, device)
+    records = []
+    for regime, reason in ((cold, why), ("warm", "the levels of the caches")):
+        setting = regimes.setting(regime, calls, working_set, device)
+        blanks = [roof_record(point, point.op, name, working_set, device.name) for name in streams]
+        records += timed(blanks, _sampled(setting, reason, job))
+    return records
 
 
 def _finite(value: float) -> float | None:

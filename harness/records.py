@@ -48,7 +48,7 @@ class Record:
     dtype: str  # "float32", "float16", "bfloat16", "float64"
     layout: str  # "contiguous", "transposed", "channels_last", …
     provider: str  # of a roof: the stream that was timed
-    regime: str | None  # one of REGIMES, as asked for or as chosen; None where nothing was timed
+    regime: str | None  # one of REGIMES, as asked for or as chosen; None: not timed, in any of them
     outcome: str  # one of OUTCOMES
     reason: str | None  # why, in a sentence, where the outcome is not "ok"
     samples_s: tuple[float, ...]

@@ -10,8 +10,9 @@ from harness import providers
 from harness.cases import Case
 from harness.devices import Device
 from harness.isolation import Died, Worker
-from harness.measure import Job, blank_record
+from harness.measure import Job
 from harness.records import Record
+from harness.results import blank_record
 from harness.store import Store
 from harness.sweep import Sweep
 

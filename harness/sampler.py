@@ -86,7 +86,7 @@ def sample(calls: Calls, clock: Clock, rule: StopRule, seed: int) -> dict[str, S
     that the next set is always the one that nobody has used for longest.
     """
     turn = _Turn(calls, clock)
-    with _gc_paused():
+    with gc_paused():
         is_settled = _warm_up(turn, rule)
         warmup_s, turn.spent_s = turn.spent_s, dict.fromkeys(calls, 0.0)
         samples, cap = _sampled(turn, rule, seed)
@@ -197,7 +197,7 @@ def _is_precise(samples: Sequence[float], rule: StopRule) -> bool:
 
 
 @contextmanager
-def _gc_paused() -> Iterator[None]:
+def gc_paused() -> Iterator[None]:
     """A collection takes milliseconds and would fall into some sample."""
     was_enabled = gc.isenabled()
     gc.disable()

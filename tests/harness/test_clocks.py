@@ -7,7 +7,9 @@ import sys
 import pytest
 import torch
 
-from harness.clocks import Clock, CpuClock, CudaClock, ScriptedClock
+from harness.clocks import Clock, CpuClock, CudaClock, HostClock, ScriptedClock
+from harness.regimes.cold import Flush
+from tests.harness.scripted_device import ScriptedCuda
 
 needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 
@@ -68,112 +70,69 @@ def test_a_scripted_call_that_fails_takes_no_time():
 
 def test_the_cuda_clock_refuses_other_devices():
     with pytest.raises(ValueError, match="'cpu' is not one"):
-        CudaClock("cpu", 0)
+        CudaClock("cpu")
 
 
-class FakeStream:
-    """Stands in for `torch.cuda`, on CPU tensors: keeps the order of events, and fakes how soon a spin ends."""
-
-    def __init__(self, launch_s: float) -> None:
-        self.log: list[str] = []
-        self.launch_s = launch_s  # how long the host takes to queue the call
-        self.spin_s = 0.0
-        self.events = 0
-
-    def device(self, device):
-        import contextlib
-
-        return contextlib.nullcontext()
-
-    def get_device_properties(self, device):
-        return type("Properties", (), {"L2_cache_size": 1024})()
-
-    def _sleep(self, cycles: int) -> None:
-        self.spin_s = cycles * 1e-9
-        self.log.append("spin")
-
-    def Event(self, enable_timing: bool):
-        assert enable_timing
-        self.events += 1
-        return FakeEvent(self, ["start", "end"][self.events - 1])
-
-
-class FakeEvent:
-    def __init__(self, stream: FakeStream, name: str) -> None:
-        self.stream, self.name = stream, name
-
-    def record(self) -> None:
-        self.stream.log.append(self.name)
-
-    def query(self) -> bool:
-        return self.stream.launch_s >= self.stream.spin_s
-
-    def synchronize(self) -> None:
-        self.stream.log.append("wait")
-
-    def elapsed_time(self, end: FakeEvent) -> float:
-        return 1.0  # ms: one million cycles in the calibration, so a cycle is a nanosecond
-
-
-@pytest.fixture
-def fake_cuda_clock(monkeypatch):
-    """A CudaClock whose device is faked, so that its order of steps is tested where there is no GPU."""
-
-    def make(launch_s: float, flush_bytes: int = 0) -> tuple[CudaClock, FakeStream]:
-        stream = FakeStream(launch_s)
-        empty = torch.empty
-        monkeypatch.setattr(torch, "cuda", stream)
-        monkeypatch.setattr(torch, "empty", lambda *size, dtype, device: empty(*size, dtype=dtype))
-        clock = CudaClock("cuda:0", flush_bytes)
-        stream.log.clear()
-        return clock, stream
-
-    return make
-
-
-def test_the_cuda_clock_flushes_spins_and_waits_in_order(fake_cuda_clock):
-    clock, stream = fake_cuda_clock(launch_s=10e-6)
-    buffer = clock._flush_buffer
-    before = buffer.clone()
-    assert clock.time_call(lambda: stream.log.append("call")) == pytest.approx(1e-3)
-    assert stream.log == ["spin", "start", "call", "end", "wait"]
-    assert (buffer != before).all(), "every word is written"
-    assert buffer.unique().numel() > buffer.numel() // 2, "and the data is not constant"
+def test_the_cuda_clock_does_first_things_first_then_spins_and_waits():
+    cuda = ScriptedCuda()
+    clock = CudaClock("cuda:0", cuda.flush, cuda)
+    cuda.log.clear()
+    time_s = clock.time_call(cuda.kernel("call", x=2_000_000))
+    assert time_s == pytest.approx(cuda.kernel_s + 1e-6, abs=clock.resolution_s), "2 MB at 2000 GB/s"
+    assert cuda.log == ["flush", "spin", "event", "call", "event"]
+    assert cuda.host_s >= cuda.stream_s, "the device was waited for"
     assert clock.unhidden_calls == 0
 
 
-def test_the_flush_is_never_smaller_than_twice_the_l2(fake_cuda_clock):
-    clock, _ = fake_cuda_clock(launch_s=0.0, flush_bytes=100)
-    assert clock.flush_bytes == clock._flush_buffer.nbytes == 2048
+def test_the_flush_writes_twice_the_l2_with_data_that_is_not_constant():
+    flush = Flush("cpu", 1024)
+    before = flush.buffer.clone()
+    flush()
+    assert flush.buffer.nbytes == 2048
+    assert (flush.buffer != before).all(), "every word is written"
+    assert flush.buffer.unique().numel() > flush.buffer.numel() // 2
 
 
-def test_a_larger_flush_is_kept(fake_cuda_clock):
-    clock, _ = fake_cuda_clock(launch_s=0.0, flush_bytes=4097)
-    assert clock.flush_bytes == 4097
-    assert clock._flush_buffer.nbytes >= 4097
-
-
-def test_the_spin_grows_until_it_hides_the_launch(fake_cuda_clock):
-    clock, stream = fake_cuda_clock(launch_s=300e-6)
-    clock.time_call(lambda: stream.log.append("call"))
-    assert stream.log.count("call") == 3  # behind 100, 200 and 400 µs
-    stream.log.clear()
-    clock.time_call(lambda: stream.log.append("call"))
-    assert stream.log.count("call") == 1, "the longer spin is kept"
+def test_the_spin_grows_until_it_hides_the_launch():
+    cuda = ScriptedCuda(launch_s=300e-6)
+    clock = CudaClock("cuda:0", None, cuda)
+    call = cuda.kernel("call", x=200_000_000)
+    cuda.log.clear()
+    assert clock.time_call(call) == pytest.approx(cuda.kernel_s + 100e-6, abs=clock.resolution_s)
+    assert cuda.log.count("call") == 3  # behind 100, 200 and 400 µs
+    cuda.log.clear()
+    clock.time_call(call)
+    assert cuda.log.count("call") == 1, "the longer spin is kept"
     assert clock.unhidden_calls == 0
 
 
-def test_a_launch_that_cannot_be_hidden_is_counted(fake_cuda_clock):
-    clock, stream = fake_cuda_clock(launch_s=1.0)
-    assert clock.time_call(lambda: stream.log.append("call")) == pytest.approx(1e-3)
+def test_a_launch_that_cannot_be_hidden_is_counted():
+    cuda = ScriptedCuda(launch_s=10e-3)
+    clock = CudaClock("cuda:0", None, cuda)
+    time_s = clock.time_call(cuda.kernel("call", x=2_000_000))
+    assert time_s > 5e-3, "what the host took beyond the longest spin"
     assert clock.unhidden_calls == 1
-    assert stream.spin_s == pytest.approx(3.2e-3)
+
+
+def test_a_call_that_waits_for_the_device_cannot_be_hidden():
+    cuda = ScriptedCuda()
+    clock = CudaClock("cuda:0", None, cuda)
+    clock.time_call(cuda.synchronize)
+    assert clock.unhidden_calls == 1
+
+
+def test_the_host_clock_waits_for_the_device_first_and_not_afterwards():
+    cuda = ScriptedCuda(launch_s=4e-6)
+    clock, call = HostClock("cuda:0", cuda), cuda.kernel("call", x=2 * 10**9)
+    assert [clock.time_call(call) for _ in range(3)] == pytest.approx([4e-6] * 3)
+    assert cuda.stream_s > cuda.host_s, "the last kernel goes on"
 
 
 @pytest.mark.gpu
 @needs_cuda
 def test_the_cuda_clock_times_a_real_kernel():
-    clock: Clock = CudaClock("cuda:0", 2 * torch.cuda.get_device_properties(0).L2_cache_size)
+    flush = Flush("cuda:0", torch.cuda.get_device_properties(0).L2_cache_size)
+    clock: Clock = CudaClock("cuda:0", flush)
     source = torch.randn(2**20, device="cuda:0")
     target = torch.empty_like(source)
 
@@ -189,7 +148,7 @@ def test_the_cuda_clock_times_a_real_kernel():
 @pytest.mark.gpu
 @needs_cuda
 def test_the_cuda_clock_hides_the_launch_of_a_small_kernel():
-    clock = CudaClock("cuda:0", 0)
+    clock = CudaClock("cuda:0")
     small = torch.randn(32, device="cuda:0")
     for _ in range(50):
         clock.time_call(lambda: small.add_(1.0))
@@ -199,6 +158,6 @@ def test_the_cuda_clock_hides_the_launch_of_a_small_kernel():
 @pytest.mark.gpu
 @needs_cuda
 def test_a_call_that_waits_for_the_device_is_counted():
-    clock = CudaClock("cuda:0", 0)
+    clock = CudaClock("cuda:0")
     clock.time_call(torch.cuda.synchronize)
     assert clock.unhidden_calls == 1

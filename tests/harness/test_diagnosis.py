@@ -5,8 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from harness import regimes
 from harness.diagnosis import flags
+from harness.sampler import StopRule, sample
 from harness.statistics import median, median_ci
+from tests.harness.scripted_device import MIB, ScriptedCuda
 
 COUNTS = (30, 100, 400)
 
@@ -91,3 +94,33 @@ def test_few_samples_and_wide_intervals():
     assert flags_of([1.0] * 5) == ("few_samples",)
     assert flags_of([1.0, 1.3] * 10) == ("noisy", "bimodal")
     assert flags_of([1.0] * 30) == ()
+
+
+# The same, through the whole way of a sample: a scripted device whose own clock is disturbed.
+
+
+def scripted(slowdown, noise=0.002):
+    generator = np.random.default_rng(15)
+    return ScriptedCuda(slowdown=lambda time_s: slowdown(time_s) * float(np.exp(noise * generator.standard_normal())))
+
+
+@pytest.mark.parametrize(
+    ("slowdown", "expected"),
+    [
+        (lambda time_s: 1.0, set()),
+        (lambda time_s: 1.0 + time_s, {"drifting"}),
+        (lambda time_s: 1.0 if time_s < 0.04 else 1.1, {"frequency_step"}),
+        (lambda time_s: 1.1 if int(time_s * 1e4) % 5 < 2 else 1.0, {"bimodal"}),
+        (lambda time_s: 1.5 + (time_s * 1e3) % 1 if time_s % 0.01 < 0.0012 else 1.0, {"noisy_neighbour"}),
+    ],
+    ids=["steady", "drift", "step", "two clocks", "neighbour"],
+)
+def test_a_disturbed_device_is_flagged(slowdown, expected):
+    cuda = scripted(slowdown)
+    device = cuda.as_device()
+    calls = {name: [cuda.kernel(name, x=64 * MIB)] for name in ("a", "b")}
+    setting = regimes.setting("cold", calls, 64 * MIB, device, cuda)
+    rule = StopRule(min_samples=200, max_samples=200, warmup_seconds=0.0)
+    for taken in sample(setting.calls, setting.clock, rule, seed=1).values():
+        found = flags(taken.samples_s, taken.median_s, taken.ci95_s, setting.resolution_s)
+        assert set(found) - {"noisy"} == expected

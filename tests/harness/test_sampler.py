@@ -270,6 +270,6 @@ def test_on_the_real_cpu():
 def test_on_a_real_gpu():
     sources = [torch.randn(2**22, device="cuda:0") for _ in range(2)]
     bound = [lambda source=source: torch.nn.functional.elu(source) for source in sources]
-    sampled = sample({"a": bound, "twin": bound}, CudaClock("cuda:0", 0), StopRule(max_seconds=0.5), seed=0)
+    sampled = sample({"a": bound, "twin": bound}, CudaClock("cuda:0"), StopRule(max_seconds=0.5), seed=0)
     assert count(sampled) >= 30
     assert noise_floor(paired_ratio(sampled["a"].samples_s, sampled["twin"].samples_s)) < 0.25

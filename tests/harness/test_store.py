@@ -7,8 +7,8 @@ import sys
 import pytest
 
 from harness.cases import make_case
-from harness.measure import blank_record
 from harness.records import RECORDS, SCHEMA, RunError, read_run
+from harness.results import blank_record
 from harness.store import Store
 from tests.harness.command import ROOT, environment
 
