@@ -43,7 +43,7 @@ def results(tmp_path, plan):
     [
         ("segfault", "crashed", "SIGSEGV"),
         ("raises", "crashed", "ArithmeticError: no kernel today"),
-        ("identity", "rejected", "ULP"),
+        ("identity", "rejected", "is true"),
         ("wrong_later", "rejected", "wrong afterwards"),
     ],
 )
