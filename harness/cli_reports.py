@@ -12,6 +12,9 @@ import typer
 from harness.exits import CHECK_FAILED, WRONG_USAGE, end
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from reports.cite import Citable, Refused
     from reports.compare import Comparison
 
 app = typer.Typer()
@@ -137,3 +140,77 @@ def verify(run: RunArgument) -> None:
 
 
 _MOST_SHOWN = 20
+
+
+@app.command()
+def cite(
+    run: RunArgument,
+    op: Annotated[list[str] | None, typer.Option(help="Only this op; may be repeated.")] = None,
+    dtype: Annotated[list[str] | None, typer.Option(help="Only this dtype; may be repeated.")] = None,
+    provider: Annotated[list[str] | None, typer.Option(help="Only this provider; may be repeated.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Write elubench.bib, table.tex, sentences.tex and the figure there.")
+    ] = None,
+) -> None:
+    """Print what to cite a run by: BibTeX, a LaTeX table, sentences with their intervals."""
+    from harness.records import read_run
+    from reports import latex
+    from reports.cite import Selection, citable
+
+    cited = citable(read_run(run), Selection(op or (), dtype or (), provider or ()))
+    _refuse(cited.refused)
+    if out is not None:
+        _write_citation(cited, out)
+        return
+    for heading, text in (
+        ("for your .bib file", latex.bibtex(cited)),
+        ("the table", latex.table(cited)),
+        ("the sentences", latex.sentences(cited)),
+    ):
+        print(f"% {heading}\n{text}")
+    _name_figure(cited)
+
+
+def _refuse(refused: Sequence[Refused]) -> None:
+    """Say on stderr which rows are not in it, and why; rows with one reason together."""
+    from reports.formatting import printable, size_text
+
+    by_reason: dict[tuple[str, str, str], list[str]] = {}
+    for each in refused:
+        record = each.record
+        case = f"{size_text(record.shape)} {record.dtype} {record.regime or ''}".strip()
+        by_reason.setdefault((record.op, record.provider, each.why), []).append(case)
+    for (op, provider, why), cases in by_reason.items():
+        print(
+            printable(f"elubench: refused: {op} by {provider}, {len(cases)} of them ({', '.join(cases[:3])}"
+                      f"{', …' if len(cases) > 3 else ''}): {why}", 600),
+            file=sys.stderr,
+        )  # fmt: skip
+
+
+def _name_figure(cited: Citable) -> None:
+    from reports.build import FIGURES, REPORT
+    from reports.formatting import printable
+
+    path = cited.run.path / REPORT / FIGURES / f"{cited.figure}.pdf"
+    missing = "" if path.exists() else f"  ('elubench report {cited.run.path}' makes it)"
+    print(printable(f"% the figure: {path}{missing}", 2000))
+
+
+def _write_citation(cited: Citable, out: Path) -> None:
+    from reports import latex
+    from reports.figures.files import draw, save
+
+    out.mkdir(parents=True, exist_ok=True)
+    texts = {
+        "elubench.bib": latex.bibtex(cited),
+        "table.tex": latex.table(cited),
+        "sentences.tex": latex.sentences(cited),
+        "figure.tex": latex.figure(cited, f"{cited.figure}.pdf"),
+    }
+    for name, text in texts.items():
+        (out / name).write_text(text, encoding="utf-8", newline="\n")
+    drawn = next((figure for name, figure in draw(cited.run) if name == cited.figure), None)
+    if drawn is not None:
+        save(drawn, out / cited.figure, ("pdf",))
+    print(f"cite: {', '.join(str(path) for path in sorted(out.iterdir()))}")

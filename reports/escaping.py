@@ -63,14 +63,10 @@ _LATEX = {
     '"': "{''}",
     "'": r"\textquotesingle{}",
     "`": r"\textasciigrave{}",
-    # In braces: `-` and `,` begin ligatures, and `[` or `*` after a row's `\\` would be its argument.
-    "-": "{-}",
-    ",": "{,}",
+    # In braces, since `[` or `*` after a row's `\\` would be its argument.
     "[": "{[}",
     "]": "{]}",
     "*": "{*}",
-    "?": "{?}",
-    "!": "{!}",
     "×": r"\ensuremath{\times}",
     "±": r"\ensuremath{\pm}",
     "≈": r"\ensuremath{\approx}",
@@ -88,7 +84,8 @@ def latex(text: str) -> str:
     Plain ASCII, the accented letters of Latin-1, and the signs of measurement are set; any other character is
     written as its code point, as an engine without a font for it would drop it silently or stop.
     """
-    return "".join(map(_latex_character, printable(text, _WHOLE)))
+    set_ = "".join(map(_latex_character, printable(text, _WHOLE)))
+    return re.sub("(?<=-)(?=-)|(?<=,)(?=,)", "{}", set_)  # two of them would become one sign
 
 
 def _latex_character(character: str) -> str:

@@ -37,6 +37,13 @@ def time_text(time_s: float | None) -> str:
     return f"{significant(time_s / size)} {unit}"
 
 
+def time_interval_text(time_s: float, ci95_s: tuple[float, float]) -> str:
+    """Seconds with their interval in one unit, to four digits: "80.02 [79.87, 80.11] µs"."""
+    size, unit = next((each for each in _TIME_UNITS if time_s >= each[0]), _TIME_UNITS[-1])
+    middle, low, high = (significant(value / size, 4) for value in (time_s, *ci95_s))
+    return f"{middle} [{low}, {high}] {unit}"
+
+
 def percent(fraction: float | None, digits: int = 0) -> str:
     """A fraction as per cent, without the sign: 0.417 is "42"."""
     return MISSING if fraction is None else f"{100 * fraction:.{digits}f}"
