@@ -120,10 +120,10 @@ def _caption(cited: Citable) -> str:
     if any(row.speedup_ci95 and not is_told_apart(row) for row in rows):
         brackets = " Speed-ups in parentheses are not told apart from 1 by more than the A/A noise."
     return (
-        f"ELU on {latex(str(name))}{kind}: median times and speed-ups over "
-        rf"{BASELINE} with [95\% intervals]; bytes as each input read once and each output written once; the roof is "
-        f"what plain streams with the same traffic attain in the same run.{brackets} Measured with elubench~\\cite{{{SOFTWARE_KEY}}}, "
-        f"run~\\cite{{{run_key(cited.content_hash)}}}."
+        f"ELU on {latex(str(name))}{kind}: median times and speed-ups over {BASELINE} with "
+        r"[95\% intervals]; bytes as each input read once and each output written once; the roof is what plain "
+        f"streams with the same traffic attain in the same run.{brackets} Measured with "
+        f"elubench~\\cite{{{SOFTWARE_KEY}}}, run~\\cite{{{run_key(cited.content_hash)}}}."
     )
 
 
