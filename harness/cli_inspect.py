@@ -44,9 +44,9 @@ def inspect(
 
         print(to_json(rows))
     elif markdown:
-        from reports.markdown import inspected
+        from reports.markdown import counted, summarised
 
-        print(inspected(rows), end="")
+        print("\n".join([*summarised(rows), *counted(rows)]).strip())
     else:
         from rich.console import Console
 

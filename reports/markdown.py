@@ -50,23 +50,27 @@ def _lines(run: Run, content_hash: str, figures: Sequence[str]) -> Iterator[str]
 
 
 def _modelled_lines(run: Run) -> Iterator[str]:
-    found = inspection.summaries(read_rows(run.path))
-    if found:
-        yield from ("", "## Modelled", "", inspection.SUMMARY_LEGEND)
-    for each in found:
-        yield from _cells(each)
+    rows = read_rows(run.path)
+    if inspection.summaries(rows):
+        yield from ("", "## Modelled", "", inspection.SUMMARY_LEGEND, *summarised(rows))
 
 
-def inspected(rows: Sequence[InspectedRow]) -> str:
-    """Everything that was counted: the kernels side by side, each op and dtype, the instruction rooflines."""
-    lines = [line for each in inspection.summaries(rows) for line in _cells(each)]
-    counted = [row for row in rows if row.instructions_per_element is not None]
-    for _, alike in groupby(counted, key=lambda row: (row.arch, row.op, row.dtype)):
+def summarised(rows: Sequence[InspectedRow]) -> list[str]:
+    """The kernels' counts with dtypes side by side, as lines."""
+    return [line for each in inspection.summaries(rows) for line in _cells(each)]
+
+
+def counted(rows: Sequence[InspectedRow]) -> list[str]:
+    """All counts of each op and dtype, the instruction roofline of each architecture, and what they mean, as lines."""
+    whole = [row for row in rows if row.instructions_per_element is not None]
+    lines: list[str] = []
+    for _, alike in groupby(whole, key=lambda row: (row.arch, row.op, row.dtype)):
         lines += _cells(inspection.counts(list(alike), is_wide=False))
-    for _, of_arch in groupby(counted, key=lambda row: row.arch):
+    for _, of_arch in groupby(whole, key=lambda row: row.arch):
         lines += _cells(inspection.roofline(list(of_arch)))
-    legend = ("", markdown_text(inspection.LEGEND), *(f"\n{markdown_text(note)}" for note in inspection.notes(counted)))
-    return "\n".join([*lines[1:], *(legend if counted else ())]) + "\n"
+    for sentence in (inspection.LEGEND, *inspection.notes(whole)) if whole else ():
+        lines += ("", markdown_text(sentence))
+    return lines
 
 
 def _cells(cells: inspection.Cells) -> Iterator[str]:

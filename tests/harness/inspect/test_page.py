@@ -1,0 +1,21 @@
+"""The numbers in docs/kernels.md are those of the code: a page that fell behind fails here, and says what to do."""
+
+from __future__ import annotations
+
+import pytest
+
+from reports.inspection_page import PAGE, made, slots
+
+MEND = "docs/kernels.md is out of date: python -m reports.inspection_page"
+
+
+def test_issue_slots_are_those_of_the_datasheets():
+    page = PAGE.read_text(encoding="utf-8")
+    assert slots() in page, MEND
+    # H100 SXM: 132 multiprocessors issue for 128 threads at 1.98 GHz, and 3350 GB/s bring 837.5e9 times 4 bytes.
+    assert "| H100 SXM | 40 | 60 | 80 | 120 |" in page
+
+
+def test_a_page_without_its_marks_is_not_written():
+    with pytest.raises(ValueError, match="has 0 places for its slots"):
+        made("nothing", ())
