@@ -22,7 +22,7 @@ app = typer.Typer()
 def inspect(
     arch: Annotated[
         list[str] | None,
-        typer.Option(help="sm_80, sm_90, sm_100, sm_120 or gfx942; may be repeated.  [default: all]"),
+        typer.Option(help="sm_80, sm_86, sm_89, sm_90, sm_100, sm_120 or gfx942; may be repeated.  [default: most]"),
     ] = None,
     op: Annotated[list[str] | None, typer.Option(help="Only this op; may be repeated.")] = None,
     dtype: Annotated[list[str] | None, typer.Option(help="Only this dtype; may be repeated.")] = None,
@@ -36,9 +36,13 @@ def inspect(
     ] = False,
 ) -> None:
     """Count the machine code of every kernel; no GPU needed."""
+    from rich.console import Console
+
     from harness.inspect.survey import ARCHS, survey
 
-    rows = survey(arch or ARCHS, provider, op or (), dtype or ())
+    archs = arch or ARCHS
+    with Console(stderr=True).status(f"compiling for {', '.join(archs)}"):
+        rows = survey(archs, provider, op or (), dtype or ())
     if json:
         from harness.inspect.rows import to_json
 
@@ -48,8 +52,6 @@ def inspect(
 
         print("\n".join([*summarised(rows), *counted(rows)]).strip())
     else:
-        from rich.console import Console
-
         from reports.inspection import show
 
         show(rows, Console())
@@ -74,11 +76,12 @@ def keep_inspection(run: Path, plan: Sweep, device: Device) -> None:
     A part of the run that can fail without harm: the reason is said, and what was measured stays as it is.
     """
     from harness import providers
-    from harness.inspect.survey import ARCHS, InspectError, survey
+    from harness.inspect.pipes import RATES
+    from harness.inspect.survey import InspectError, survey
 
     arch = device.capability or "sm_90"
     kernels = [spec for spec in plan.providers if providers.uses_triton(spec)]
-    if arch not in ARCHS or not kernels or not plan.cases or (run / INSPECTION).exists():
+    if arch not in RATES or not kernels or not plan.cases or (run / INSPECTION).exists():
         return
     ops, dtypes = (list(dict.fromkeys(getattr(case, name) for case in plan.cases)) for name in ("op", "dtype"))
     try:

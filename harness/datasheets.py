@@ -30,6 +30,7 @@ DATASHEETS = (
     Datasheet("A100 SXM 80GB", "sm_80", ("NVIDIA A100-SXM4-80GB",), 108, 1.410, 2039.0, 40, 466.3),
     Datasheet("A100 SXM 40GB", "sm_80", ("NVIDIA A100-SXM4-40GB",), 108, 1.410, 1555.0, 40, 466.3),
     Datasheet("A100 PCIe 80GB", "sm_80", ("NVIDIA A100 80GB PCIe",), 108, 1.410, 1935.0, 40, 466.3),
+    Datasheet("A10", "sm_86", ("NVIDIA A10",), 72, 1.695, 600.0, 6),
     Datasheet("L4", "sm_89", ("NVIDIA L4",), 58, 2.040, 300.0, 48),
     Datasheet("L40S", "sm_89", ("NVIDIA L40S",), 142, 2.520, 864.0, 96),
     Datasheet("H100 SXM", "sm_90", ("NVIDIA H100 80GB HBM3",), 132, 1.980, 3350.0, 50, 478.8),

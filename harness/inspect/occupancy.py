@@ -29,6 +29,7 @@ _AMPERE = Limits(64, 32, 65536, 256, 164 * KIB, KIB)
 _HOPPER = Limits(64, 32, 65536, 256, 228 * KIB, KIB)
 LIMITS: Mapping[str, Limits] = {
     "sm_80": _AMPERE,
+    "sm_86": Limits(48, 16, 65536, 256, 100 * KIB, KIB),
     "sm_89": Limits(48, 24, 65536, 256, 100 * KIB, KIB),
     "sm_90": _HOPPER,
     "sm_100": _HOPPER,

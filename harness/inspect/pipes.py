@@ -36,6 +36,7 @@ _BY_NAME = {name: pipe for pipe, names in _NVIDIA.items() for name in names.spli
 _SM_90 = {"issue": 128, "fma": 128, "heavy": 64, "alu": 64, "mufu": 16, "fp64": 64, "lsu": 32}
 RATES: Mapping[str, Mapping[str, float]] = {
     "sm_80": {**_SM_90, "fma": 64, "fp64": 32, "fp16": 128},
+    "sm_86": {**_SM_90, "fp64": 2},
     "sm_89": {**_SM_90, "fp64": 2},
     "sm_90": _SM_90,
     "sm_100": _SM_90,

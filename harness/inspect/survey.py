@@ -14,10 +14,11 @@ from pathlib import Path
 from harness import providers
 from harness.cases import OPS
 from harness.devices import usable_cores
+from harness.inspect.pipes import RATES
 from harness.inspect.rows import Row, from_json
 from harness.inspect.specimens import DTYPES
 
-ARCHS = ("sm_80", "sm_90", "sm_100", "sm_120", "gfx942")
+ARCHS = ("sm_80", "sm_90", "sm_100", "sm_120", "gfx942")  # where none is named; RATES has all that are known
 _TIMEOUT_S = 1800
 _ROOT = Path(__file__).parents[2]
 
@@ -44,7 +45,7 @@ def survey(
 
 
 def _check(archs: Sequence[str], provider: str, ops: Sequence[str], dtypes: Sequence[str]) -> None:
-    for given, known, what in ((archs, ARCHS, "architecture"), (ops, OPS, "op"), (dtypes, DTYPES, "dtype")):
+    for given, known, what in ((archs, RATES, "architecture"), (ops, OPS, "op"), (dtypes, DTYPES, "dtype")):
         for each in given:
             if each not in known:
                 raise InspectError(f"there is no {what} {each!r} to inspect; choose from {', '.join(known)}")
@@ -58,10 +59,13 @@ def _check(archs: Sequence[str], provider: str, ops: Sequence[str], dtypes: Sequ
 def _worker(request: str) -> tuple[Row, ...]:
     kept = {name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"}
     path = os.pathsep.join(filter(None, (str(_ROOT), kept.get("PYTHONPATH", ""))))
-    ended = subprocess.run(
-        [sys.executable, "-m", "harness.inspect.worker"],
-        input=request, env=kept | {"PYTHONPATH": path}, capture_output=True, text=True, timeout=_TIMEOUT_S,
-    )  # fmt: skip
+    try:
+        ended = subprocess.run(
+            [sys.executable, "-m", "harness.inspect.worker"],
+            input=request, env=kept | {"PYTHONPATH": path}, capture_output=True, text=True, timeout=_TIMEOUT_S,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        raise InspectError(f"kernels were not compiled after {_TIMEOUT_S} s; inspect fewer with --op") from None
     if ended.returncode != 0:
         lines = ended.stderr.strip().splitlines()
         raise InspectError(f"the process that compiles kernels ended: {lines[-1] if lines else ended.returncode}")
