@@ -98,29 +98,34 @@ def comparable(group: Group) -> list[Row]:
 def _comparison(provider: str, rows: Sequence[tuple[Group, Row]]) -> Finding:
     counts = Counter(row.verdict for _, row in rows)
     kind = "win" if counts["faster"] > counts["slower"] else "loss" if counts["slower"] > counts["faster"] else "even"
-    claims = [f"{verdict} than {BASELINE} in {counts[verdict]}" for verdict in ("faster", "slower") if counts[verdict]]
-    claims += [f"{verdict} in {counts[verdict]}" for verdict in ("same", "undecided") if counts[verdict]]
+    speeds = [_speedup(row) for _, row in rows]
+    intervals = [row.speedup_ci95 for _, row in rows if row.speedup_ci95 is not None]
+    reach = f"{min(low for low, _ in intervals):.2f} to {max(high for _, high in intervals):.2f}×" if intervals else ""
     if len(rows) == 1:
-        claims = [claims[0].replace(" in 1", "")]
-    cases = "in the one case that counts" if len(rows) == 1 else f"of {len(rows)} cases"
-    text = f"{provider} is {', '.join(claims)} {cases}: {_speedups([_speedup(row) for _, row in rows])}."
-    for parts in (_means(rows, lambda group: group.op), _means(rows, lambda group: group.dtype)):
+        interval = f" (95%: {reach})" if reach else ""
+        verdict = {"same": "the same"}.get(str(rows[0][1].verdict), rows[0][1].verdict)
+        text = f"{provider} runs at {speeds[0]:.2f}× the speed of {BASELINE}{interval} in the one case that counts: "
+        return Finding(kind, f"{text}{verdict}.")
+    interval = f", with their 95% intervals {reach}" if reach else ""
+    text = (
+        f"{provider} runs at {geometric_mean(speeds):.2f}× the speed of {BASELINE}, the geometric mean of {len(rows)} "
+        f"cases ({min(speeds):.2f} to {max(speeds):.2f}×{interval}). It is {_listed(counts)}."
+    )
+    for what, parts in (("op", _means(rows, lambda g: g.op)), ("dtype", _means(rows, lambda g: g.dtype))):
         if len(parts) > 1:
-            text += f" {', '.join(parts)}."
+            text += f" By {what}: {', '.join(parts)}."
     return Finding(kind, text + _lost(rows, counts))
+
+
+def _listed(counts: Counter[str | None]) -> str:
+    """Verdicts with their counts: "faster in 40, the same in 2"."""
+    words = {"faster": "faster", "slower": "slower", "same": "the same", "undecided": "undecided"}
+    return ", ".join(f"{word} in {counts[verdict]}" for verdict, word in words.items() if counts[verdict])
 
 
 def _speedup(row: Row) -> float:
     assert row.speedup is not None
     return row.speedup
-
-
-def _speedups(ratios: Sequence[float]) -> str:
-    if len(ratios) == 1:
-        return f"{ratios[0]:.2f}× its speed"
-    return (
-        f"{geometric_mean(ratios):.2f}× its speed in the geometric mean, from {min(ratios):.2f} to {max(ratios):.2f}×"
-    )
 
 
 def _means(rows: Sequence[tuple[Group, Row]], part: Callable[[Group], str]) -> list[str]:
@@ -165,11 +170,9 @@ def _untimed(run: Run) -> Iterator[Finding]:
     for each in folded(run, validated=True):
         validated[each.provider] = validated.get(each.provider, 0) + each.cases
     for provider, cases in validated.items():
-        yield Finding(
-            "info",
-            f"{provider} is right in {cases} cases and was not timed: there is no GPU, and an interpreted kernel "
-            "has no time.",
-        )
+        plural = "case" if cases == 1 else "cases"
+        why = "there is no GPU, and an interpreted kernel has no time"
+        yield Finding("info", f"{provider} is right in {cases} {plural} and was not timed: {why}.")
     rejected: dict[str, list[tuple[str, int]]] = {}
     for each in folded(run, validated=False):
         if each.outcome == "rejected":
