@@ -7,9 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness import seal
+from harness import diagnosis, seal
 from harness.cases import OPS, CaseError, make_case
-from harness.diagnosis import NOISY_HALF_WIDTH
 from harness.records import OUTCOMES, REGIMES, ROLES, Record, Run
 from harness.statistics import (
     attained,
@@ -17,11 +16,12 @@ from harness.statistics import (
     median_ci,
     noise_floor,
     paired_ratio,
-    relative_half_width,
 )
 
 # Sums may be taken in another order by another numpy; a figure that was edited differs by more.
 _TOLERANCE = 1e-9
+# Flags that follow from the samples alone; clumps are told apart by the resolution of the clock too.
+_FLAGS = ("few_samples", "noisy", "drifting", "frequency_step")
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def mismatches(run: Run) -> Iterator[Mismatch]:
         ]
         seen.add(record.key)
         if record.samples_s:
-            expected += _from_samples(record)
+            expected += _from_samples(record, (run.manifest.get("device") or {}).get("peak_gbps"))
             expected += _from_others(record, together[_round_of(record)])
         for field, stored, computed in expected:
             if not _equal(stored, computed):
@@ -124,22 +124,24 @@ def _case_fields(record: Record) -> Iterator[tuple[str, Any, Any]]:
         yield "flops", record.flops, case.flops
 
 
-def _from_samples(record: Record) -> Iterator[tuple[str, Any, Any]]:
-    """What follows from a record's own samples."""
+def _from_samples(record: Record, peak_gbps: float | None) -> Iterator[tuple[str, Any, Any]]:
+    """What follows from a record's own samples, and from its roof."""
     if not _is_timed(record):
         yield "samples_s", "a time that is no positive number", "positive times"
         return
     middle, ci = median(record.samples_s), median_ci(record.samples_s)
     yield "median_s", record.median_s, middle
     yield "ci95_s", record.ci95_s, ci
-    yield "bandwidth_gbps", record.bandwidth_gbps, record.bytes_moved / middle / 1e9
-    yield "flags: few_samples", "few_samples" in record.flags, ci is None
-    is_noisy = ci is not None and relative_half_width(ci, middle) > NOISY_HALF_WIDTH
-    yield "flags: noisy", "noisy" in record.flags, is_noisy
+    moves = record.regime != "host"  # a launch moves no bytes
+    yield "bandwidth_gbps", record.bandwidth_gbps, record.bytes_moved / middle / 1e9 if moves else None
+    told = diagnosis.flags(record.samples_s, middle, ci)
+    for flag in _FLAGS:
+        yield f"flags: {flag}", flag in record.flags, flag in told
     if record.role == "roof":
         yield "roof_gbps", record.roof_gbps, record.bytes_moved / attained(record.samples_s) / 1e9
     elif record.roof_gbps is not None:
-        is_over = ci is not None and record.bytes_moved / ci[1] / 1e9 > record.roof_gbps
+        limits = [record.roof_gbps] + ([peak_gbps] if peak_gbps and record.regime != "warm" else [])
+        is_over = ci is not None and record.bytes_moved / ci[1] / 1e9 > min(limits)
         yield "flags: over_roof", "over_roof" in record.flags, is_over
 
 
@@ -155,7 +157,7 @@ def _from_others(record: Record, others: Sequence[Record]) -> Iterator[tuple[str
     if not all(_is_timed(other) for other in others):
         return  # one of them was edited, which its own row says
     floor = _floor(others)
-    if floor is not None:
+    if floor is not None and record.role != "roof":
         yield "noise_floor", record.noise_floor, floor
     baseline = next((o for o in others if o.role == "provider" and o.provider == record.baseline), None)
     if record.baseline is not None and baseline is not None and len(baseline.samples_s) == len(record.samples_s):
@@ -171,7 +173,7 @@ def _floor(others: Sequence[Record]) -> float | None:
             for twin in others:
                 is_twin = twin.role == "provider" and twin.provider == control.provider
                 if is_twin and len(twin.samples_s) == len(control.samples_s):
-                    found = paired_ratio(control.samples_s, twin.samples_s)
+                    found = paired_ratio(control.samples_s, twin.samples_s, control.seed or 0)
                     return noise_floor(found) if found else None
     return None
 

@@ -80,6 +80,7 @@ FORGERIES = {
     "case_key": lambda row: row.update(shape=[row["shape"][0] + 1, *row["shape"][1:]]),
     "noise_floor": lambda row: row.update(noise_floor=0.0),
     "flags: noisy": lambda row: row.update(flags=[*({*row["flags"]} ^ {"noisy"})]),
+    "flags: drifting": lambda row: row.update(flags=[*({*row["flags"]} ^ {"drifting"})]),
     "flags: few_samples": lambda row: row.update(flags=[*row["flags"], "few_samples"]),
     "device": lambda row: row.update(device="a better one"),
     "outcome": lambda row: row.update(outcome="splendid"),
