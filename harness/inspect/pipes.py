@@ -1,21 +1,21 @@
 """Which pipe executes an instruction, and how many threads' worth of it a multiprocessor starts in a clock.
 
 Sources. Pipes: the section "Pipelines" of NVIDIA's Nsight Compute profiling guide (ALU: bits, logic, integers, and
-conversion from fp32 to 16 bits; FMA: fp32 arithmetic and integer products, the latter in its heavy half only; XU:
-special functions and other conversions; LSU: all memory, shuffles, special registers; ADU and CBU: branches, barriers,
-constant loads). Rates: "Throughput of Native Arithmetic Instructions" of the CUDA C++ programming guide, in results per
-clock and multiprocessor; four schedulers issue one warp instruction each. The guide has 64 for integers, comparisons
-and bits up to 9.0; it is kept for Blackwell, where the second half of its aggregated ALU may do better. AMD: the CDNA 3
-white paper and instruction set (a vector instruction occupies a SIMD of 16 lanes for 4 clocks, a transcendental one for
-16), and Leinhauser et al., "Metrics and Design of an Instruction Roofline Model for AMD GPUs" (2021), for the rate of
-issue.
+conversion from fp32 to 16 bits; FMA: arithmetic of fp32 and of 16 bits, for which the A100 has a pipe of its own, and
+integer products, in its heavy half only; XU: special functions and other conversions; LSU: all memory, shuffles,
+special registers; ADU and CBU: branches, barriers, constant loads). Rates: "Throughput of Native Arithmetic
+Instructions" of the CUDA C++ programming guide, in results per clock and multiprocessor; four schedulers issue one warp
+instruction each. The guide has 64 for integers, comparisons and bits up to 9.0; it is kept for Blackwell, where the
+second half of its aggregated ALU may do better. AMD: the CDNA 3 white paper and instruction set (a vector instruction
+occupies a SIMD of 16 lanes for 4 clocks, a transcendental one for 16), and Leinhauser et al., "Metrics and Design of an
+Instruction Roofline Model for AMD GPUs" (2021), for the rate of issue.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-PIPES = ("fma", "alu", "mufu", "fp64", "fp16", "tensor", "memory", "uniform", "control", "other")
+PIPES = ("fma", "alu", "mufu", "fp64", "tensor", "memory", "uniform", "control", "other")
 
 _NVIDIA = {
     "fma": "FADD FMUL FFMA FHADD FHFMA FADD2 FMUL2 FFMA2 FSWZADD IMAD IMUL IDP IDP4A HADD2 HMUL2 HFMA2",
@@ -44,7 +44,11 @@ RATES: Mapping[str, Mapping[str, float]] = {
     "gfx942": {"issue": 64, "alu": 64, "lsu": 16},
 }
 L1_BYTES_PER_CLOCK = 128  # of lsu: CUDA guide and white papers, A100 to Blackwell; MI300X: 64 bytes
-_PACKED = ("FADD2", "FMUL2", "FFMA2")  # two results each, so two turns of the pipe
+# Two results of fp32 each, so two turns of the pipe.
+_PACKED = ("FADD2", "FMUL2", "FFMA2")
+# Two results of 16 bits: one turn where the datasheet's fp16 is twice its fp32, two where they are alike.
+_HALF = ("HADD2", "HMUL2", "HFMA2")
+_HALF_AS_SLOW_AS_FP32 = ("sm_86", "sm_89", "sm_120")
 
 
 def pipe_of(opcode: str, arch: str) -> str:
@@ -53,8 +57,7 @@ def pipe_of(opcode: str, arch: str) -> str:
         return _amd_pipe(opcode)
     name = opcode.partition(".")[0]
     if name in _BY_NAME:
-        pipe = _BY_NAME[name]
-        return "fp16" if arch == "sm_80" and name in ("HADD2", "HMUL2", "HFMA2") else pipe
+        return _BY_NAME[name]
     is_uniform = name.startswith("U") or name in ("S2UR", "R2UR", "LDCU", "CS2UR", "CREDUX")
     return "uniform" if is_uniform else "other"
 
@@ -72,6 +75,16 @@ def _amd_pipe(opcode: str) -> str:
     return "other"
 
 
+def _turns(opcode: str, pipe: str, arch: str) -> tuple[str, int]:
+    """(unit, how many turns of it an instruction takes)."""
+    name = opcode.partition(".")[0]
+    if name not in _HALF:
+        return pipe, 2 if name in _PACKED else 1
+    if arch == "sm_80":  # a pipe of its own, at half its speed for bf16
+        return "fp16", 2 if "BF16" in opcode else 1
+    return pipe, 2 if arch in _HALF_AS_SLOW_AS_FP32 else 1
+
+
 def clocks(opcode: str, arch: str, access_bytes: int | None) -> dict[str, float]:
     """What one thread's instruction takes of a multiprocessor: clocks of each unit, a warp's over its threads.
 
@@ -86,7 +99,8 @@ def clocks(opcode: str, arch: str, access_bytes: int | None) -> dict[str, float]
     elif pipe == "mufu" and arch.startswith("gfx"):
         taken["alu"] = 4 / rates["alu"]  # it occupies the vector unit like any other, four times as long
     elif pipe in rates:
-        taken[pipe] = (2 if opcode.partition(".")[0] in _PACKED else 1) / rates[pipe]
+        unit, turns = _turns(opcode, pipe, arch)
+        taken[unit] = turns / rates[unit]
     if pipe == "fma" and opcode.startswith(("IMAD", "IMUL", "IDP")):
         taken["heavy"] = 1 / rates["heavy"]
     return taken

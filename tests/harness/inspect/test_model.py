@@ -70,6 +70,21 @@ def test_the_slower_a_pipe_the_lower_its_ceiling(opcode, unit, rate):
     assert each.ceilings[0].limits[unit] / each.ceilings[0].limits["issue"] == pytest.approx(rate / 128 * 101 / 100)
 
 
+@pytest.mark.parametrize(
+    ("arch", "opcode", "unit", "rate"),
+    [
+        ("sm_80", "HFMA2", "fp16", 128),  # 78 TFLOPS of fp16, four times the A100's fp32
+        ("sm_80", "HFMA2.BF16_V2", "fp16", 64),
+        ("sm_89", "HFMA2", "fma", 64),  # 91.6 TFLOPS of fp16 and of fp32
+        ("sm_90", "HFMA2.BF16_V2", "fma", 128),  # 134 TFLOPS, twice the H100's fp32
+        ("sm_100", "FFMA2", "fma", 64),
+    ],
+)
+def test_packed_instructions_take_the_turns_that_their_results_need(arch, opcode, unit, rate):
+    assert pipes.clocks(opcode, arch, None) == {"issue": 1 / 128, unit: 1 / rate}
+    assert pipes.pipe_of(opcode, arch) == "fma"
+
+
 def test_a_copy_is_bound_by_memory():
     each = row(listing("LDG.E.128 R4, desc[UR4][R2.64]", "STG.E.128 desc[UR4][R2.64], R4"), elements=8)
     assert (each.bound_by, each.modelled_peak_fraction) == ("memory", 1.0)
