@@ -30,6 +30,9 @@ def inspect(
         str, typer.Option(help="triton, or FILE.py with kernels in Triton (its code runs with your rights).")
     ] = "triton",
     json: Annotated[bool, typer.Option("--json", help="The rows as a JSON list.")] = False,
+    listings: Annotated[
+        Path | None, typer.Option(help="Write the machine code of each kernel into this directory, as text.")
+    ] = None,
     markdown: Annotated[bool, typer.Option("--markdown", help="The tables as Markdown.")] = False,
     check: Annotated[
         bool, typer.Option("--check", help="Exit with 1 where a kernel exceeds harness/inspect/budgets.toml.")
@@ -42,7 +45,7 @@ def inspect(
 
     archs = arch or ARCHS
     with Console(stderr=True).status(f"compiling for {', '.join(archs)}"):
-        rows = survey(archs, provider, op or (), dtype or ())
+        rows = survey(archs, provider, op or (), dtype or (), listings)
     if json:
         from harness.inspect.rows import to_json
 

@@ -59,6 +59,11 @@ def listings(codes: Mapping[str, bytes], arch: str) -> dict[str, list[Instructio
     return found
 
 
+def readable(cubin: str) -> str:
+    """A kernel's listing for people, with labels where branches go. Raises ToolError."""
+    return _run("nvdisasm", "-c", cubin)
+
+
 def resources(cubin: str) -> Resources:
     """Registers and local memory, as the tool of the compiler's maker tells them. Raises ToolError."""
     usage = _run("cuobjdump", "-res-usage", cubin)

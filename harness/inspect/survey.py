@@ -32,13 +32,22 @@ def survey(
     provider: str = "triton",
     ops: Sequence[str] = (),
     dtypes: Sequence[str] = (),
+    listings: Path | None = None,
 ) -> tuple[Row, ...]:
     """A row for every kernel that `provider` launches for `ops` in `dtypes` (all where empty), by architecture.
 
-    `provider` is "triton" or a file, whose code runs with the user's rights. Raises InspectError and ProviderError.
+    `provider` is "triton" or a file, whose code runs with the user's rights. `listings` is a directory, made where
+    it is missing, for the machine code as text. Raises InspectError and ProviderError.
     """
     _check(archs, provider, ops, dtypes)
-    request = {"provider": provider, "ops": list(ops or OPS), "dtypes": list(dtypes or DTYPES)}
+    if listings is not None:
+        listings.mkdir(parents=True, exist_ok=True)
+    request = {
+        "provider": provider,
+        "ops": list(ops or OPS),
+        "dtypes": list(dtypes or DTYPES),
+        "listings": None if listings is None else str(listings),
+    }
     with ThreadPoolExecutor(min(len(archs), usable_cores())) as pool:
         found = pool.map(lambda arch: _worker(json.dumps(request | {"arch": arch})), archs)
         return tuple(row for rows in found for row in rows)

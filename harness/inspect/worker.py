@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -53,13 +55,16 @@ def main() -> None:
     # What a provider prints goes to the errors: standard output is for the rows alone.
     out = os.dup(1)
     os.dup2(2, 1)
-    rows = inspect(request["provider"], request["arch"], request["ops"], request["dtypes"])
+    rows = inspect(request["provider"], request["arch"], request["ops"], request["dtypes"], request["listings"])
     with os.fdopen(out, "w", encoding="utf-8") as file:
         file.write(to_json(rows))
 
 
-def inspect(spec: str, arch: str, ops: list[str], dtypes: list[str]) -> list[Row]:
-    """A row for every kernel that the provider launches, or for every case in which it launches none."""
+def inspect(spec: str, arch: str, ops: list[str], dtypes: list[str], listings: str | None = None) -> list[Row]:
+    """A row for every kernel that the provider launches, or for every case in which it launches none.
+
+    `listings` is a directory to write the machine code of each of them to.
+    """
     provider = providers.load(spec)
     noted: list[Noted] = []
     failed: list[Row] = []
@@ -75,7 +80,21 @@ def inspect(spec: str, arch: str, ops: list[str], dtypes: list[str]) -> list[Row
                 except Exception as error:
                     driver.take()
                     failed.append(replace(row, reason=_sentence(error)))
+    if listings is not None:
+        for each in noted:
+            _list(each, Path(listings))
     return [*_filled(noted, arch), *failed]
+
+
+def _list(noted: Noted, directory: Path) -> None:
+    """The kernel's code as text, in a file that is named after its row."""
+    row, files = noted.row, noted.launch.files
+    name = " ".join((row.op, row.variant, row.dtype, row.arch, "" if row.role == "main" else "second pass"))
+    path = directory / re.sub(r"[^\w.=-]+", "-", name.strip())
+    if "cubin" in files:
+        path.with_name(f"{path.name}.sass").write_text(disassemble.readable(str(files["cubin"])), encoding="utf-8")
+    else:
+        path.with_name(f"{path.name}.s").write_bytes(files["amdgcn"].read_bytes())
 
 
 def target(arch: str) -> GPUTarget:

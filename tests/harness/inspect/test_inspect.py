@@ -10,6 +10,7 @@ import pytest
 pytest.importorskip("triton.backends.nvidia")
 
 from harness.cases import OPS
+from harness.inspect import sass
 from harness.inspect.rows import INSPECTION, read_rows
 from harness.inspect.specimens import DTYPES, specimens
 from harness.inspect.survey import survey
@@ -33,8 +34,11 @@ shapes = [[16, 16]]
 """
 
 
-def test_json_has_the_rows_that_programs_rely_on():
-    ended = elubench("inspect", "--arch", "sm_80", "--op", "elu", "--dtype", "float32", "--json")
+def test_json_has_the_rows_that_programs_rely_on(tmp_path):
+    files = tmp_path / "made" / "listings"
+    ended = elubench(
+        "inspect", "--arch", "sm_80", "--op", "elu", "--dtype", "float32", "--json", "--listings", files
+    )  # fmt: skip
     assert ended.returncode == 0, ended.stderr
     rows = json.loads(ended.stdout)
     assert [row["variant"] for row in rows] == ["unit", "general"]
@@ -43,6 +47,9 @@ def test_json_has_the_rows_that_programs_rely_on():
         assert (row["op"], row["dtype"], row["arch"], row["load_bytes"]) == ("elu", "float32", "sm_80", 16)
         assert row["pipes"]["issue"] == row["instructions_per_element"] > 3
         assert row["ceilings"][0]["fraction"] == row["modelled_peak_fraction"]
+        code = sass.parse((files / f"elu-{row['variant']}-float32-sm_80.sass").read_text())
+        # The listing has what follows EXIT as well: the branch to itself and padding.
+        assert row["registers"] and len(code) > row["instructions_per_element"] * row["elements_per_thread"]
 
 
 def test_every_kernel_of_the_suite_has_a_row(suite):
