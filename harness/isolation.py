@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import signal
@@ -13,6 +14,8 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from harness.devices import read_text
 
 if TYPE_CHECKING:
     from harness.measure import Job
@@ -27,13 +30,14 @@ class Died:
     reason: str
     stage: str
     provider: str | None
+    from_outside: bool = False  # somebody's SIGKILL: it says nothing about the job
 
 
 class Worker:
     """One child process that runs jobs. After a `Died` it is replaced by the next `run`."""
 
     def __init__(self, log: Path, environment: dict[str, str] | None = None) -> None:
-        self._log = log
+        self.log = log
         self._environment = environment or {}
         self._process: Any = None
         self._pipe: Connection | None = None
@@ -44,6 +48,7 @@ class Worker:
         """The records of the job, or how the worker died of it."""
         pipe = self._start()
         stage, provider = "start", None
+        oom_kills = _oom_kills()
         deadline = time.monotonic() + timeout_s
         try:
             pipe.send(job)
@@ -59,7 +64,13 @@ class Worker:
                     self.stop()
                     return Died(content[0], content[1], stage, provider)
         except (EOFError, ConnectionError):
-            return Died("crashed", self._reap(), stage, provider)
+            code = self._exit_code()
+            reason = f"the process ended with exit code {code}"
+            if code is not None and code < 0:
+                reason = f"the process was ended by {signal.Signals(-code).name}"
+            if code == -signal.SIGKILL and _oom_kills() != oom_kills:
+                return Died("oom", f"{reason}, as the system had no memory left", stage, provider)
+            return Died("crashed", reason, stage, provider, from_outside=code == -signal.SIGKILL)
         except BaseException:
             self.stop()
             raise
@@ -80,21 +91,23 @@ class Worker:
             self.stop()
             context = multiprocessing.get_context("spawn")
             self._pipe, theirs = context.Pipe()
-            self._process = context.Process(target=serve, args=(theirs, str(self._log), self._environment), daemon=True)
+            self._process = context.Process(target=serve, args=(theirs, str(self.log), self._environment), daemon=True)
             self._process.start()
             theirs.close()
         assert self._pipe is not None
         return self._pipe
 
-    def _reap(self) -> str:
+    def _exit_code(self) -> int | None:
+        """How the process ended, once its pipe is closed; it is given a moment to do so."""
         self._process.join(10)
         code = self._process.exitcode
         self.stop()
-        if code is not None and code < 0:
-            name = signal.Signals(-code).name
-            hint = ", perhaps for want of memory" if name == "SIGKILL" else ""
-            return f"the process was ended by {name}{hint}"
-        return f"the process ended with exit code {code}"
+        return code
+
+
+def _oom_kills() -> str:
+    """The kernel's count of processes that it killed for want of memory; empty where it is not told."""
+    return next((line for line in read_text(Path("/proc/vmstat")).splitlines() if line.startswith("oom_kill ")), "")
 
 
 def serve(pipe: Connection, log: str, environment: dict[str, str]) -> None:
@@ -102,6 +115,7 @@ def serve(pipe: Connection, log: str, environment: dict[str, str]) -> None:
     os.environ.update(environment)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
     _end_with_parent()
+    _be_first_to_go()
     # What providers print goes to the run's log, not into the parent's tables.
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     os.dup2(descriptor, 1)
@@ -135,3 +149,9 @@ def _end_with_parent() -> None:
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
+
+
+def _be_first_to_go() -> None:
+    """Where memory runs out, the kernel shall end this process, not the parent or the user's desktop."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000")

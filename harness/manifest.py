@@ -58,7 +58,7 @@ def make_manifest(device: Device, sweep: dict[str, Any], argv: list[str]) -> dic
 
 
 def write_manifest(path: Path, manifest: dict[str, Any]) -> None:
-    """Write the file `path` whole or not at all: a crash leaves what was there before."""
+    """Write the file `path` whole or not at all: a crash leaves what was there before. Raises RunError."""
     path = Path(path)
     text = json.dumps(manifest, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     # In the same directory, since a rename is atomic only within one file system.
@@ -69,6 +69,8 @@ def write_manifest(path: Path, manifest: dict[str, Any]) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
+    except OSError as error:
+        raise RunError(f"{path} cannot be written ({error.strerror}); mend that, and try again") from None
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -100,8 +100,8 @@ def failed_record(job: Job, name: str, error: Exception) -> Record:
     """The record of a provider that raised."""
     if is_out_of_memory(error):
         return blank_record(job.case, name, job.device.name, "oom", _sentence(error))
-    if "device-side" in str(error) or "illegal memory access" in str(error):
-        raise error  # the CUDA context is gone: only a new process can go on
+    if "CUDA error" in str(error) or "Error [CUDA]" in str(error):
+        raise error  # the CUDA context may be gone with it: only a new process can go on for certain
     return blank_record(job.case, name, job.device.name, "crashed", _sentence(error))
 
 

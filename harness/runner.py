@@ -11,7 +11,7 @@ from harness.cases import Case
 from harness.devices import Device
 from harness.isolation import Died, Worker
 from harness.measure import Job
-from harness.records import Record
+from harness.records import Record, RunError
 from harness.results import blank_record
 from harness.store import Store
 from harness.sweep import Sweep
@@ -74,10 +74,21 @@ def run_sweep(
 
 def _run_job(worker: Worker, job: Job, timeout_s: float, on_stage: OnStage) -> list[Record]:
     """The job's records. What kills the worker is recorded as such, and the others are measured without it."""
-    result = worker.run(job, timeout_s, lambda stage, provider: on_stage(job.case, stage, provider))
+
+    def attempt() -> list[Record] | Died:
+        return worker.run(job, timeout_s, lambda stage, provider: on_stage(job.case, stage, provider))
+
+    result = attempt()
+    if isinstance(result, Died) and result.from_outside:
+        result = attempt()  # once more: who is killed twice has a part in it
     if not isinstance(result, Died):
         return result
+    if result.stage == "start" and result.outcome == "crashed":
+        raise RunError(f"a worker process cannot be started ({result.reason}); {worker.log} says why")
+    reason = f"{result.reason} (at: {result.stage})"
     blamed = result.provider or (job.providers[0] if len(job.providers) == 1 else None)
+    if blamed is None and result.stage == "allocate":  # nobody's fault, and the same for everybody
+        return [_dead(job, spec, result.outcome, reason) for spec in job.providers]
     if blamed is None:
         # It died while providers took turns, so nobody can be blamed: each gets a process of its own.
         return [
@@ -85,11 +96,16 @@ def _run_job(worker: Worker, job: Job, timeout_s: float, on_stage: OnStage) -> l
             for spec in job.providers
             for record in _run_job(worker, replace(job, providers=(spec,)), timeout_s, on_stage)
         ]
-    reason = f"{result.reason} (at: {result.stage})"
     name = providers.name_of(blamed)
-    dead = blank_record(job.case, name, job.device.name, result.outcome, reason)
     others = tuple(spec for spec in job.providers if providers.name_of(spec) != name)
-    return [dead, *(_run_job(worker, replace(job, providers=others), timeout_s, on_stage) if others else [])]
+    return [
+        _dead(job, blamed, result.outcome, reason),
+        *(_run_job(worker, replace(job, providers=others), timeout_s, on_stage) if others else []),
+    ]
+
+
+def _dead(job: Job, spec: str, outcome: str, reason: str) -> Record:
+    return blank_record(job.case, providers.name_of(spec), job.device.name, outcome, reason)
 
 
 def _alone(record: Record) -> Record:

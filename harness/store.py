@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
@@ -40,11 +41,9 @@ class Store:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._file = open(path / RECORDS, "ab")  # noqa: SIM115 - held open for the length of the run
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        if not _locked(self._file.fileno()):
             self._file.close()
-            raise RunError(f"{path} is being written by another elubench; wait for it, or end it") from None
+            raise RunError(f"{path} is being written by another elubench; wait for it, or end it")
         lines, end = complete_lines(path / RECORDS)
         self._file.truncate(end)  # what follows the last newline is a record cut short by a crash
         self.keys = {type(self).parse(line).key for line in lines}
@@ -58,9 +57,12 @@ class Store:
             raise RunError(f"{path} holds another run; continue it with --resume {path}, or choose another --out")
         if path.exists() and any(path.iterdir()):
             raise RunError(f"{path} is not empty; choose a new directory with --out")
-        path.mkdir(parents=True, exist_ok=True)
-        write_manifest(path / MANIFEST, manifest)
-        return cls(path)
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            write_manifest(path / MANIFEST, manifest)
+            return cls(path)
+        except OSError as error:
+            raise RunError(f"{path} cannot be made ({error.strerror}); choose another place with --out") from None
 
     @classmethod
     def resume(cls, path: Path) -> Store:
@@ -81,7 +83,7 @@ class Store:
     def append(self, records: Sequence[Row]) -> None:
         """Write the records that are not there yet, in one go, down to the disk.
 
-        Raises RunError where the disk is full; what was stored before stays whole.
+        Raises RunError where it cannot, as on a full disk; what was stored before stays whole.
         """
         new = [record for record in records if record.key not in self.keys]
         data = "".join(to_json(record) + "\n" for record in new).encode()
@@ -93,12 +95,29 @@ class Store:
             os.fsync(self._file.fileno())
         except OSError as error:
             os.ftruncate(self._file.fileno(), start)
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise RunError(
-                    f"the disk of {self.path} is full; free some space, then go on with --resume {self.path}"
-                ) from None
-            raise
+            raise _not_written(self.path, error) from None
         self.keys.update(record.key for record in new)
 
     def close(self) -> None:
         self._file.close()
+
+
+def _not_written(path: Path, error: OSError) -> RunError:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        fault, mend = f"the disk of {path} is full", "free some space"
+    else:
+        fault, mend = f"{path} cannot be written to ({error.strerror})", "mend that"
+    return RunError(f"{fault}; everything before is intact: {mend}, then go on with --resume {path}")
+
+
+def _locked(descriptor: int) -> bool:
+    """Whether the file is this process's alone; a process that was just killed is given a second to be gone."""
+    deadline = time.monotonic() + 1
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except OSError:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.02)

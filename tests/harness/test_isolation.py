@@ -45,6 +45,7 @@ def results(tmp_path, plan):
         ("raises", "crashed", "ArithmeticError: no kernel today"),
         ("identity", "rejected", "is true"),
         ("wrong_later", "rejected", "wrong afterwards"),
+        ("poisons", "crashed", "CUDA error: an illegal memory access"),
     ],
 )
 def test_a_bad_provider_costs_its_own_rows_and_no_others(tmp_path, spec, outcome, named):

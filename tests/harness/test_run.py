@@ -2,7 +2,6 @@
 
 import json
 import os
-import random
 import signal
 import sys
 import time
@@ -65,43 +64,6 @@ def test_kernels_without_a_gpu_are_validated_and_never_timed(tmp_path):
         assert record.max_ulp <= (108 if "bias" in record.op else 4)
 
 
-def test_kill_9_and_resume_lose_nothing_and_double_nothing(tmp_path, tiny):
-    """Killed at random moments: soon after it starts, and soon after it stores a case, twice."""
-    run = tmp_path / "run"
-    chance = random.Random(7)
-    kills = 0
-
-    def killed_soon_after(happened, *arguments):
-        """The whole lines stored once the process was killed, or done before that; a torn one is measured again."""
-        nonlocal kills
-        with start(*arguments) as process:
-            try:
-                deadline = time.monotonic() + 120
-                while process.poll() is None and time.monotonic() < deadline and not happened():
-                    time.sleep(0.01)
-                time.sleep(chance.uniform(0, 0.3))
-            finally:
-                process.kill()
-            _, err = process.communicate()
-        assert process.returncode in (0, -signal.SIGKILL), err
-        kills += process.returncode != 0
-        return _whole_lines(run)
-
-    stored = killed_soon_after((run / "manifest.json").exists, "run", "--sweep", tiny, "--out", run, "--device", "cpu")
-    for _ in range(2):
-        before = stored
-        stored = killed_soon_after(lambda before=before: _whole_lines(run) > before, "run", "--resume", run)
-        assert stored.startswith(before)
-    assert kills >= 1
-    ended = elubench("run", "--resume", run)
-    assert ended.returncode == 0, ended.stderr
-    assert _content(run).startswith(stored)
-    records = read_run(run).records
-    assert len({record.key for record in records}) == len(records)
-    assert [record.outcome for record in provider_rows(run)] == ["ok"] * 3
-    assert len(read_run(run).manifest["sessions"]) == 3
-
-
 def test_ctrl_c_keeps_what_was_measured(tmp_path, tiny):
     run = tmp_path / "run"
     tiny.write_text(TINY.replace("max_seconds = 0.05", "max_seconds = 3.0").replace("max_samples = 40", ""))
@@ -115,11 +77,6 @@ def test_ctrl_c_keeps_what_was_measured(tmp_path, tiny):
     assert "--resume" in err
     assert "Traceback" not in err
     assert 1 <= len(provider_rows(run)) < 3
-
-
-def _whole_lines(run):
-    content = _content(run)
-    return content[: content.rfind(b"\n") + 1]
 
 
 def _content(run):

@@ -129,6 +129,6 @@ def test_a_write_that_fails_halfway_leaves_what_was_there(tmp_path):
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size + 100, size + 100)),
     )
     assert ended.returncode != 0
-    assert "File too large" in ended.stderr
+    assert "cannot be written to (File too large); everything before is intact" in ended.stderr
     assert read_run(tmp_path / "run").records == (record(0),)
     assert not read_run(tmp_path / "run").torn
