@@ -146,7 +146,6 @@ def _created(
 
 
 def _measure(plan: Sweep, device: Device, store: Store, budget: float | None) -> None:
-    from harness import seal
     from harness.live import live
     from harness.runner import run_sweep
 
@@ -158,12 +157,23 @@ def _measure(plan: Sweep, device: Device, store: Store, budget: float | None) ->
         end(f"interrupted; everything measured so far is in {store.path}; {resume}", INTERRUPTED)
     finally:
         store.close()
-        seal.seal(store.path)
+        _seal(store.path)
     if summary.out_of_budget:
         print(
             f"elubench: the budget of {budget:g} s is used, {summary.left} cases are left; {resume}",
             file=sys.stderr,
         )
+
+
+def _seal(path: Path) -> None:
+    """Seal what is stored. Where that fails, on a full disk say, what ended the run is the message that counts."""
+    from harness import seal
+    from harness.records import RunError
+
+    try:
+        seal.seal(path)
+    except RunError as error:
+        print(f"elubench: the run has no seal: {error}", file=sys.stderr)
 
 
 def _report(path: Path) -> None:
