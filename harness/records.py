@@ -22,6 +22,7 @@ OUTCOMES = ("ok", "rejected", "unsupported", "oom", "timeout", "crashed", "valid
 REGIMES = ("cold", "graph", "warm", "host")
 ROLES = ("provider", "roof", "control")  # a roof is a plain stream, a control the A/A twin of its provider
 MIXES = ("copy", "triad", "read")  # traffic of a roof: reads and writes are 1 + 1, 2 + 1, and almost 1 + 0
+ARITHMETIC = "arithmetic"  # in place of a mix: a product of matrices, for the ceiling of arithmetic
 
 
 class RunError(ValueError):
@@ -97,8 +98,8 @@ class Record:
 
     @property
     def is_roof_curve(self) -> bool:
-        """Whether this is a point of a roof's curve over the working set, rather than the roof of a case."""
-        return self.role == "roof" and self.op in MIXES
+        """Whether this is a point of a roof's curve, or the ceiling of arithmetic, rather than the roof of a case."""
+        return self.role == "roof" and self.op in (*MIXES, ARITHMETIC)
 
 
 _TUPLES = ("shape", "samples_s", "ci95_s", "flags", "ratio_ci95", "entries")

@@ -34,6 +34,8 @@ _CAPTIONS = {
     "held against the noise of the same provider entered twice; a number without a sign is undecided.",
     "roofline": "The roofline: how much arithmetic ELU does per byte, and how fast each provider does it, below what "
     "memory and caches attained in the same run.",
+    "levels-of-memory": "The levels of memory: what plain streams attain by working set, each call from a cold cache, "
+    "and from a warm one. Where the two meet, the cache is left behind.",
     "error": "The largest error over all values of a 16-bit dtype. Below the dotted line every output is the nearest "
     "number there is. What the gate rejected is drawn too: this is why.",
     "instruction-roofline": "The instruction roofline, modelled from machine code: warp instructions for each "

@@ -10,9 +10,9 @@ from matplotlib.figure import Figure
 from harness.records import Record, Run
 from reports.figures.curves import Point, curve
 from reports.figures.naming import file_stem, variant_text
-from reports.figures.panels import bottom_row, bytes_axis, legend_below, panel_grid
+from reports.figures.panels import bottom_row, bytes_axis, legend_below, mark_cache, panel_grid
 from reports.figures.style import ROOF_COLOUR, look_of
-from reports.formatting import bytes_text, printable
+from reports.formatting import printable
 from reports.summary import Group, groups
 
 
@@ -40,7 +40,7 @@ def _figure(run: Run, op: str, found: list[Group]) -> Figure:
         for name in sorted({record.provider for record in records if record.role == "provider"}):
             providers[name] = None
             _draw_provider(axes, name, curve(r for r in records if r.role == "provider" and r.provider == name))
-        _mark_cache(axes, run, [record.bytes_moved for record in records])
+        mark_cache(axes, run, [record.bytes_moved for record in records])
         axes.set_ylim(bottom=0)
         bytes_axis(axes)
     figure.supylabel("bandwidth, GB/s", fontsize=8)
@@ -77,16 +77,3 @@ def _draw_provider(axes: Axes, name: str, points: list[Point]) -> None:
         if shown:
             xs, ys = zip(*shown, strict=True)
             axes.plot(xs, ys, look.marker, color=look.colour, markerfacecolor=face, zorder=3)
-
-
-def _mark_cache(axes: Axes, run: Run, sizes: Sequence[int]) -> None:
-    device = run.manifest.get("device") or {}
-    cache = device.get("last_level_cache_bytes")
-    if not cache or not min(sizes) / 4 <= cache <= max(sizes) * 4:
-        return
-    axes.axvline(cache, color="#555555", linewidth=0.8, linestyle=":")
-    name = "L2" if device.get("kind") == "cuda" else "last-level cache"
-    axes.annotate(
-        f"{name}\n{bytes_text(cache)}", (cache, 0.02), xycoords=("data", "axes fraction"), xytext=(2, 0),
-        textcoords="offset points", fontsize=6, color="#555555",
-    )  # fmt: skip

@@ -40,9 +40,9 @@ def draw(run: Run) -> Iterator[tuple[str, Figure]]:
     """The figures by the names of their files, in the order in which a reader wants them."""
     import matplotlib
 
-    from reports.figures import bandwidth, error, instruction_roofline, roofline, speedup, style
+    from reports.figures import bandwidth, error, instruction_roofline, levels, roofline, speedup, style
 
-    for module in (bandwidth, speedup, roofline, error, instruction_roofline):
+    for module in (bandwidth, speedup, roofline, levels, error, instruction_roofline):
         with matplotlib.rc_context(style.RC):
             found = module.figures(run)
         yield from found.items()

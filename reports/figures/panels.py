@@ -11,6 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
+from harness.records import Run
 from reports.figures.naming import dtype_order
 from reports.figures.style import ROOF_COLOUR, look_of
 from reports.formatting import bytes_text, printable
@@ -60,6 +61,20 @@ def plain_log_axis(axis: Axis) -> None:
     axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     axis.set_minor_locator(NullLocator())
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+
+
+def mark_cache(axes: Axes, run: Run, sizes: Sequence[int]) -> None:
+    """The last-level cache as a dotted line, where it is near the sizes that are shown."""
+    device = run.manifest.get("device") or {}
+    cache = device.get("last_level_cache_bytes")
+    if not cache or not min(sizes) / 4 <= cache <= max(sizes) * 4:
+        return
+    axes.axvline(cache, color="#555555", linewidth=0.8, linestyle=":")
+    name = "L2" if device.get("kind") == "cuda" else "last-level cache"
+    axes.annotate(
+        f"{name}\n{bytes_text(cache)}", (cache, 0.02), xycoords=("data", "axes fraction"), xytext=(2, 0),
+        textcoords="offset points", fontsize=6, color="#555555",
+    )  # fmt: skip
 
 
 def legend_below(

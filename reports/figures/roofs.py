@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from harness.records import Record, Run
+from harness.records import ARITHMETIC, Record, Run
+from harness.statistics import attained
 from reports.figures.naming import dtype_order, variant_text
 from reports.summary import Group
 
@@ -41,15 +42,52 @@ class Spot:
 
 
 def ceilings(run: Run) -> list[Ceiling]:
-    """The highest roof of each traffic mix, by whether its data came from memory or stayed in a cache."""
+    """The highest roof of each traffic mix that an op has, by the level of memory that its data came from.
+
+    Where the run has a product of matrices, what it attained is the ceiling of arithmetic.
+    """
+    device = run.manifest.get("device") or {}
+    cache_bytes = device.get("last_level_cache_bytes") or 0
+    mixes = {record.roof for record in run.records if record.role == "provider"} - {None}
     best: dict[tuple[str, str], float] = {}
     for record in run.records:
-        if record.role != "roof" or record.roof_gbps is None or record.roof is None:
+        if record.role != "roof" or not record.samples_s:
             continue
-        level = "cache" if record.regime == "warm" else "memory"
-        key = (level, record.roof)
-        best[key] = max(best.get(key, 0.0), record.roof_gbps)
-    return [Ceiling(level, mix, value) for (level, mix), value in sorted(best.items())]
+        key: tuple[str, str]
+        if record.op == ARITHMETIC:
+            key, value = ("arithmetic", record.provider), record.flops / attained(record.samples_s) / 1e9
+        elif record.roof is not None and record.roof in mixes and record.roof_gbps is not None:
+            resident = record.regime == "warm" and record.working_set_bytes <= cache_bytes
+            key, value = ("cache" if resident else "memory", record.roof), record.roof_gbps
+        else:
+            continue
+        best[key] = max(best.get(key, 0.0), value)
+    return [Ceiling(level, name, value) for (level, name), value in sorted(best.items())]
+
+
+@dataclass(frozen=True)
+class Stream:
+    """What the best stream of a mix attained at each working set, in one regime, by size."""
+
+    mix: str
+    regime: str  # "cold", "graph" or "warm"
+    working_sets: tuple[int, ...]  # bytes
+    gbps: tuple[float, ...]
+
+
+def streams(run: Run) -> list[Stream]:
+    """The curves of the roofs over the working set; none where the sweep did not ask for them."""
+    best: dict[tuple[str, str], dict[int, float]] = {}
+    for record in run.records:
+        if record.is_roof_curve and record.roof_gbps is not None and record.op != ARITHMETIC:
+            regime = "warm" if record.regime == "warm" else "cold"
+            sizes = best.setdefault((record.op, regime), {})
+            sizes[record.working_set_bytes] = max(sizes.get(record.working_set_bytes, 0.0), record.roof_gbps)
+    return [
+        Stream(mix, regime, tuple(size for size, _ in found), tuple(gbps for _, gbps in found))
+        for (mix, regime), sizes in sorted(best.items())
+        for found in [sorted(sizes.items())]
+    ]
 
 
 def spots(timed: Iterable[Group]) -> list[Spot]:

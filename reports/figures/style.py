@@ -39,6 +39,13 @@ _COLOURS = (
 _MARKERS = ("D", "v", "P", "X", "<", ">", "p", "h")
 _LINES: tuple[Line, ...] = ("-", "--", "-.", ":")
 
+# Traffic mixes of the plain streams. They are not providers, and never in one panel with them.
+MIX_LOOKS = {
+    "copy": Look("#0072b2", "#4db3ec", "o", "-"),
+    "triad": Look("#d55e00", "#ff8a3d", "^", "-"),
+    "read": Look("#009e73", "#2fd3a6", "s", "-"),
+}
+
 ROOF_COLOUR, ROOF_DARK_COLOUR = "#8a8a8a", "#9a9a9a"
 FASTER_COLOUR, SLOWER_COLOUR = "#0072b2", "#d55e00"
 

@@ -17,7 +17,7 @@ from harness.records import Record, Run
 from reports.figures import errors, instruction, matrix, roofs
 from reports.figures.curves import Point, curve, point_of
 from reports.figures.naming import dtype_order, variant_text
-from reports.figures.style import look_of
+from reports.figures.style import MIX_LOOKS, look_of
 from reports.formatting import bytes_text, printable, significant
 from reports.page.hover import merged_text, row_text
 from reports.summary import Group
@@ -51,6 +51,7 @@ def charts(run: Run, timed: Sequence[Group], inspected: Sequence[InspectedRow]) 
         "bandwidth": [bandwidth(group, run) for group in _by_name(timed) if group.regime != "host"],
         "speedup": [heat_map(each) for each in matrix.matrices(timed)],
         "roofline": roofline(run, timed),
+        "levels": levels(run),
         "error": [error_chart(dtype, each) for dtype, each in errors.profiles(run).items()],
         "instructions": [instructions(arch, rows) for arch, rows in instruction.plotted(inspected).items()],
     }
@@ -82,13 +83,7 @@ def bandwidth(group: Group, run: Run) -> Chart:
             texts, merged = [merged_text(name, point) for point in points], True
         traces.append(_curve_trace(name, points, texts))
     sizes = [record.bytes_moved for record in records]
-    ticks = [2**n for n in range(math.floor(math.log2(min(sizes))), math.ceil(math.log2(max(sizes))) + 1)]
-    ticks = ticks[:: max(1, len(ticks) // 6)]
-    layout: dict[str, Any] = {
-        "xaxis": {"title": {"text": "bytes moved per call"}, "type": "log", "tickvals": ticks,
-                  "ticktext": [bytes_text(tick) for tick in ticks]},
-        "yaxis": {"title": {"text": "GB/s"}, "rangemode": "tozero"},
-    }  # fmt: skip
+    layout = {"xaxis": _bytes_axis("bytes moved per call", sizes), "yaxis": _rate_axis()}
     _mark_cache(layout, run, sizes)
     note = "More sizes than a chart can show: a point is the median of the cases of about its size." if merged else ""
     parts = (group.op, variant_text(group), group.dtype)
@@ -217,6 +212,40 @@ def roofline(run: Run, timed: Sequence[Group]) -> list[Chart]:
     layout = {"xaxis": {"type": "log", "title": {"text": "arithmetic intensity, FLOP per byte"}},
               "yaxis": {"type": "log", "title": {"text": "GFLOP/s"}}}  # fmt: skip
     return [Chart("roofline", "all ops", traces, layout, "The largest case of each op, variant and dtype.")]
+
+
+def levels(run: Run) -> list[Chart]:
+    """What plain streams attain by working set, from a cold and from a warm cache."""
+    found = roofs.streams(run)
+    if not found:
+        return []
+    traces = []
+    for each in found:
+        look = MIX_LOOKS.get(each.mix, look_of(each.mix))
+        warm, name = each.regime == "warm", f"{html.escape(each.mix)}, {each.regime} cache"
+        traces.append({
+            "type": "scatter", "mode": "lines+markers", "name": name, "look": [look.colour, look.dark_colour],
+            "x": list(each.working_sets), "y": [_short(gbps) for gbps in each.gbps], "hoverinfo": "text",
+            "line": {"width": 1.5, "dash": "dash" if warm else "solid"},
+            "marker": {"size": 7, "symbol": _SYMBOLS[look.marker] + ("-open" if warm else "")},
+            "text": [f"<b>{name}</b><br>{bytes_text(size)} touched per call<br>attains {significant(gbps)} GB/s"
+                     for size, gbps in zip(each.working_sets, each.gbps, strict=True)],
+        })  # fmt: skip
+    sizes = [size for each in found for size in each.working_sets]
+    layout = {"xaxis": _bytes_axis("working set of a call", sizes), "yaxis": _rate_axis()}
+    _mark_cache(layout, run, sizes)
+    return [Chart("levels", "plain streams", traces, layout, "The best of a few streams at each working set.")]
+
+
+def _bytes_axis(title: str, sizes: Sequence[int]) -> dict[str, Any]:
+    ticks = [2**n for n in range(math.floor(math.log2(min(sizes))), math.ceil(math.log2(max(sizes))) + 1)]
+    ticks = ticks[:: max(1, len(ticks) // 6)]
+    texts = [bytes_text(tick) for tick in ticks]
+    return {"title": {"text": title}, "type": "log", "tickvals": ticks, "ticktext": texts}
+
+
+def _rate_axis() -> dict[str, Any]:
+    return {"title": {"text": "GB/s"}, "rangemode": "tozero"}
 
 
 def error_chart(dtype: str, found: Sequence[errors.Profile]) -> Chart:

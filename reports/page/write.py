@@ -23,6 +23,7 @@ _TABS = {
     "bandwidth": "Bandwidth against size",
     "speedup": f"Speed-up over {BASELINE}",
     "roofline": "Roofline",
+    "levels": "Levels of memory",
     "error": "Error against input",
     "instructions": "Instruction roofline (modelled)",
 }

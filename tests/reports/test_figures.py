@@ -10,9 +10,12 @@ from xml.etree import ElementTree
 import pytest
 
 from harness.cases import make_case
+from harness.records import ARITHMETIC
 from reports.data import MissingLibrary
 from reports.figures.curves import MOST_POINTS, curve
+from reports.figures.errors import profiles
 from reports.figures.files import FORMATS, draw, write_figures
+from reports.figures.roofs import ceilings
 from reports.figures.style import look_of
 from tests.reports.runs import control, record, roof, run_of
 
@@ -42,6 +45,7 @@ def test_another_process_writes_the_same_bytes(tmp_path):
     code = """
 import sys
 from pathlib import Path
+from reports.figures.errors import profiles
 from reports.figures.files import write_figures
 from tests.reports.test_figures import timed_run
 write_figures(timed_run("triton", "theirs"), Path(sys.argv[1]))
@@ -109,3 +113,65 @@ def test_without_matplotlib_there_is_one_clear_sentence(tmp_path, monkeypatch):
 def test_figures_need_no_torch():
     code = "import sys, reports.figures.files as f; f.draw; print({'torch', 'matplotlib'} & set(sys.modules) or 'none')"
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "none"
+
+
+def curve_point(mix: str, working_set: int, regime: str, gbps: float):
+    """A point of a roof's curve."""
+    case = make_case("elu", (working_set // 8,), "float32")
+    return replace(
+        roof(case, working_set / gbps / 1e9), op=mix, roof=mix, regime=regime, working_set_bytes=working_set,
+        roof_gbps=gbps,
+    )  # fmt: skip
+
+
+def hierarchical_run():
+    product = replace(curve_point("copy", 2**24, "warm", 1.0), op=ARITHMETIC, roof=ARITHMETIC, provider="matmul")
+    product = replace(product, flops=2 * 2048**3, samples_s=(2 * 2048**3 / 5e12,) * 8)
+    curves = [
+        curve_point(mix, size, regime, 3000.0 if regime == "warm" and size <= 50 << 20 else 900.0)
+        for mix in ("copy", "triad", "read")
+        for regime in ("cold", "warm")
+        for size in (2**20, 2**24, 2**28)
+    ]
+    run = timed_run("triton")
+    return replace(run, records=(*run.records, *curves, product))
+
+
+def test_ceilings_are_by_level_and_only_of_mixes_that_an_op_has():
+    found = {(each.level, each.name): each.value for each in ceilings(hierarchical_run())}
+    assert found == pytest.approx(
+        {("memory", "copy"): 1000.0, ("cache", "copy"): 3000.0, ("arithmetic", "matmul"): 5000.0}
+    )
+
+
+def test_the_roofline_draws_a_line_for_every_ceiling_and_a_point_for_every_provider():
+    (axes,) = dict(draw(hierarchical_run()))["roofline"].axes
+    ceilings = [line for line in axes.lines if line.get_linewidth() == 1.0 and line.get_xdata()[0] > 0]
+    slopes = {round(line.get_ydata()[0] / line.get_xdata()[0]) for line in ceilings}
+    assert {1000, 3000} <= slopes
+    assert {line.get_ydata()[0] for line in axes.lines if len(set(line.get_ydata())) == 1} >= {5000.0}
+    texts = " ".join(text.get_text() for text in axes.texts)
+    assert "memory: copy 1000 GB/s" in texts and "cache: copy 3000 GB/s" in texts and "5000 GFLOP/s" in texts
+    points = [line for line in axes.lines if line.get_marker() in ("o", "s")]
+    assert {round(float(line.get_ydata()[0])) for line in points} == {500, 250}  # 1 and 0.5 FLOP per byte at 500 GB/s
+
+
+def test_the_levels_of_memory_are_drawn_where_they_were_measured():
+    assert "levels-of-memory" not in dict(draw(timed_run()))
+    (axes,) = dict(draw(hierarchical_run()))["levels-of-memory"].axes
+    assert len([line for line in axes.lines if line.get_marker() in "osv^"]) == 6
+
+
+def test_errors_by_input_are_drawn_from_the_most_negative_input_up():
+    profile = {"patterns_per_bucket": 128, "max_ulp": [0.0] * 255 + [None] + [0.25] * 255 + [None]}
+    case = make_case("elu", (512, 512), "bfloat16")
+    wrong = {**profile, "max_ulp": [0.0] * 255 + [None] + [200.0] * 100 + [0.4] * 155 + [None]}
+    records = [record(case, details={"error_by_input": profile})]
+    records += [record(case, "theirs", outcome="rejected", details={"error_by_input": wrong})]
+    (eager, theirs) = profiles(run_of(*records))["bfloat16"]
+    assert (len(eager.lows), eager.lows[0]) == (510, pytest.approx(-3.39e38, rel=1e-2)) and eager.highs[-1] > 3e38
+    assert list(eager.lows) == sorted(eager.lows)
+    place = next(n for n, low in enumerate(theirs.lows) if low <= -1e-20 <= theirs.highs[n])
+    assert theirs.max_ulp[place] == 200.0 and theirs.max_ulp[0] == 0.4 and theirs.max_ulp[-1] == 0.0
+    figure = dict(draw(run_of(*records)))["error-elu"]
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["eager", "theirs (rejected)"]
