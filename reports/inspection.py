@@ -15,7 +15,7 @@ from harness.inspect.rows import TRANSACTION_BYTES, Ceiling, Row, totals
 from reports.formatting import MISSING, percent, printable, significant
 
 SHORT = {"bfloat16": "bf16", "float16": "fp16", "float32": "fp32", "float64": "fp64"}
-LEFT = ("op", "dtype", "variant", "roof", "bound")  # columns of words, set to the left
+LEFT = ("op", "dtype", "variant", "roof", "bound", "next")  # columns of words, set to the left
 _WIDE = 120  # columns of a terminal that have room for everything
 _VARIANT = 14  # of which the names of the suite's variants need so many
 _LONGEST = 40  # and those of autotuned ones get so many before they are folded
@@ -138,10 +138,17 @@ def _columns(rows: Sequence[Row]) -> Iterator[Column]:
         name = f"%peak {each.device}" if index else "%peak"
         yield Column(name, _fraction(index), is_wide=bool(index))
     yield Column("bound", lambda row: row.bound_by or MISSING)
+    yield Column("next", lambda row: _runner_up(row.ceilings[0]), is_wide=True)
 
 
 def _pipe(name: str) -> Callable[[Row], str]:
     return lambda row: count_text(row.pipes.get(name, 0.0))
+
+
+def _runner_up(ceiling: Ceiling) -> str:
+    """What would bind next, and how busy it is where the first binds: "mufu 20%"."""
+    _, *others = sorted(ceiling.limits, key=lambda name: ceiling.limits[name])
+    return f"{others[0]} {percent(ceiling.fraction / ceiling.limits[others[0]])}%" if others else MISSING
 
 
 def _fraction(index: int) -> Callable[[Row], str]:
