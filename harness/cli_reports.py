@@ -22,6 +22,13 @@ app = typer.Typer()
 RunArgument = Annotated[Path, typer.Argument(help="A directory made by 'elubench run'.", metavar="RUN")]
 
 
+def is_of_claims(path: Path) -> bool:
+    """Whether a run was made by 'elubench claims', and so holds rows of its own kind."""
+    from harness.records import made_by_verb, read_manifest
+
+    return made_by_verb(read_manifest(path)) == "claims"
+
+
 @app.command()
 def show(run: RunArgument) -> None:
     """Print a stored run as tables."""
@@ -38,8 +45,14 @@ def show_run(path: Path) -> None:
     from reports.tables import show as show_tables
 
     console = Console()
-    show_tables(read_run(path), console)
-    inspection.show_summary(read_rows(path), console)
+    if is_of_claims(path):
+        from harness.claims.rows import read_claims
+        from reports.claims.tables import show as show_claims
+
+        show_claims(read_claims(path), console)
+    else:
+        show_tables(read_run(path), console)
+        inspection.show_summary(read_rows(path), console)
     print(f"run: {path}")
 
 
@@ -54,7 +67,13 @@ def write_report(path: Path) -> None:
     from harness.records import read_run
     from reports.build import build
 
-    built = build(read_run(path))
+    if is_of_claims(path):
+        from harness.claims.rows import read_claims
+        from reports.claims.build import build as build_claims
+
+        built = build_claims(read_claims(path))
+    else:
+        built = build(read_run(path))
     for sentence in built.left_out:
         print(f"elubench: left out of the report: {sentence}", file=sys.stderr)
     print(f"report: {built.files[0]}")
@@ -122,7 +141,13 @@ def verify(run: RunArgument) -> None:
     from reports.formatting import printable
     from reports.verify import verify as verified
 
-    found = verified(read_run(run))
+    if is_of_claims(run):
+        from harness.claims.rows import read_claims
+        from reports.claims.verify import verify as verified_claims
+
+        found = verified_claims(read_claims(run))
+    else:
+        found = verified(read_run(run))
     print(f"content hash  {found.content_hash}")
     if found.state == seal.UNSEALED:
         print("no seal       the run was cut short: only its figures can be checked, not whether a sample was changed")

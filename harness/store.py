@@ -6,7 +6,7 @@ import errno
 import fcntl
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
@@ -36,7 +36,11 @@ class Store:
 
     # Other verbs store other rows, under the same guarantees: a subclass says which.
     verb: ClassVar[str] = "run"
-    parse: ClassVar[Callable[[str], Row]] = staticmethod(from_json)
+
+    @staticmethod
+    def parse(line: str) -> Row:
+        """The row of a line. Raises RunError where it is none."""
+        return from_json(line)
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -46,7 +50,7 @@ class Store:
             raise RunError(f"{path} is being written by another elubench; wait for it, or end it")
         lines, end = complete_lines(path / RECORDS)
         self._file.truncate(end)  # what follows the last newline is a record cut short by a crash
-        self.keys = {type(self).parse(line).key for line in lines}
+        self.keys = {self.parse(line).key for line in lines}
 
     @classmethod
     def create(cls, path: Path, manifest: dict[str, Any]) -> Store:

@@ -51,6 +51,12 @@ PAPER_RATE = 0.01  # of plain stochastic gradient descent, in the paper's sectio
 BATCH = 64  # ditto
 
 
+# Processor time of an epoch against that of the deep net; of a form against a plain net; and of one Fisher matrix.
+_EPOCH_COST = {"deep": 1.0, "shallow": 0.35, "conv": 0.9, "small": 0.15}
+_FORM_COST = {"plain": 1.0, "bn": 1.1, "centred": 6.0, "prong": 3.0}
+_FISHER_COST = 8.0
+
+
 class ClaimError(ValueError):
     """A claims run that cannot be made or continued; the message names the fault and the mend."""
 
@@ -86,10 +92,14 @@ class Unit:
     def name(self) -> str:
         return f"{self.net} {self.variant.name}"
 
+    def rates_for(self, claim: str) -> tuple[float, ...]:
+        """Learning is measured at every rate, what is inside a net at the paper's rate alone."""
+        return self.rates if claim == "learning" else (PAPER_RATE,)
+
 
 @dataclass(frozen=True)
 class Plan:
-    """A whole claims run. `weight` of a unit and `units` follow from the fields, so a manifest holds just these."""
+    """A whole claims run: what is to be measured follows from these fields, so a manifest holds just these."""
 
     name: str  # "full" or "quick"
     claims: tuple[str, ...]
@@ -111,6 +121,14 @@ class Plan:
     def epochs_of(self, net: str) -> int:
         """For how many epochs a net is trained; convolutions cost more and get half."""
         return self.epochs // 2 if net == "conv" else self.epochs
+
+    def steps_of(self, unit: Unit) -> float:
+        """About how much work a unit is, in epochs of the deep net for one seed at one rate; for the time left."""
+        runs = len(self.seeds) * len(unit.rates)
+        steps = self.epochs_of(unit.net) * runs * _EPOCH_COST[unit.net] * _FORM_COST[unit.variant.form]
+        if "natural_gradient" in unit.claims:
+            steps += len(self.fisher_epochs) * runs * _FISHER_COST
+        return steps
 
     def variants(self) -> list[Variant]:
         """Every activation of the plan, with and without batch normalisation."""

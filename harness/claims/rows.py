@@ -1,13 +1,32 @@
-"""The row that a claims run stores: what was measured of one net with one seed. Standard library only."""
+"""The row that a claims run stores, and a whole claims run read from disk. Imports no torch.
+
+A claims run is a directory like that of a sweep: `manifest.json`, and `records.jsonl` with a row for each claim, net
+and seed. What activations cost is an ordinary run of the sweep "activations" inside it, in `cost/`.
+"""
 
 from __future__ import annotations
 
 import json
 import math
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from harness.records import SCHEMA, RunError
+from harness.claims.plan import Plan, from_content
+from harness.records import (
+    MANIFEST,
+    RECORDS,
+    SCHEMA,
+    Run,
+    RunError,
+    complete_lines,
+    made_by_verb,
+    read_manifest,
+    read_run,
+)
+
+VERB = "claims"
+COST = "cost"  # the directory of the sweep
 
 
 @dataclass(frozen=True)
@@ -26,13 +45,9 @@ class ClaimRow:
     device: str
 
     @property
-    def unit(self) -> str:
-        return f"{self.net} {self.variant} rate={self.rate:g}"
-
-    @property
-    def key(self) -> tuple[str, str, int]:
+    def key(self) -> tuple[str, str, str, float, int]:
         """What makes a row the only one of its kind in a run."""
-        return (self.claim, self.unit, self.seed)
+        return (self.claim, self.net, self.variant, self.rate, self.seed)
 
 
 def make_row(
@@ -66,3 +81,34 @@ def row_from_json(line: str) -> ClaimRow:
     if not isinstance(row.values, dict):
         raise RunError("a line is not a row of claims (no values); it may have been edited by hand")
     return row
+
+
+@dataclass(frozen=True)
+class ClaimsRun:
+    """A claims run read from disk: its rows in the order of writing, and the sweep of its costs, where it has one."""
+
+    path: Path
+    manifest: dict[str, Any]
+    plan: Plan
+    rows: tuple[ClaimRow, ...]
+    cost: Run | None
+    torn: bool = False  # the last line was cut short (a crash mid-write); it is not among the rows
+
+
+def read_claims(path: Path | str) -> ClaimsRun:
+    """A whole claims run from disk. Raises RunError or ClaimError."""
+    path = Path(path)
+    manifest = read_manifest(path)
+    if made_by_verb(manifest) != VERB:
+        raise RunError(f"{path} was made by 'elubench {made_by_verb(manifest)}', not by 'elubench {VERB}'")
+    plan = from_content(manifest.get("plan") or {})
+    lines, end = complete_lines(path / RECORDS)
+    rows = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            rows.append(row_from_json(line))
+        except RunError as error:
+            raise RunError(f"{path / RECORDS}, line {number}: {error}") from None
+    torn = (path / RECORDS).exists() and end != (path / RECORDS).stat().st_size
+    cost = read_run(path / COST) if (path / COST / MANIFEST).exists() else None
+    return ClaimsRun(path, manifest, plan, tuple(rows), cost, torn)

@@ -77,12 +77,17 @@ class Whitened(Net):
         self.activations = nn.ModuleList(activations.make(variant.activation, runs, device) for _ in sizes[1:-1])
 
     def forward(self, x: Tensor, trace: Trace | None = None) -> Tensor:
-        for linear, activation in zip(self.linears[:-1], self.activations, strict=True):
-            before = linear(x)
+        for layer, activation in enumerate(self.activations):
+            before = self.linears[layer](x)
             x = activation(before)
             if trace is not None:
-                trace.append((before, x))
+                trace.append((before, self._passed_on(layer, x)))
         return self.linears[-1](x)
+
+    def _passed_on(self, layer: int, x: Tensor) -> Tensor:
+        """What the next layer learns on: the output of a layer, whitened."""
+        rows = x.view(len(x), self.runs, -1).transpose(0, 1)
+        return cast(WhitenedLinear, self.linears[layer + 1]).whiten(rows).transpose(0, 1).flatten(1)
 
     @torch.no_grad()
     def refresh(self, images: Tensor) -> None:

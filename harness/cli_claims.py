@@ -1,0 +1,104 @@
+"""The verb `claims` of the command line; `harness.cli` takes it in."""
+
+from __future__ import annotations
+
+import sys
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from harness.exits import INTERRUPTED, WRONG_USAGE, end
+
+if TYPE_CHECKING:
+    from harness.claims.plan import Plan
+    from harness.devices import Device
+    from harness.store import Store
+
+app = typer.Typer()
+
+
+@app.command()
+def claims(
+    quick: Annotated[
+        bool, typer.Option("--quick", help="A look in two minutes instead of a result in twenty.")
+    ] = False,
+    out: Annotated[Path | None, typer.Option(help="Directory of the run.  [default: runs/TIME-claims]")] = None,
+    resume: Annotated[Path | None, typer.Option(help="Go on with the run in this directory.")] = None,
+    claim: Annotated[list[str] | None, typer.Option(help="Only this claim; may be repeated.")] = None,
+    activation: Annotated[list[str] | None, typer.Option(help="Only this activation; may be repeated.")] = None,
+    dataset: Annotated[str | None, typer.Option(help="The data to train on.  [default: digits]")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu or cuda:N.  [default: auto]")] = None,
+) -> None:
+    """Put the statements of the ELU paper to the test: what holds, what does not, what cannot be told."""
+    if resume is not None:
+        given: dict[str, object] = {"--quick": quick, "--out": out, "--claim": claim, "--activation": activation}
+        given |= {"--dataset": dataset, "--device": device}
+        clash = [name for name, value in given.items() if value]
+        if clash:
+            end(f"--resume goes on with the run's own plan and device; leave out {', '.join(clash)}", WRONG_USAGE)
+        plan, found, store = _resumed(resume)
+    else:
+        from harness.claims.plan import make_plan
+
+        plan = make_plan(quick, claim or [], activation or [], dataset or "digits")
+        plan, found, store = _created(plan, out, device or "auto")
+    _measure(plan, found, store)
+    from harness.cli_reports import show_run, write_report
+
+    show_run(store.path)
+    write_report(store.path)
+
+
+def _created(plan: Plan, out: Path | None, device: str) -> tuple[Plan, Device, Store]:
+    from harness.claims import data, run
+    from harness.devices import find_device
+
+    found = find_device(device)
+    data.load(plan.dataset)  # what is missing is said before there is a run
+    run.prepare()
+    time = datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S")
+    path = out if out is not None else Path("runs") / f"{time}-claims"
+    return plan, found, run.ClaimStore.create(path, run.make_manifest(plan, found, sys.argv))
+
+
+def _resumed(path: Path) -> tuple[Plan, Device, Store]:
+    from harness import seal
+    from harness.claims import run
+    from harness.claims.rows import read_claims
+    from harness.devices import find_device
+    from harness.manifest import add_session, same_device_and_schema
+    from harness.records import RunError
+
+    stored = read_claims(path)
+    device = find_device(stored.manifest["device"]["torch_device"])
+    same_device_and_schema(stored.manifest, device)
+    if stored.manifest.get("claims_sources_sha256") != run.sources_sha256():
+        raise RunError(
+            f"{path} was made with other sources than those in harness/claims/ now, by elubench "
+            f"{stored.manifest.get('elubench')}; go on with that version, or start a new run with --out"
+        )
+    store = run.ClaimStore.resume(path)
+    seal.unseal(path)
+    run.prepare(stored.manifest.get("threads"))
+    add_session(path, sys.argv, "resume")
+    return stored.plan, device, store
+
+
+def _measure(plan: Plan, device: Device, store: Store) -> None:
+    from harness import seal
+    from harness.claims.live import live
+    from harness.claims.run import measure, measure_cost
+
+    try:
+        if "cost" in plan.claims:
+            measure_cost(plan, device, store.path)
+        with live(plan, device) as progress:
+            measure(plan, device, store, progress)
+    except KeyboardInterrupt:
+        resume = f"go on with: elubench claims --resume {store.path}"
+        end(f"interrupted; everything measured so far is in {store.path}; {resume}", INTERRUPTED)
+    finally:
+        store.close()
+        seal.seal(store.path)

@@ -1,0 +1,81 @@
+"""Everything under `RUN/report/` of a claims run. The same run gives the same bytes."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from harness import seal
+from harness.claims.rows import ClaimsRun
+from reports.build import MARKDOWN, REPORT, Built
+from reports.claims import latex, markdown
+from reports.claims.judge import Judged, judge
+from reports.claims.page import page
+
+PAGE, NUMBERS, LATEX, FIGURES = "index.html", "claims.json", "claims.tex", "figures"
+
+
+def build(run: ClaimsRun) -> Built:
+    """Write the report of a claims run. Overwrites an earlier one of it; touches nothing outside of `RUN/report/`."""
+    directory = run.path / REPORT
+    directory.mkdir(exist_ok=True)
+    figures, left_out = _figures(run, directory)
+    made = texts(run, figures)
+    for name, text in made.items():
+        _write_whole(directory / name, text)
+    return Built(tuple(directory / name for name in made), tuple(left_out))
+
+
+def texts(run: ClaimsRun, figures: Mapping[str, Sequence[Path]]) -> dict[str, str]:
+    """The files of the report that are text, by name, the most wanted first; `figures` are SVG files by claim."""
+    content_hash = content_hash_of(run)
+    relative = {claim: [f"{FIGURES}/{path.name}" for path in paths] for claim, paths in figures.items()}
+    return {
+        PAGE: page(run, content_hash, figures),
+        MARKDOWN: markdown.report(run, content_hash, relative),
+        LATEX: latex.verdict_table(run, content_hash),
+        NUMBERS: json.dumps(content(judge(run)), indent=1, ensure_ascii=False, allow_nan=False) + "\n",
+    }
+
+
+def content(judged: Sequence[Judged]) -> list[dict[str, Any]]:
+    """The verdicts and all that they rest on, as plain data: what `elubench verify` computes again."""
+    return [
+        {
+            "statement": each.statement.key,
+            "verdict": each.verdict,
+            "comparisons": [dataclasses.asdict(c) | {"verdict": c.verdict} for c in each.comparisons],
+        }
+        for each in judged
+    ]
+
+
+def content_hash_of(run: ClaimsRun) -> str:
+    """One hash over the run, the sweep of its costs included."""
+    import hashlib
+
+    own = seal.content_hash(run.path)
+    if run.cost is None:
+        return own
+    return hashlib.sha256(f"{own}\n{seal.content_hash(run.cost.path)}\n".encode()).hexdigest()
+
+
+def _figures(run: ClaimsRun, directory: Path) -> tuple[dict[str, list[Path]], list[str]]:
+    try:
+        from reports.claims.figures import write_figures
+    except ImportError:
+        return {}, ["the figures need matplotlib: pip install matplotlib"]
+    written = write_figures(run, directory / FIGURES)
+    return {claim: [path for path in paths if path.suffix == ".svg"] for claim, paths in written.items()}, []
+
+
+def _write_whole(path: Path, text: str) -> None:
+    partial = path.with_name(f".{path.name}.part")
+    try:
+        partial.write_text(text, encoding="utf-8", newline="\n")
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)

@@ -1,0 +1,80 @@
+"""What activations cost, from the sweep inside a claims run: times, and the ratios that the statement is about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from harness.records import Record, Run
+from harness.statistics import unpaired_ratio
+from reports.claims.verdicts import ABOVE, Comparison, Interval, Number
+from reports.formatting import size_text
+from reports.summary import noise_floors
+
+# The activations by the names of their ops, with the op of their gradient.
+OPS = ("elu", "relu", "leaky_relu", "prelu", "batch_norm_relu")
+PASSES = ("forward", "forward + backward")
+
+
+@dataclass(frozen=True)
+class Cost:
+    """The time of one activation at one shape, by the fastest valid provider; forward + backward is their sum."""
+
+    op: str
+    shape: tuple[int, ...]
+    passes: str
+    provider: str
+    time_s: float
+    ci95_s: Interval
+    bytes_moved: int
+    roof_fraction: float | None
+
+
+def costs(run: Run | None) -> list[Cost]:
+    """Every cost that the sweep measured, by shape, pass and op."""
+    if run is None:
+        return []
+    shapes = sorted({record.shape for record in run.records}, key=lambda shape: (-len(shape), shape))
+    return [cost for shape in shapes for passes in PASSES for op in OPS for cost in _cost(run, op, shape, passes)]
+
+
+def _cost(run: Run, op: str, shape: tuple[int, ...], passes: str) -> Iterator[Cost]:
+    parts = [op] if passes == "forward" else [op, f"{op}_backward"]
+    best = [_fastest(run, part, shape) for part in parts]
+    found = [record for record in best if record is not None]
+    if len(found) < len(parts):
+        return
+    moved = sum(record.bytes_moved for record in found)
+    roof_s = [r.bytes_moved / r.roof_gbps / 1e9 if r.roof_gbps else None for r in found]
+    time_s = sum(record.median_s or 0.0 for record in found)
+    low, high = (sum(record.ci95_s[end] for record in found if record.ci95_s) for end in (0, 1))
+    fraction = None if None in roof_s else sum(each or 0.0 for each in roof_s) / time_s
+    providers = " + ".join(dict.fromkeys(record.provider for record in found))
+    yield Cost(op, shape, passes, providers, time_s, (low, high), moved, fraction)
+
+
+def _fastest(run: Run, op: str, shape: tuple[int, ...]) -> Record | None:
+    valid = [
+        record
+        for record in run.records
+        if (record.op, record.shape, record.role, record.outcome) == (op, shape, "provider", "ok")
+        and record.median_s and record.ci95_s and "over_roof" not in record.flags
+    ]  # fmt: skip
+    return min(valid, key=lambda record: record.median_s or 0.0, default=None)
+
+
+def comparisons(run: Run | None) -> list[Comparison]:
+    """Batch normalisation + ReLU over ELU at every shape; the other activations over ELU beside it."""
+    found = {(cost.op, cost.shape, cost.passes): cost for cost in costs(run)}
+    noise = max(noise_floors(run), default=0.0) if run is not None else 0.0
+    made = []
+    for (op, shape, passes), other in found.items():
+        ours = found.get(("elu", shape, passes))
+        if op == "elu" or ours is None:
+            continue
+        quotient = unpaired_ratio(other.time_s, other.ci95_s, ours.time_s, ours.ci95_s)
+        number = Number(None, None, 0) if quotient is None else Number(quotient.ratio, (quotient.low, quotient.high), 1)
+        label = f"{op} / elu, {size_text(shape)}, {passes}"
+        is_claim = op == "batch_norm_relu"
+        made.append(Comparison(label, "ratio of times", number, ABOVE, 1 + noise if is_claim else 1.0, is_claim))
+    return made

@@ -1,0 +1,62 @@
+"""A claims run on a terminal: every statement with its verdict, then what each verdict rests on."""
+
+from __future__ import annotations
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from harness.claims.rows import ClaimsRun
+from reports.claims import words
+from reports.claims.judge import Judged, judge
+from reports.claims.verdicts import CANNOT_TELL, DOES_NOT, HOLDS
+from reports.formatting import printable
+
+_STYLES = {HOLDS: "green", DOES_NOT: "red", CANNOT_TELL: "yellow"}
+
+
+def show(run: ClaimsRun, console: Console) -> None:
+    """Print the verdicts and the comparisons behind them; nothing is taken for markup or control codes."""
+    for line in (words.TITLE, *words.header(run)):
+        console.print(Text(printable(line)))
+    unfinished = words.incomplete(run)
+    if unfinished:
+        console.print(Text(printable(unfinished)))
+    judged = judge(run)
+    for claim in dict.fromkeys(each.statement.claim for each in judged):
+        console.print()
+        console.print(_comparisons(claim, [each for each in judged if each.statement.claim == claim]))
+    console.print()
+    console.print(_verdicts(judged))
+    console.print()
+    console.print(Text(words.counts(judged) + "."))
+
+
+def _verdicts(judged: list[Judged]) -> Table:
+    table = Table(box=SIMPLE_HEAD, show_edge=False, title=Text("verdicts"), title_justify="left", title_style="bold")
+    table.add_column("the paper says", ratio=3, overflow="fold")
+    table.add_column("where", ratio=1, overflow="fold")
+    table.add_column("verdict", no_wrap=True)
+    for each in judged:
+        table.add_row(each.statement.text, each.statement.place, _verdict(each.verdict))
+    return table
+
+
+def _comparisons(claim: str, judged: list[Judged]) -> Table:
+    table = Table(box=SIMPLE_HEAD, show_edge=False, title=Text(words.claim_title(claim)), title_justify="left")
+    table.title_style = "bold"
+    table.padding = (0, 1, 0, 0)
+    for name in words.HEAD:
+        table.add_column(name.removeprefix(">"), justify="right" if name.startswith(">") else "left", overflow="fold")
+    for each in judged:
+        for comparison in each.comparisons:
+            *cells, _ = words.comparison_cells(comparison)
+            verdict = _verdict(comparison.verdict)
+            table.add_row(*map(Text, cells), verdict, style=None if comparison.counts else "dim")
+        table.add_section()
+    return table
+
+
+def _verdict(verdict: str) -> Text:
+    return Text(f"{words.MARKS[verdict]} {verdict}", style=_STYLES[verdict])

@@ -1,0 +1,101 @@
+"""Whether a claims run is what was measured, and whether its report says what follows from the rows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from harness import seal
+from harness.claims.plan import Plan
+from harness.claims.rows import ClaimRow, ClaimsRun
+from reports.build import REPORT
+from reports.claims.build import PAGE, content_hash_of, texts
+from reports.verify import Mismatch, Verified
+from reports.verify import mismatches as mismatches_of_records
+
+
+def verify(run: ClaimsRun) -> Verified:
+    """Recompute the hashes of a claims run and of the sweep inside it, its rows' places, and all of its report."""
+    paths = [run.path, *([run.cost.path] if run.cost is not None else [])]
+    states = [seal.state(path) for path in paths]
+    return Verified(
+        state=next((each for each in (seal.BROKEN, seal.UNSEALED) if each in states), seal.SEALED),
+        content_hash=content_hash_of(run),
+        sealed_hash=seal.sealed_hash(run.path),
+        records=len(run.rows) + (len(run.cost.records) if run.cost is not None else 0),
+        mismatches=tuple(mismatches(run)),
+    )
+
+
+def mismatches(run: ClaimsRun) -> Iterator[Mismatch]:
+    """Rows that the plan does not have, figures of the sweep that do not follow, lines of the report that differ."""
+    expected = _keys(run.plan)
+    device = (run.manifest.get("device") or {}).get("name")
+    seen = set()
+    for row in run.rows:
+        where = f"{row.claim}: {row.net} {row.variant} rate={row.rate:g} seed={row.seed}"
+        if row.key in seen:
+            yield Mismatch(where, "key", "more than once", "once")
+        if row.key not in expected:
+            yield Mismatch(where, "key", "a row", "none in the plan of the run")
+        if row.device != device:
+            yield Mismatch(where, "device", row.device, device)
+        for name, length in _wrong_lengths(row, run.plan):
+            yield Mismatch(where, name, *length)
+        seen.add(row.key)
+    if run.cost is not None:
+        yield from mismatches_of_records(run.cost)
+    yield from _report_mismatches(run)
+
+
+def _keys(plan: Plan) -> set[tuple[object, ...]]:
+    return {
+        (claim, unit.net, unit.variant.name, rate, seed)
+        for unit in plan.units()
+        for claim in unit.claims
+        for rate in unit.rates_for(claim)
+        for seed in plan.seeds
+    }
+
+
+def _wrong_lengths(row: ClaimRow, plan: Plan) -> Iterator[tuple[str, tuple[str, str]]]:
+    """Every value is by epoch, and has as many places as there were epochs to look at."""
+    looked = len(row.values["epoch"]) if "epoch" in row.values else plan.epochs_of(row.net)
+    for name, values in row.values.items():
+        if not isinstance(values, list) or len(values) != looked:
+            found = len(values) if isinstance(values, list) else "no list"
+            yield name, (f"{found} epochs", f"{looked} epochs")
+
+
+def _report_mismatches(run: ClaimsRun) -> Iterator[Mismatch]:
+    """The report, made anew, against the one that is there; figures aside, which another matplotlib draws differently.
+
+    A report of an unfinished run may have been made before the last rows; it is stale, and said to be.
+    """
+    directory = run.path / REPORT
+    for name, text in texts(run, {}).items():
+        path = directory / name
+        if not path.exists():
+            continue
+        stored = _without_figures(path.read_text(encoding="utf-8", errors="replace"))
+        for line, (there, here) in enumerate(_pairs(stored, _without_figures(text)), start=1):
+            if there != here:
+                yield Mismatch(f"{REPORT}/{name}", f"line {line}", _around(there, here), _around(here, there))
+                break
+
+
+def _without_figures(text: str) -> str:
+    text = re.sub(r"\s*<figure.*?</figure>\n", "\n", text, flags=re.DOTALL)
+    return re.sub(r"\n!\[[^\n]*\]\([^\n]*\)\n", "", text)
+
+
+def _pairs(stored: str, computed: str) -> Iterator[tuple[str, str]]:
+    there, here = stored.split("\n"), computed.split("\n")
+    length = max(len(there), len(here))
+    yield from zip(there + [""] * (length - len(there)), here + [""] * (length - len(here)), strict=True)
+
+
+def _around(line: str, other: str) -> str:
+    """The part of a line where it begins to differ from another."""
+    start = next((n for n, (a, b) in enumerate(zip(line, other, strict=False)) if a != b), min(len(line), len(other)))
+    return line[max(0, start - 30) : start + 50].strip()
