@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
+from itertools import zip_longest
 
 from harness import seal
 from harness.claims.plan import Plan
 from harness.claims.rows import ClaimRow, ClaimsRun
 from reports.build import REPORT
-from reports.claims.build import PAGE, content_hash_of, texts
+from reports.claims.build import content_hash_of, texts
 from reports.verify import Mismatch, Verified
 from reports.verify import mismatches as mismatches_of_records
 
@@ -77,22 +77,17 @@ def _report_mismatches(run: ClaimsRun) -> Iterator[Mismatch]:
         path = directory / name
         if not path.exists():
             continue
-        stored = _without_figures(path.read_text(encoding="utf-8", errors="replace"))
-        for line, (there, here) in enumerate(_pairs(stored, _without_figures(text)), start=1):
-            if there != here:
-                yield Mismatch(f"{REPORT}/{name}", f"line {line}", _around(there, here), _around(here, there))
+        there, here = _words(path.read_text(encoding="utf-8", errors="replace")), _words(text)
+        for stored, computed in zip_longest(there, here, fillvalue=""):
+            if stored != computed:
+                where = _around(stored, computed), _around(computed, stored)
+                yield Mismatch(f"{REPORT}/{name}", "the text", *where)
                 break
 
 
-def _without_figures(text: str) -> str:
-    text = re.sub(r"\s*<figure.*?</figure>\n", "\n", text, flags=re.DOTALL)
-    return re.sub(r"\n!\[[^\n]*\]\([^\n]*\)\n", "", text)
-
-
-def _pairs(stored: str, computed: str) -> Iterator[tuple[str, str]]:
-    there, here = stored.split("\n"), computed.split("\n")
-    length = max(len(there), len(here))
-    yield from zip(there + [""] * (length - len(there)), here + [""] * (length - len(here)), strict=True)
+def _words(text: str) -> list[str]:
+    """The lines of a text but for empty ones and for figures."""
+    return [line for line in text.split("\n") if line.strip() and "<figure" not in line and not line.startswith("![")]
 
 
 def _around(line: str, other: str) -> str:
