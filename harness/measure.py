@@ -231,6 +231,7 @@ def _curve_point(job: RoofJob, stage: Stage) -> list[Record]:
     for regime, reason in ((cold, why), ("warm", "the levels of the caches")):
         setting = regimes.setting(regime, calls, working_set, device)
         blanks = [roof_record(point, point.op, name, working_set, device.name) for name in streams]
+        blanks = [replace(blank, flops=roofs.flops(point)) for blank in blanks]
         records += timed(blanks, _sampled(setting, reason, job))
     return records
 

@@ -15,9 +15,9 @@ import torch
 from harness.buffers import BufferSet, flat, normals
 from harness.cases import ITEM_BYTES, Case
 from harness.devices import Device
-from harness.records import MIXES
+from harness.records import ARITHMETIC, MIXES
 
-TENSORS = {"copy": 2, "triad": 3, "read": 1}  # large ones that a call touches
+TENSORS = {"copy": 2, "triad": 3, "read": 1, ARITHMETIC: 3}  # large ones that a call touches
 _READS: Mapping[str, Callable[..., torch.Tensor]] = {"sum": torch.sum, "max": torch.amax}
 
 Call = Callable[[], object]
@@ -25,6 +25,8 @@ Call = Callable[[], object]
 
 def streams(mix: str, device_kind: str) -> tuple[str, ...]:
     """The streams that are tried for a mix."""
+    if mix == ARITHMETIC:
+        return ("matmul",)
     plain = {"copy": ("copy", "invert"), "triad": ("xor",), "read": ("sum", "max")}[mix]
     return plain if device_kind == "cpu" else (*plain, "triton 1024", "triton 4096")
 
@@ -45,6 +47,7 @@ def curve_cases(device: Device) -> Iterator[Case]:
     """The points of the curves: each mix over working sets from a core's cache to well past the last level.
 
     A point is written as a case whose op is the mix and whose shape is that of one tensor; see `working_set_bytes`.
+    The last one is no stream: a product of matrices, for the ceiling of arithmetic.
     """
     largest = min(8 * device.last_level_cache_bytes, 2**30, device.memory_bytes // 8)
     for mix in MIXES:
@@ -53,6 +56,17 @@ def curve_cases(device: Device) -> Iterator[Case]:
             # On whole multiples of 1 KiB, so that all tensors of a triad are aligned.
             yield Case(mix, {}, (size // TENSORS[mix] // 1024 * 256,), "float32")
             size *= 4 if device.kind == "cpu" else 2
+    side = 1024 if device.kind == "cpu" else 4096
+    yield Case(ARITHMETIC, {}, (side, side), "float32")
+
+
+def flops(point: Case) -> int:
+    """Operations of a curve's point: none of a stream's, which moves integers; those of a product of matrices.
+
+    The product's rate is the ceiling of arithmetic in fp32, what a device's lanes attain with data to work on: torch
+    keeps tensor cores out of it unless it is told otherwise (`torch.backends.cuda.matmul.allow_tf32`).
+    """
+    return 2 * point.shape[0] ** 3 if point.op == ARITHMETIC else 0
 
 
 def working_set_bytes(point: Case) -> int:
@@ -67,7 +81,8 @@ def curve_calls(point: Case, sets: int, device: Device, seed: int) -> dict[str, 
     calls: dict[str, list[Call]] = {}
     for name in streams(point.op, device.kind):
         # Normals are read as such, so that a sum meets no NaN; what is written is integers, of the same bits.
-        words = tensors if name in _READS else tensors.view(torch.int32)
+        words = tensors if name in _READS or point.op == ARITHMETIC else tensors.view(torch.int32)
+        words = words.view(*words.shape[:-1], *point.shape)
         few = torch.empty(-(-point.elements // 1024), dtype=words.dtype, device=device.torch_device)
         calls[name] = [
             _stream(point.op, name, each[:-1] if len(each) > 1 else each, each[-1] if len(each) > 1 else few)
@@ -87,6 +102,8 @@ def _stream(mix: str, name: str, sources: Sequence[torch.Tensor], out: torch.Ten
         return partial(torch.bitwise_not, sources[0], out=out)
     if name == "xor":
         return partial(torch.bitwise_xor, sources[0], sources[1], out=out)
+    if name == "matmul":
+        return partial(torch.mm, sources[0], sources[1], out=out)
     return partial(_READS[name], sources[0])
 
 
