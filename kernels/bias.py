@@ -38,10 +38,8 @@ def rows_kernel(
     bias = tl.load(bias_ptr + column // INNER, column < columns)
     index = row[:, None] * columns + column[None, :]
     x = tl.load(x_ptr + index, inside)
-    is_narrow: tl.constexpr = x.dtype.primitive_bitwidth == 16
-    total = math.widen(x) + math.widen(bias)[None, :]
-    value = math.elu(total, alpha, 1.0, 1.0, is_narrow, FORM)
-    tl.store(out_ptr + index, math.narrow(value, x.dtype), inside)
+    total = math.widen(x) + math.widen(bias, False)[None, :]
+    tl.store(out_ptr + index, math.elu_of(total, x.dtype, alpha, 1.0, 1.0, FORM), inside)
 
 
 @triton.jit
@@ -55,7 +53,7 @@ def rows_backward_kernel(
     chunk = tl.program_id(0) // blocks
     column = (tl.program_id(0) % blocks) * COLUMNS + tl.arange(0, COLUMNS)
     inside_columns = column < columns
-    bias = math.widen(tl.load(bias_ptr + column // INNER, inside_columns))[None, :]
+    bias = math.widen(tl.load(bias_ptr + column // INNER, inside_columns), False)[None, :]
     total = tl.zeros((ROWS, COLUMNS), bias.dtype)
     for trip in range(TRIPS):
         row = (chunk * TRIPS + trip) * ROWS + tl.arange(0, ROWS)
@@ -65,8 +63,7 @@ def rows_backward_kernel(
         index = row[:, None] * columns + column[None, :]
         grad = tl.load(grad_ptr + index, inside, other=0.0)
         x = tl.load(x_ptr + index, inside, other=0.0)
-        is_narrow: tl.constexpr = x.dtype.primitive_bitwidth == 16
-        value = math.widen(grad) * math.elu_slope(math.widen(x) + bias, alpha, 1.0, 1.0, is_narrow, FORM)
+        value = math.elu_gradient_at(math.widen(grad), math.widen(x) + bias, x.dtype, alpha, 1.0, 1.0, FORM)
         tl.store(out_ptr + index, math.narrow(value, grad.dtype), inside)
         total += value
     sums = math.narrow(tl.sum(total, 0), partial_ptr.dtype.element_ty)
@@ -81,12 +78,11 @@ def planes_kernel(
 ):  # fmt: skip
     """out = elu(x + bias) for BLOCK elements of PLANES planes."""
     plane, position, inside = _tile(planes, inner, PLANES, BLOCK, WIDE)
-    bias = math.widen(tl.load(bias_ptr + plane % channels, plane < planes))[:, None]
+    bias = math.widen(tl.load(bias_ptr + plane % channels, plane < planes), False)[:, None]
     index = plane[:, None] * inner + position[None, :]
     x = tl.load(x_ptr + index, inside)
-    is_narrow: tl.constexpr = x.dtype.primitive_bitwidth == 16
-    value = math.elu(math.widen(x) + bias, alpha, 1.0, 1.0, is_narrow, FORM)
-    tl.store(out_ptr + index, math.narrow(value, x.dtype), inside)
+    value = math.elu_of(math.widen(x) + bias, x.dtype, alpha, 1.0, 1.0, FORM)
+    tl.store(out_ptr + index, value, inside)
 
 
 @triton.jit
@@ -96,12 +92,11 @@ def planes_backward_kernel(
 ):  # fmt: skip
     """out = grad * elu'(x + bias) for BLOCK elements of PLANES planes, and the sum of each plane's."""
     plane, position, inside = _tile(planes, inner, PLANES, BLOCK, WIDE)
-    bias = math.widen(tl.load(bias_ptr + plane % channels, plane < planes))[:, None]
+    bias = math.widen(tl.load(bias_ptr + plane % channels, plane < planes), False)[:, None]
     index = plane[:, None] * inner + position[None, :]
     grad = tl.load(grad_ptr + index, inside, other=0.0)
     x = tl.load(x_ptr + index, inside, other=0.0)
-    is_narrow: tl.constexpr = x.dtype.primitive_bitwidth == 16
-    value = math.widen(grad) * math.elu_slope(math.widen(x) + bias, alpha, 1.0, 1.0, is_narrow, FORM)
+    value = math.elu_gradient_at(math.widen(grad), math.widen(x) + bias, x.dtype, alpha, 1.0, 1.0, FORM)
     tl.store(out_ptr + index, math.narrow(value, grad.dtype), inside)
     block = tl.program_id(0) % tl.cdiv(inner, BLOCK)
     tl.store(partial_ptr + block * planes + plane, tl.sum(value, 1), plane < planes)

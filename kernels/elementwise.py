@@ -1,4 +1,8 @@
-"""elu and its gradient, one element of output per element of input, whatever the layout."""
+"""elu and its gradient, one element of output per element of input, whatever the layout.
+
+The two kernels are a template: another activation is another FORM in math.activation and math.gradient, and a launcher
+like the ones below.
+"""
 
 from __future__ import annotations
 
@@ -6,51 +10,72 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from . import math
+from . import math, tuning
 from .launch import Launch, check_tensors, collapse, is_wide, kept, parameter, place
 
 
 @triton.jit
 def elu_kernel(
     x_ptr, out_ptr, elements, sizes, x_strides, out_strides, alpha, scale, input_scale,
-    FORM: tl.constexpr, WIDE: tl.constexpr, BLOCK: tl.constexpr,
+    FORM: tl.constexpr, EVEN: tl.constexpr, WIDE: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
-    """out = elu(x). One program takes BLOCK elements; `sizes` is () where x and out are dense alike."""
-    first = tl.program_id(0)
-    if WIDE:
-        first = first.to(tl.int64)
-    index = first * BLOCK + tl.arange(0, BLOCK)
-    inside = index < elements
-    x = tl.load(x_ptr + place(index, sizes, x_strides), inside)
-    is_narrow: tl.constexpr = x.dtype.primitive_bitwidth == 16
-    value = math.elu(math.widen(x), alpha, scale, input_scale, is_narrow, FORM)
-    tl.store(out_ptr + place(index, sizes, out_strides), math.narrow(value, x.dtype), inside)
+    """out = activation(x). One program takes BLOCK elements; `sizes` is () where x and out are dense alike.
+
+    FORM names the activation and the way it is computed: a branch of math.activation. EVEN: BLOCK divides `elements`.
+    Where it does not, all programs but the last do without a mask too: it would cost an instruction for every element,
+    and the width of every access where the mask cannot be told to change at multiples of it only.
+    """
+    first = _first(BLOCK, WIDE)
+    index = first + tl.arange(0, BLOCK)
+    x_ptr += place(index, sizes, x_strides)
+    out_ptr += place(index, sizes, out_strides)
+    if EVEN or first + BLOCK <= elements:
+        _forward(x_ptr, out_ptr, None, alpha, scale, input_scale, FORM)
+    else:
+        _forward(x_ptr, out_ptr, index < elements, alpha, scale, input_scale, FORM)
+
+
+@triton.jit
+def _forward(x_ptr, out_ptr, inside, alpha, scale, input_scale, FORM: tl.constexpr):
+    x = tl.load(x_ptr, inside)
+    tl.store(out_ptr, math.activation(x, alpha, scale, input_scale, FORM), inside)
 
 
 @triton.jit
 def elu_backward_kernel(
     grad_ptr, known_ptr, out_ptr, elements, sizes, grad_strides, known_strides, out_strides,
     alpha, scale, input_scale,
-    FORM: tl.constexpr, IS_RESULT: tl.constexpr, WIDE: tl.constexpr, BLOCK: tl.constexpr,
+    FORM: tl.constexpr, IS_RESULT: tl.constexpr, EVEN: tl.constexpr, WIDE: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
-    """out = grad * elu'(known), where known is elu's input or, with IS_RESULT, its result."""
-    first = tl.program_id(0)
-    if WIDE:
-        first = first.to(tl.int64)
-    index = first * BLOCK + tl.arange(0, BLOCK)
-    inside = index < elements
-    grad = tl.load(grad_ptr + place(index, sizes, grad_strides), inside)
-    known = math.widen(tl.load(known_ptr + place(index, sizes, known_strides), inside))
-    if IS_RESULT:
-        slope = math.elu_slope_from_result(known, alpha, scale, input_scale, FORM)
+    """out = grad * activation'(known), where known is its input or, with IS_RESULT, its result."""
+    first = _first(BLOCK, WIDE)
+    index = first + tl.arange(0, BLOCK)
+    grad_ptr += place(index, sizes, grad_strides)
+    known_ptr += place(index, sizes, known_strides)
+    out_ptr += place(index, sizes, out_strides)
+    if EVEN or first + BLOCK <= elements:
+        _backward(grad_ptr, known_ptr, out_ptr, None, alpha, scale, input_scale, FORM, IS_RESULT)
     else:
-        is_narrow: tl.constexpr = grad.dtype.primitive_bitwidth == 16
-        slope = math.elu_slope(known, alpha, scale, input_scale, is_narrow, FORM)
-    value = math.widen(grad) * slope
-    tl.store(out_ptr + place(index, sizes, out_strides), math.narrow(value, grad.dtype), inside)
+        _backward(grad_ptr, known_ptr, out_ptr, index < elements, alpha, scale, input_scale, FORM, IS_RESULT)
 
 
-WARPS = 4
+@triton.jit
+def _backward(
+    grad_ptr, known_ptr, out_ptr, inside, alpha, scale, input_scale, FORM: tl.constexpr, IS_RESULT: tl.constexpr
+):
+    grad = tl.load(grad_ptr, inside)
+    known = tl.load(known_ptr, inside)
+    value = math.gradient(grad, known, alpha, scale, input_scale, FORM, IS_RESULT)
+    tl.store(out_ptr, math.narrow(value, grad.dtype), inside)
+
+
+@triton.jit
+def _first(BLOCK: tl.constexpr, WIDE: tl.constexpr):
+    """The number of this program's first element."""
+    program = tl.program_id(0)
+    if WIDE:
+        program = program.to(tl.int64)
+    return program * BLOCK
 
 
 def elu_out(x: Tensor, out: Tensor, alpha: float = 1.0, scale: float = 1.0, input_scale: float = 1.0) -> None:
@@ -68,11 +93,14 @@ def _elu(tensors: tuple[Tensor, ...], alpha: float, scale: float, input_scale: f
     check_tensors(x=x, out=out)
     _check_shapes(x=x, out=out)
     sizes, strides = collapse(x, out)
-    elements, dtype, block = x.numel(), x.dtype, block_elements(x.element_size())
+    elements, dtype = x.numel(), x.dtype
+    work = tuning.elementwise("1+1", dtype.itemsize, elements)
+    block = work.elements(dtype.itemsize)
     return Launch(
         elu_kernel, triton.cdiv(elements, block), x.device, elements, sizes, *strides,
         parameter(alpha, dtype), parameter(scale, dtype), parameter(input_scale, dtype),
-        FORM=math.form_of(alpha, scale, input_scale), WIDE=is_wide(elements, x, out), BLOCK=block, num_warps=WARPS,
+        FORM=math.form_of(alpha, scale, input_scale), EVEN=elements % block == 0, WIDE=is_wide(elements, x, out),
+        BLOCK=block, num_warps=work.warps,
     )  # fmt: skip
 
 
@@ -101,18 +129,15 @@ def _elu_backward(
     check_tensors(grad_output=grad_output, self_or_result=known, grad_input=grad_input)
     _check_shapes(grad_output=grad_output, self_or_result=known, grad_input=grad_input)
     sizes, strides = collapse(*tensors)
-    elements, dtype, block = known.numel(), known.dtype, block_elements(known.element_size())
+    elements, dtype = known.numel(), known.dtype
+    work = tuning.elementwise("2+1", dtype.itemsize, elements)
+    block = work.elements(dtype.itemsize)
     return Launch(
         elu_backward_kernel, triton.cdiv(elements, block), known.device, elements, sizes, *strides,
         parameter(alpha, dtype), parameter(scale, dtype), parameter(input_scale, dtype),
         FORM=math.form_of(alpha, scale, input_scale), IS_RESULT=is_result,
-        WIDE=is_wide(elements, *tensors), BLOCK=block, num_warps=WARPS,
+        EVEN=elements % block == 0, WIDE=is_wide(elements, *tensors), BLOCK=block, num_warps=work.warps,
     )  # fmt: skip
-
-
-def block_elements(item_bytes: int) -> int:
-    """Elements per program: two 16-byte accesses per thread and tensor, so that one hides the other's wait."""
-    return WARPS * 32 * 2 * 16 // item_bytes
 
 
 def _check_shapes(**tensors: Tensor) -> None:

@@ -3,67 +3,67 @@
     elu(x) = scale * (x if x > 0 else alpha * expm1(input_scale * x))
 
 16- and 32-bit tensors are computed in fp32, 64-bit ones in fp64. `exp(x) - 1` alone is never used near 0:
-its error is that of a number near 1, which for small x is as large as the result.
+its error is that of a number near 1, which for small x is as large as the result. docs/numerics.md derives every
+constant here; what machines differ in is in primitives.py.
 """
 
 from __future__ import annotations
 
-import os
-
 import triton
 import triton.language as tl
 
-# Triton's interpreter is numpy: its fma rounds twice, its conversion to bfloat16 cuts bits off, and the one from
-# bfloat16 takes subnormal numbers for 0.
-INTERPRETED = tl.constexpr(os.environ.get("TRITON_INTERPRET") == "1")
+from .primitives import (
+    by_sign,
+    ex2,
+    fma,
+    fma_saturated,
+    larger,
+    larger_of_negated,
+    lesser_of_negated,
+    narrow,
+    narrow_positive,
+    negative_part,
+    square_added_f16,
+    widen,
+)
 
 _LOG2_E = tl.constexpr(1.4426950408889634)
+_LN_2 = tl.constexpr(0.6931471805599453)
+_LOG2_E_HIGH_F32 = tl.constexpr(1.4426950216293335)  # to the nearest in fp32; LOW is what is left
+_LOG2_E_LOW_F32 = tl.constexpr(1.925963033500011e-08)
+
+# Where e^y - 1 meets a polynomial near 0, the lesser or the larger of the two is the right one, if the error of e^y
+# does not cross: it is moved out of the way by this exponent. ex2's own error is at most 2^-22.5 = 1.7e-7.
+_ASIDE = tl.constexpr(3.6e-07)
+# The same in the two formulas that are 1 select shorter; here the slope too is a little off, which is far below what
+# the type shows, and moves the seam to where rounding to the type hides it best. Found by search over all inputs.
+_LOG2_E_BF16, _ASIDE_BF16 = tl.constexpr(1.4426950408889634 * (1 - 2e-05)), tl.constexpr(3.6e-07)
+_LOG2_E_F16, _ASIDE_F16 = tl.constexpr(1.4426950408889634 * (1 + 1.6e-05)), tl.constexpr(3.0e-07)
 
 # ln 2 in two parts (as in fdlibm): n * HIGH is exact for every n that occurs, so the reduction loses nothing.
-_LN2_HIGH_F32 = tl.constexpr(0.693145751953125)
-_LN2_LOW_F32 = tl.constexpr(1.4286068203094172e-06)
 _LN2_HIGH_F64 = tl.constexpr(6.93147180369123816490e-01)
 _LN2_LOW_F64 = tl.constexpr(1.90821492927058770002e-10)
 
 # Adding one of these rounds to an integer n, leaving n + bias in the low bits of the sum: shifted into the
-# exponent they are 2^n. The fp32 one for gradients keeps n + 24 there, so that 2^n may be subnormal.
+# exponent they are 2^n.
 _MAGIC_F32 = tl.constexpr(12582912.0 + 127.0)
-_MAGIC_F32_SUBNORMAL = tl.constexpr(12582912.0 + 127.0 + 24.0)
 _MAGIC_F64 = tl.constexpr(6755399441055744.0 + 1023.0)
+# Adding this one rounds to a multiple of 2^-12.
+_MAGIC_2_12 = tl.constexpr(3072.0)
+
+# The parameters for which "general" neither overflows nor loses its polynomial to underflow.
+_LEAST, _MOST = 2.0**-16, 2.0**16
 
 
 def form_of(alpha: float, scale: float, input_scale: float) -> str:
     """Which specialisation computes these parameters.
 
-    "unit": all are 1. "general": alpha and input_scale are positive, so that a negative input has a negative
+    "unit": all are 1. "general": all are positive and of ordinary size, so that a negative input has a negative
     result and ±0 stays itself. "any": everything else, by a slower formula that assumes nothing.
     """
     if alpha == scale == input_scale == 1.0:
         return "unit"
-    return "general" if alpha > 0 and input_scale > 0 else "any"
-
-
-@triton.jit
-def widen(x):
-    """The values of a block in the type that they are computed in: fp64 stays, all else becomes fp32."""
-    if INTERPRETED and x.dtype == tl.bfloat16:
-        wide = (x.to(tl.uint16, bitcast=True).to(tl.uint32) << 16).to(tl.float32, bitcast=True)
-    else:
-        wide = x.to(tl.float64 if x.dtype == tl.float64 else tl.float32)
-    return wide
-
-
-@triton.jit
-def narrow(value, dtype: tl.constexpr):
-    """A computed block rounded to nearest, ties to even, in the type it is stored in."""
-    if INTERPRETED and dtype == tl.bfloat16:
-        bits = value.to(tl.uint32, bitcast=True)
-        rounded = (bits + 0x7FFF + ((bits >> 16) & 1)) >> 16
-        rounded = tl.where(value == value, rounded, 0x7FC0)
-        stored = rounded.to(tl.uint16).to(tl.bfloat16, bitcast=True)
-    else:
-        stored = value.to(dtype)
-    return stored
+    return "general" if all(_LEAST <= each <= _MOST for each in (alpha, scale, input_scale)) else "any"
 
 
 @triton.jit
@@ -73,53 +73,148 @@ def number(value, like):
 
 
 @triton.jit
-def elu(x, alpha, scale, input_scale, NARROW: tl.constexpr, FORM: tl.constexpr):
-    """elu of a widened block. NARROW: the result is stored in 16 bits, which needs less accuracy."""
-    if FORM == "unit":
-        # >= rather than >: the sign of -0 survives the positive branch.
-        value = tl.where(x >= 0, x, expm1(x, NARROW))
+def activation(x, alpha, scale, input_scale, FORM: tl.constexpr):
+    """What FORM names, of a block as it was loaded; the result is of its type.
+
+    An activation other than elu is a branch here and one in `gradient`, and may use the three parameters as it likes.
+    """
+    return elu(x, alpha, scale, input_scale, FORM)
+
+
+@triton.jit
+def gradient(grad, known, alpha, scale, input_scale, FORM: tl.constexpr, IS_RESULT: tl.constexpr):
+    """grad times the derivative of what FORM names, not rounded yet, from its input or, with IS_RESULT, its result."""
+    if IS_RESULT:
+        value = elu_gradient_from_result(grad, known, alpha, scale, input_scale, FORM)
     else:
-        alpha, scale, input_scale = number(alpha, x), number(scale, x), number(input_scale, x)
-        if FORM == "general":
-            value = tl.where(x >= 0, scale * x, (alpha * scale) * expm1(input_scale * x, NARROW))
-        else:
-            value = tl.where(x > 0, scale * x, (alpha * scale) * expm1_anywhere(input_scale * x))
+        value = elu_gradient(grad, known, alpha, scale, input_scale, FORM)
     return value
 
 
 @triton.jit
-def elu_slope(x, alpha, scale, input_scale, NARROW: tl.constexpr, FORM: tl.constexpr):
-    """The derivative of elu at a widened block of inputs; at NaN that of the positive side, as in ATen."""
-    if FORM == "unit":
-        slope = tl.where(x <= 0, exp(x, NARROW), 1.0)
+def elu(x, alpha, scale, input_scale, FORM: tl.constexpr):
+    """elu of a block as it was loaded; the result is of its type."""
+    if FORM == "unit" and x.dtype == tl.bfloat16:
+        # Below 0 the result is no less than x. e^x - 1, moved down a little, is less than x near 0 and elsewhere the
+        # result; above 0 it is kept at 0.
+        depth = 1.0 - ex2(fma(widen(x), _LOG2_E_BF16, -_ASIDE_BF16))
+        value = larger_of_negated(narrow_positive(depth, tl.bfloat16), x)
+    elif FORM == "unit" and x.dtype == tl.float16:
+        # Near 0 more bits show: there it is x + x²/2, too large by about x³/6, and e^x - 1 is moved up.
+        depth = 1.0 - ex2(fma(widen(x), _LOG2_E_F16, _ASIDE_F16))
+        value = larger(lesser_of_negated(narrow_positive(depth, tl.float16), square_added_f16(x)), x)
+    else:
+        value = elu_of(widen(x), x.dtype, alpha, scale, input_scale, FORM)
+    return value
+
+
+@triton.jit
+def elu_of(x, dtype: tl.constexpr, alpha, scale, input_scale, FORM: tl.constexpr):
+    """elu of a widened block, in the type given."""
+    if FORM == "any":
+        alpha, scale, input_scale = number(alpha, x), number(scale, x), number(input_scale, x)
+        value = tl.where(x > 0, scale * x, (alpha * scale) * expm1_anywhere(input_scale * x))
+        value = narrow(value, dtype)
+    elif dtype.primitive_bitwidth == 16:
+        if FORM == "unit":
+            value = _elu_16_bits(x, dtype, 1.0, 1.0, 1.0)
+        else:
+            value = _elu_16_bits(x, dtype, alpha, scale, input_scale)
+    elif FORM == "unit":
+        # >= rather than >: the sign of -0 survives the positive branch.
+        value = tl.where(x >= 0, x, expm1(x))
     else:
         alpha, scale, input_scale = number(alpha, x), number(scale, x), number(input_scale, x)
-        if FORM == "general":
-            below = exp(input_scale * x, NARROW)
-        else:
-            below = exp_anywhere(input_scale * x)
-        slope = tl.where(x <= 0, (alpha * scale * input_scale) * below, scale)
-    return slope
+        value = tl.where(x >= 0, scale * x, (alpha * scale) * expm1(input_scale * x))
+    return value
 
 
 @triton.jit
-def elu_slope_from_result(result, alpha, scale, input_scale, FORM: tl.constexpr):
-    """The derivative of elu from its result: input_scale * (result + alpha * scale) at and below 0."""
-    if FORM == "unit":
-        slope = tl.where(result <= 0, result + 1.0, 1.0)
+def _elu_16_bits(x, dtype: tl.constexpr, alpha, scale, input_scale):
+    """elu of fp32 numbers, for positive parameters, where at most 11 bits of the result are kept.
+
+    Near 0 a polynomial, elsewhere e^y - 1. Taylor's series of e^y - 1 is too large below 0 if it ends with an even
+    power, else too small; so of it and e^y - 1 moved aside by a constant, the nearer to the truth is known.
+    """
+    limit = alpha * scale
+    first = limit * input_scale
+    second = first * input_scale * 0.5
+    exponent = input_scale * _LOG2_E
+    if dtype == tl.bfloat16:
+        series = x * fma(x, second, first)
+        below = tl.minimum(series, fma(ex2(fma(x, exponent, _ASIDE)), limit, -limit))
     else:
-        alpha, scale = number(alpha, result), number(scale, result)
-        slope = tl.where(result <= 0, number(input_scale, result) * (result + alpha * scale), scale)
-    return slope
+        third = second * input_scale * 0.3333333333333333
+        series = x * fma(x, fma(x, third, second), first)
+        below = tl.maximum(series, fma(ex2(fma(x, exponent, -_ASIDE)), limit, -limit))
+    above = narrow(x * scale, dtype)
+    return by_sign(above, narrow(below, dtype), above)
 
 
 @triton.jit
-def expm1(y, NARROW: tl.constexpr):
+def elu_gradient(grad, x, alpha, scale, input_scale, FORM: tl.constexpr):
+    """grad * elu'(x) of two blocks as they were loaded, not rounded yet; at NaN as on the positive side, like ATen."""
+    if FORM == "unit":
+        value = _gradient_unit(widen(grad), widen(negative_part(x)), grad.dtype)
+    else:
+        value = elu_gradient_at(widen(grad), widen(x), grad.dtype, alpha, scale, input_scale, FORM)
+    return value
+
+
+@triton.jit
+def elu_gradient_at(grad, x, dtype: tl.constexpr, alpha, scale, input_scale, FORM: tl.constexpr):
+    """grad * elu'(x) of widened blocks, not rounded yet; it will be stored in the type given."""
+    if FORM == "unit":
+        value = _gradient_unit(grad, negative_part(x), dtype)
+    else:
+        alpha, scale, input_scale = number(alpha, x), number(scale, x), number(input_scale, x)
+        limit = alpha * scale * input_scale
+        if FORM == "any" or dtype == tl.float64:
+            slope = limit * exp_anywhere(input_scale * x)
+        elif dtype == tl.float32:
+            slope = _exp_f32(x, limit, input_scale)
+        elif dtype == tl.bfloat16:
+            root = ex2(x * (input_scale * (0.5 * _LOG2_E)))
+            slope = limit * root * root
+        else:
+            slope = limit * ex2(x * (input_scale * _LOG2_E))
+        value = grad * tl.where(x <= 0, slope, scale)
+    return value
+
+
+@triton.jit
+def _gradient_unit(grad, x, dtype: tl.constexpr):
+    """grad * e^x for x <= 0, both widened."""
+    if dtype == tl.float64:
+        value = grad * exp_anywhere(x)
+    elif dtype == tl.float32:
+        value = grad * _exp_f32(x, 1.0, 1.0)
+    elif dtype == tl.bfloat16:
+        # ex2 gives 0 where bfloat16 still has numbers, as far down as 2^-133; its argument's half stays above that.
+        root = ex2(x * (0.5 * _LOG2_E))
+        value = (grad * root) * root
+    else:
+        value = grad * ex2(x * _LOG2_E)
+    return value
+
+
+@triton.jit
+def elu_gradient_from_result(grad, result, alpha, scale, input_scale, FORM: tl.constexpr):
+    """grad * elu' from elu's result, which at and below 0 is input_scale * (result + alpha * scale)."""
+    if FORM == "unit":
+        value = widen(grad) * (widen(negative_part(result)) + 1.0)
+    else:
+        result = widen(result)
+        alpha, scale = number(alpha, result), number(scale, result)
+        below = number(input_scale, result) * (result + alpha * scale)
+        value = widen(grad) * tl.where(result <= 0, below, scale)
+    return value
+
+
+@triton.jit
+def expm1(y):
     """e^y - 1 for y <= 0, keeping the sign of -0; what it gives for y > 0 is not to be used."""
-    if NARROW:
-        # Beyond -2^-7 the error of e^y, 2^-22 or so, is far below what 16 bits show.
-        value = tl.where(y > -0.0078125, y * fma(y, 0.5, 1.0), tl.exp(y) - 1.0)
-    elif y.dtype == tl.float64:
+    if y.dtype == tl.float64:
         value = expm1_anywhere(y)
     else:
         # Below -17.4 the result rounds to -1; the clamp keeps the exponent's bits in range.
@@ -127,26 +222,29 @@ def expm1(y, NARROW: tl.constexpr):
         rounded = fma(y, _LOG2_E, _MAGIC_F32)
         power = (rounded.to(tl.int32, bitcast=True) << 23).to(tl.float32, bitcast=True)
         # One part of ln 2 is enough: the error that it leaves is multiplied by 2^n.
-        p = _expm1_small_f32(fma(rounded - _MAGIC_F32, -0.6931471805599453, y))
+        p = _expm1_small_f32(fma(rounded - _MAGIC_F32, -_LN_2, y))
         value = fma(power, p, power - 1.0)
     return value
 
 
 @triton.jit
-def exp(y, NARROW: tl.constexpr):
-    """e^y for y <= 0, subnormal results included; what it gives for y > 0 is not to be used."""
-    if NARROW:
-        value = tl.exp(y)
-    elif y.dtype == tl.float64:
-        value = exp_anywhere(y)
+def _exp_f32(x, factor, input_scale):
+    """factor * e^(input_scale * x) of fp32 numbers for x <= 0, subnormal results included.
+
+    With k = input_scale * log2(e) in two parts, k * x is a multiple of 2^-12, which ex2 is given exactly, and a rest r
+    below 2^-13, for which 2^r is 1 + r ln 2. Neither product is rounded where it would show. ex2 would give 0 for
+    results below 2^-126, so 64 is added to its argument, and the other factor is so much smaller; that one being kept
+    within [0, 1] is what makes the result 0, and not NaN, at -infinity.
+    """
+    high = input_scale * _LOG2_E_HIGH_F32
+    if isinstance(input_scale, tl.tensor):
+        low = fma(input_scale, _LOG2_E_LOW_F32, fma(input_scale, _LOG2_E_HIGH_F32, -high))
     else:
-        y = tl.maximum(y, -104.0, propagate_nan=tl.PropagateNan.ALL)  # below it e^y rounds to 0 in fp32
-        rounded = fma(y, _LOG2_E, _MAGIC_F32_SUBNORMAL)
-        power = (rounded.to(tl.int32, bitcast=True) << 23).to(tl.float32, bitcast=True)
-        n = rounded - _MAGIC_F32_SUBNORMAL
-        p = _expm1_small_f32(fma(n, -_LN2_LOW_F32, fma(n, -_LN2_HIGH_F32, y)))
-        value = fma(power, p, power) * 5.9604644775390625e-08  # 2^-24
-    return value
+        low = _LOG2_E_LOW_F32
+    rounded = fma(x, high, _MAGIC_2_12)
+    rest = fma(x, low, fma(x, high, 3072.0 - rounded))
+    small = factor * 5.421010862427522e-20  # 2^-64
+    return ex2(rounded - 3008.0) * fma_saturated(rest, small * _LN_2, small)
 
 
 @triton.jit
@@ -203,19 +301,3 @@ def _expm1_small_f32(r):
     q = fma(q, r, 0.16666541993618011)
     q = fma(q, r, 0.5)
     return fma(r * r, q, r)
-
-
-@triton.jit
-def fma(a, b, c):
-    """a * b + c in fp32, rounded once; b and c may be constants."""
-    if INTERPRETED:
-        # The product of two fp32 numbers is exact in fp64.
-        value = (a.to(tl.float64) * _f64(b) + _f64(c)).to(tl.float32)
-    else:
-        value = tl.fma(a, b, c)
-    return value
-
-
-@triton.jit
-def _f64(value):
-    return value.to(tl.float64) if isinstance(value, tl.tensor) else tl.full((), value, tl.float64)

@@ -11,7 +11,7 @@ from torch.autograd import Function
 from .bias import bias_elu_backward_out, bias_elu_out, check_bias
 from .elementwise import elu_backward_out, elu_out
 from .launch import check_tensors, dense_view, same_strides
-from .math import INTERPRETED
+from .primitives import INTERPRETED
 
 aten = torch.ops.aten
 

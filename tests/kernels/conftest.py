@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from kernels.math import INTERPRETED
+from kernels.primitives import INTERPRETED
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -27,6 +27,7 @@ from tests.kernels.numbers import (
     named,
     normals,
     same_bits,
+    slope_bound_of,
     telling,
 )
 
@@ -79,7 +80,7 @@ def test_every_16_bit_input_with_gradients_of_all_sizes(dtype, is_result):
 def test_fp32_grid_subnormals_and_random_bits(parameters):
     x = telling(FP32)
     inputs = (torch.ones_like(x), x)
-    check("elu_backward", inputs, slopes(x, parameters), bound=bound_of(FP32, parameters), **named(parameters))
+    check("elu_backward", inputs, slopes(x, parameters), bound=slope_bound_of(FP32, parameters), **named(parameters))
 
 
 @pytest.mark.parametrize("dtype", [FP32, FP64])
@@ -153,5 +154,5 @@ def test_any_parameters(alpha, scale, input_scale, dtype, is_result):
         known = elu(known, *parameters)
     check(
         "elu_backward", (grad, known), elu_backward(grad, *parameters, is_result, known),
-        bound=bound_of(dtype, parameters) + 0.5 * (dtype not in NARROW), is_result=is_result, **named(parameters),
+        bound=slope_bound_of(dtype, parameters) + 0.5 * (dtype not in NARROW), is_result=is_result, **named(parameters),
     )  # fmt: skip

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from kernels import elu, elu_backward
 from kernels.bias import bias_elu_backward_out, bias_elu_out
-from kernels.elementwise import block_elements, elu_backward_out, elu_out
+from kernels.elementwise import elu_backward_out, elu_out
+from kernels.tuning import elementwise
 from tests.kernels.numbers import BF16, DEVICE, DTYPES, FP32, bound_of, check, normals, same_bits
 
 GUARD = 2.0**15  # around tensors: what is written there shows, and what is read from there spoils every sum
@@ -129,7 +130,7 @@ def test_channels_last_stays_channels_last(shape):
 @pytest.mark.parametrize("beyond", [-1, 0, 1])
 @pytest.mark.parametrize("blocks", [0, 1, 2])
 def test_the_ends_of_blocks(blocks, beyond, dtype):
-    count = max(0, blocks * block_elements(dtype.itemsize) + beyond)
+    count = max(0, blocks * elementwise("1+1", dtype.itemsize, 0).elements(dtype.itemsize) + beyond)
     memory = torch.full((count + 64,), GUARD, dtype=dtype, device=DEVICE)
     x, out = normals(count, dtype=dtype), memory[32 : 32 + count]
     elu_out(x, out)
