@@ -152,7 +152,7 @@ def _measure(plan: Sweep, device: Device, store: Store, budget: float | None) ->
 
     resume = f"go on with: elubench run --resume {store.path}"
     try:
-        with live(plan, device) as progress:
+        with live(plan, device, budget) as progress:
             summary = run_sweep(plan, device, store, progress, budget_s=budget)
     except KeyboardInterrupt:
         end(f"interrupted; everything measured so far is in {store.path}; {resume}", INTERRUPTED)
