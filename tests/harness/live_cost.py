@@ -22,14 +22,15 @@ SWEEP = TINY.replace("max_samples = 40", "max_samples = 2000").replace("max_seco
 MODES = ("view", "none", "none again")
 
 
-def medians(mode: str, sweep: Path, out: Path) -> list[float]:
-    """The median time of every case of one run."""
+def medians(mode: str, sweep: Path, out: Path) -> dict[tuple[str, str | None], float]:
+    """The median time of every case and regime of one run."""
     command = [sys.executable, "-m", "harness", "run", "--sweep", str(sweep), "--out", str(out), "--device", "cpu"]
     if mode == "view":
         in_terminal(command)
     else:
         subprocess.run(command, env=environment(), capture_output=True, check=True)
-    return [record.median_s for record in read_run(out).records if record.role == "provider" and record.median_s]
+    timed = (record for record in read_run(out).records if record.role == "provider" and record.median_s)
+    return {(record.case_key, record.regime): record.median_s for record in timed if record.median_s}
 
 
 def main(rounds: int) -> int:
@@ -38,15 +39,17 @@ def main(rounds: int) -> int:
         sweep = Path(directory) / "sweep.toml"
         sweep.write_text(SWEEP)
         for number in range(rounds):
-            for mode in random.Random(number).sample(MODES, len(MODES)):
-                times[mode] += medians(mode, sweep, Path(directory) / f"{mode} {number}")
+            order = random.Random(number).sample(MODES, len(MODES))
+            found = {mode: medians(mode, sweep, Path(directory) / f"{mode} {number}") for mode in order}
+            for mode in MODES:
+                times[mode] += [found[mode][key] for key in sorted(found[MODES[0]], key=str)]
     control, ratio = paired_ratio(times["none again"], times["none"]), paired_ratio(times["view"], times["none"])
     assert control is not None and ratio is not None, "at least 2 rounds are needed"
-    found = verdict(ratio, noise_floor(control))
+    said = verdict(ratio, noise_floor(control))
     for name, each in (("without over without (A/A)", control), ("with the view over without", ratio)):
         print(f"{name:28} {each.ratio:.4f} [{each.low:.4f}, {each.high:.4f}]")
-    print(f"with the view, cases are: {found} ({len(times['view'])} pairs)")
-    return int(found == "slower")
+    print(f"with the view, cases are: {said} ({len(times['view'])} pairs)")
+    return int(said == "slower")
 
 
 if __name__ == "__main__":
