@@ -182,6 +182,9 @@ def cite(
     from reports import latex
     from reports.cite import Selection, citable
 
+    if is_of_claims(run):
+        _cite_claims(run, out)
+        return
     cited = citable(read_run(run), Selection(op or (), dtype or (), provider or ()))
     _refuse(cited.refused)
     if out is not None:
@@ -194,6 +197,21 @@ def cite(
     ):
         print(f"% {heading}\n{text}")
     _name_figure(cited)
+
+
+def _cite_claims(run: Path, out: Path | None) -> None:
+    from harness.claims.rows import read_claims
+    from reports.claims.cite import citation
+
+    files = citation(read_claims(run))
+    for name, text in files.items():
+        if out is None:
+            print(f"% {name}\n{text}")
+        else:
+            out.mkdir(parents=True, exist_ok=True)
+            (out / name).write_text(text, encoding="utf-8", newline="\n")
+    if out is not None:
+        print(f"cite: {', '.join(str(out / name) for name in files)}")
 
 
 def _refuse(refused: Sequence[Refused]) -> None:

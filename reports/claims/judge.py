@@ -30,7 +30,10 @@ class Judged:
 
 
 def judge(run: ClaimsRun) -> list[Judged]:
-    """The statements of the claims that the run measured, in the order of the paper's argument."""
+    """The statements of the claims that the run measured, in the order of the paper's argument.
+
+    A comparison with an activation that the run left out, or has not come to yet, is there and cannot tell.
+    """
     chosen = [statement for statement in STATEMENTS if statement.claim in run.plan.claims]
     return [Judged(statement, tuple(_COMPARISONS[statement.key](run))) for statement in chosen]
 
@@ -43,8 +46,7 @@ def _pairs(
     mine = by_seed(run, claim, net, ours, PAPER_RATE, measure)
     for other in theirs:
         found = difference(mine, by_seed(run, claim, net, other, PAPER_RATE, measure))
-        if found.seeds:
-            yield Comparison(f"{ours} − {other}", what, found, side, 0.0, counts)
+        yield Comparison(f"{ours} − {other}", what, found, side, 0.0, counts)
 
 
 def _mean(run: ClaimsRun) -> Iterator[Comparison]:
@@ -65,16 +67,13 @@ def _bias_shift(run: ClaimsRun) -> Iterator[Comparison]:
     )
     for what, measure, counts in measures:
         ours, theirs = (by_seed(run, "mean_shift", "deep", name, PAPER_RATE, measure) for name in ("elu", "relu"))
-        found = ratio(ours, theirs)
-        if found.seeds:
-            yield Comparison("elu / relu", what, found, BELOW, 1.0, counts)
+        yield Comparison("elu / relu", what, ratio(ours, theirs), BELOW, 1.0, counts)
 
 
 def _saturates(run: ClaimsRun) -> Iterator[Comparison]:
     what = "share passed on by the furthest tenth over the nearest"
     ours = by_seed(run, "saturation", "deep", "elu", PAPER_RATE, select.fading)
-    if ours:
-        yield Comparison("elu", what, number(list(ours.values())), BELOW, 1.0)
+    yield Comparison("elu", what, number(list(ours.values())), BELOW, 1.0)
     yield from _pairs(run, "saturation", "deep", "elu", LEAKY, select.fading, what, BELOW)
 
 
@@ -95,12 +94,9 @@ def _vanishing(run: ClaimsRun) -> Iterator[Comparison]:
             name: by_seed(run, "vanishing", "deep", name, PAPER_RATE, measure) for name in ("elu", "relu", CONTRAST)
         }
         what = f"gradient's norm at the first layer over the eighth, {when}"
-        if found["elu"]:
-            yield Comparison("elu", what, number(list(found["elu"].values())), ABOVE, 0.1)
+        yield Comparison("elu", what, number(list(found["elu"].values())), ABOVE, 0.1)
         for other, counts in ((CONTRAST, True), ("relu", False)):
-            compared = ratio(found["elu"], found[other])
-            if compared.seeds:
-                yield Comparison(f"elu / {other}", what, compared, ABOVE, 1.0, counts)
+            yield Comparison(f"elu / {other}", what, ratio(found["elu"], found[other]), ABOVE, 1.0, counts)
 
 
 def _at_rates(run: ClaimsRun, net: str) -> Iterator[tuple[str, Callable[[str], float | None]]]:
@@ -119,9 +115,7 @@ def _learned(
         for how, rate_of in _at_rates(run, net):
             for ours, theirs in pairs:
                 mine, other = (_by_rate(run, net, name, rate_of(name), measure) for name in (ours, theirs))
-                found = difference(mine, other)
-                if found.seeds:
-                    yield Comparison(f"{ours} − {theirs}, {net}, {how}", what, found, side, than)
+                yield Comparison(f"{ours} − {theirs}, {net}, {how}", what, difference(mine, other), side, than)
 
 
 def _by_rate(run: ClaimsRun, net: str, variant: str, rate: float | None, measure: Measure) -> Mapping[int, float]:
@@ -143,9 +137,7 @@ def _depth(run: ClaimsRun) -> Iterator[Comparison]:
         for net, rate_of in (("deep", deep_rate), ("shallow", shallow_rate)):
             elu, relu = (_by_rate(run, net, name, rate_of(name), select.mean_loss) for name in ("elu", "relu"))
             quotients.append({seed: elu[seed] / relu[seed] for seed in elu if relu.get(seed, 0.0) > 0})
-        found = ratio(*quotients)
-        if found.seeds:
-            yield Comparison(f"elu / relu, deep over shallow, {how}", LOSS, found, BELOW, 1.0)
+        yield Comparison(f"elu / relu, deep over shallow, {how}", LOSS, ratio(*quotients), BELOW, 1.0)
 
 
 def _generalises(run: ClaimsRun) -> Iterator[Comparison]:

@@ -30,7 +30,7 @@ def results(run: ClaimsRun, content_hash: str, figures: Figures) -> Iterator[str
         yield from ("", f"**{_plain(unfinished)}**")
     judged = judge(run)
     yield from ("", "## Verdicts", "", f"Of {len(judged)} statements, {words.counts(judged)}.", "")
-    rows = [(each.statement.text, each.statement.place, f"**{_verdict(each.verdict)}**") for each in judged]
+    rows = [(each.statement.text, each.statement.place, f"**{words.verdict_text(each)}**") for each in judged]
     yield from table(("the paper says", "where", "verdict"), rows)
     yield from ("", words.setting(run), "", words.INTERVALS)
     for claim in dict.fromkeys(each.statement.claim for each in judged):
@@ -44,17 +44,13 @@ def _claim(run: ClaimsRun, claim: str, judged: Sequence[Judged], figures: Figure
     for each in judged:
         statement = each.statement
         yield from ("", f"### {statement.text}", "")
-        yield from (f"{statement.place}. {statement.how}", "", f"Verdict: **{_verdict(each.verdict)}**")
+        yield from (f"{statement.place}. {statement.how}", "", f"Verdict: **{words.verdict_text(each)}**")
         if each.comparisons:
             yield ""
             yield from table(words.HEAD, map(words.comparison_cells, each.comparisons))
     for found in tables(run, claim):
         yield from ("", f"**{found.title}**", "")
         yield from table(found.head, found.rows)
-
-
-def _verdict(verdict: str) -> str:
-    return f"{words.MARKS[verdict]} {verdict}"
 
 
 def _plain(text: str) -> str:

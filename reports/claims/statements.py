@@ -98,8 +98,9 @@ STATEMENTS: tuple[Statement, ...] = (
         "depth",
         "learning",
         "The advantage over ReLUs is one of deep nets.",
-        "Abstract (the contrast that “more than 5 layers” needs)",
-        "The training loss of ELU over that of ReLU in the net of 8 hidden layers, over the same in that of 3.",
+        "Abstract",
+        "The contrast that “more than 5 layers” needs: the training loss of ELU over that of ReLU in the net of 8 "
+        "hidden layers, over the same in the net of 3.",
     ),
     Statement(
         "generalises",

@@ -37,9 +37,10 @@ def _verdicts(judged: list[Judged]) -> Table:
     table = Table(box=SIMPLE_HEAD, show_edge=False, title=Text("verdicts"), title_justify="left", title_style="bold")
     table.add_column("the paper says", ratio=3, overflow="fold")
     table.add_column("where", ratio=1, overflow="fold")
-    table.add_column("verdict", no_wrap=True)
+    table.add_column("verdict", ratio=2, overflow="fold")
     for each in judged:
-        table.add_row(each.statement.text, each.statement.place, _verdict(each.verdict))
+        verdict = Text(words.verdict_text(each), style=_STYLES[each.verdict])
+        table.add_row(each.statement.text, each.statement.place, verdict)
     return table
 
 

@@ -37,6 +37,11 @@ def header(run: ClaimsRun) -> Iterator[str]:
     )
 
 
+def where(run: ClaimsRun) -> str:
+    """On what data and device: "digits, on AMD EPYC"."""
+    return f"{run.plan.dataset}, on {(run.manifest.get('device') or {}).get('name', 'an unknown device')}"
+
+
 def setting(run: ClaimsRun) -> str:
     """On what the nets were trained, and how, in a paragraph."""
     plan = run.plan
@@ -54,6 +59,14 @@ def counts(judged: Sequence[Judged]) -> str:
     """How many statements have each verdict: "7 hold, 3 do not, 5 cannot be told here"."""
     found = Counter(each.verdict for each in judged)
     return f"{found[HOLDS]} hold, {found[DOES_NOT]} do not, {found[CANNOT_TELL]} cannot be told here"
+
+
+def verdict_text(judged: Judged) -> str:
+    """A statement's verdict with what it rests on: "✗ does not (6 of 8 comparisons hold, 1 does not)"."""
+    found = Counter(each.verdict for each in judged.comparisons if each.counts)
+    against = f", {found[DOES_NOT]} {'does' if found[DOES_NOT] == 1 else 'do'} not" if found[DOES_NOT] else ""
+    rests_on = f"{found[HOLDS]} of {found.total()} comparisons hold{against}" if found else "nothing was measured"
+    return f"{MARKS[judged.verdict]} {judged.verdict} ({rests_on})"
 
 
 def incomplete(run: ClaimsRun) -> str | None:
