@@ -67,6 +67,9 @@ def run(
         list[str] | None,
         typer.Option(help="This provider, or FILE.py (its code runs with your rights); may be repeated."),
     ] = None,
+    regime: Annotated[
+        list[str] | None, typer.Option(help="auto, cold, graph, warm or host; may be repeated.  [default: the sweep's]")
+    ] = None,
     resume: Annotated[Path | None, typer.Option(help="Go on with the run in this directory.")] = None,
     budget: Annotated[float | None, typer.Option(min=0, help="Start no case after so many seconds.")] = None,
     strict: Annotated[bool, typer.Option(help="Exit with 1 where a provider was rejected.")] = False,
@@ -80,7 +83,7 @@ def run(
     """Measure a sweep, store every record, show the tables, write the report."""
     if resume is not None:
         given = {"--sweep": sweep, "--out": out, "--device": device, "--op": op, "--dtype": dtype}
-        given["--provider"] = provider
+        given |= {"--provider": provider, "--regime": regime}
         clash = [name for name, value in given.items() if value]
         if clash:
             end(
@@ -89,7 +92,7 @@ def run(
             )
         plan, found, store = _resumed(resume)
     else:
-        plan, found, store = _created(sweep or "default", out, device or "auto", op, dtype, provider)
+        plan, found, store = _created(sweep or "default", out, device or "auto", op, dtype, provider, regime)
     _measure(plan, found, store, budget)
     if inspect:
         cli_inspect.keep_inspection(store.path, plan, found)
@@ -129,6 +132,7 @@ def _created(
     ops: list[str] | None,
     dtypes: list[str] | None,
     specs: list[str] | None,
+    regimes: list[str] | None,
 ) -> tuple[Sweep, Device, Store]:
     from harness import providers
     from harness.devices import find_device
@@ -140,7 +144,7 @@ def _created(
     for spec in specs or plan.providers:
         providers.check(spec)
     found = find_device(device)
-    plan = plan.on(found.kind).only(ops or [], dtypes or [], specs or [])
+    plan = plan.on(found.kind).only(ops or [], dtypes or [], specs or [], regimes or [])
     time = datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S")
     path = out if out is not None else Path("runs") / f"{time}-{plan.name}"
     return plan, found, Store.create(path, make_manifest(found, plan.content(), sys.argv))

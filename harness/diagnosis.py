@@ -59,17 +59,18 @@ def _trend(logs: np.ndarray) -> str | None:
     smooth = ndimage.median_filter(logs, window, mode="nearest")  # single slow samples are no trend
     split, step_error = _best_step(smooth)
     slope, line_error = _line(smooth)
-    if step_error <= line_error:
-        shift = float(np.median(logs[split:]) - np.median(logs[:split]))
+    is_step = step_error <= line_error
+    shift = float(np.median(logs[split:]) - np.median(logs[:split])) if is_step else slope * count
+    if abs(shift) <= SHIFT:
+        return None
+    if is_step:
         test = stats.mannwhitneyu(logs[:split], logs[split:])
         order = 2 * test.statistic / (split * (count - split)) - 1
-        name = "frequency_step"
     else:
-        shift = slope * count
         test = stats.spearmanr(np.arange(count), logs)
         order = test.statistic
-        name = "drifting"
-    return name if abs(shift) > SHIFT and abs(order) > _ORDERED[name] and test.pvalue < _BY_CHANCE else None
+    name = "frequency_step" if is_step else "drifting"
+    return name if abs(order) > _ORDERED[name] and test.pvalue < _BY_CHANCE else None
 
 
 def _best_step(values: np.ndarray) -> tuple[int, float]:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from harness.devices import read_text
 
 if TYPE_CHECKING:
-    from harness.measure import Job
+    from harness.measure import Job, RoofJob
     from harness.records import Record
 
 
@@ -43,7 +43,7 @@ class Worker:
         self._pipe: Connection | None = None
 
     def run(
-        self, job: Job, timeout_s: float, on_stage: Callable[[str, str | None], None] | None = None
+        self, job: Job | RoofJob, timeout_s: float, on_stage: Callable[[str, str | None], None] | None = None
     ) -> list[Record] | Died:
         """The records of the job, or how the worker died of it."""
         pipe = self._start()

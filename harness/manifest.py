@@ -15,7 +15,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from harness import health
+from harness import health, ledger
 from harness.devices import Device
 from harness.records import MANIFEST, SCHEMA, RunError, read_manifest
 
@@ -82,6 +82,13 @@ def add_session(run: Path, argv: list[str], note: str | None = None) -> None:
     if note is not None:
         session["note"] = note
     manifest["sessions"] = [*manifest.get("sessions", []), session]
+    write_manifest(Path(run) / MANIFEST, manifest)
+
+
+def add_time(run: Path, session: dict[str, Any]) -> None:
+    """Add to the manifest of `run` what a session's time was spent on (`harness.ledger`)."""
+    manifest = read_manifest(run)
+    manifest["time"] = ledger.total(manifest.get("time"), session)
     write_manifest(Path(run) / MANIFEST, manifest)
 
 

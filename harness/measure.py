@@ -220,12 +220,11 @@ def _sampled(setting: regimes.Setting, why: str, job: Job | RoofJob) -> Sampling
 
 def _curve_point(job: RoofJob, stage: Stage) -> list[Record]:
     point, device = job.case, job.device
-    stage("allocate", None)
+    stage("roof curve", None)
     working_set = roofs.working_set_bytes(point)
     sets = regimes.sets([regimes.AUTO, "warm"], working_set, device)
     streams = roofs.curve_calls(point, sets, device, job.seed)
     calls = {f"roof {name}": bound for name, bound in streams.items()}
-    stage("sampling", None)
     cold, why = _chosen(calls, working_set, device)
     records = []
     for regime, reason in ((cold, why), ("warm", "the levels of the caches")):

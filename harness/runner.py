@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from harness import providers
 from harness.cases import Case
 from harness.devices import Device
 from harness.isolation import Died, Worker
-from harness.measure import Job
+from harness.ledger import Ledger
+from harness.manifest import add_time
+from harness.measure import Job, RoofJob
 from harness.records import Record, RunError
 from harness.results import blank_record
+from harness.sampler import StopRule
 from harness.store import Store
 from harness.sweep import Sweep
+
+# A curve is for figures: its points need not be known as well as a case's.
+CURVE_STOP = StopRule(10, 300, max_seconds=0.1, relative_ci=0.01, warmup_seconds=0.02, max_warmup_seconds=0.1)
 
 OnStage = Callable[[Case, str, "str | None"], None]
 
@@ -52,9 +59,18 @@ def run_sweep(
     # Triton decides when kernels are imported whether it interprets them, so that needs its own process.
     interpreting = Worker(log, {"TRITON_INTERPRET": "1"})
     started = time.monotonic()
+    ledger = Ledger()
+
+    def on_stage(case: Case, stage: str, provider: str | None) -> None:
+        ledger.enter(stage)
+        progress.on_stage(case, stage, provider)
+
     try:
+        if sweep.roof_curves:
+            _measure_roof_curves(device, store, timing, sweep.case_timeout_s, seed, on_stage, ledger)
         for number, case in enumerate(sweep.cases):
-            todo = [spec for spec in sweep.providers if not store.holds(case.key, "provider", providers.name_of(spec))]
+            ledger.enter("other")
+            todo = [spec for spec in sweep.providers if _is_missing(store, case, spec, sweep.regimes)]
             if budget_s is not None and todo and time.monotonic() - started > budget_s:
                 return Summary(number, len(sweep.cases) - number, out_of_budget=True)
             records: list[Record] = []
@@ -62,21 +78,50 @@ def run_sweep(
             timed = [spec for spec in todo if spec not in interpreted]
             for worker, specs in ((timing, timed), (interpreting, interpreted)):
                 if specs:
-                    job = Job(case, tuple(specs), device, sweep.stop, seed + number, worker is timing)
-                    records += _run_job(worker, job, sweep.case_timeout_s, progress.on_stage)
+                    job = Job(case, tuple(specs), device, sweep.stop, seed + number, worker is timing, sweep.regimes)
+                    on_stage(case, "start", None)
+                    records += _run_job(worker, job, sweep.case_timeout_s, on_stage)
+            ledger.enter("store")
             store.append(records)
+            ledger.add(records)
             progress.on_case_done(case, records)
         return Summary(len(sweep.cases), 0, out_of_budget=False)
     finally:
         timing.stop()
         interpreting.stop()
+        add_time(store.path, ledger.content())
+
+
+def _is_missing(store: Store, case: Case, spec: str, regimes: Sequence[str]) -> bool:
+    """Whether something is left to measure; for regimes that are chosen by a measurement, any record will do."""
+    wanted = [None if regime == "auto" else regime for regime in regimes]
+    return not all(store.holds(case.key, "provider", providers.name_of(spec), regime) for regime in wanted)
+
+
+def _measure_roof_curves(
+    device: Device, store: Store, worker: Worker, timeout_s: float, seed: int, on_stage: OnStage, ledger: Ledger
+) -> None:
+    """The points that the store does not hold. One that cannot be measured is left out: it costs a figure a point."""
+    from harness.roofs import curve_cases, streams
+
+    for point in curve_cases(device):
+        ledger.enter("other")
+        if store.holds(point.key, "roof", streams(point.op, device.kind)[0]):
+            continue
+        on_stage(point, "start", None)
+        job = RoofJob(point, device, CURVE_STOP, seed)
+        result = worker.run(job, timeout_s, partial(on_stage, point))
+        ledger.enter("store")
+        if not isinstance(result, Died):
+            store.append(result)
+            ledger.add(result)
 
 
 def _run_job(worker: Worker, job: Job, timeout_s: float, on_stage: OnStage) -> list[Record]:
     """The job's records. What kills the worker is recorded as such, and the others are measured without it."""
 
     def attempt() -> list[Record] | Died:
-        return worker.run(job, timeout_s, lambda stage, provider: on_stage(job.case, stage, provider))
+        return worker.run(job, timeout_s, partial(on_stage, job.case))
 
     result = attempt()
     if isinstance(result, Died) and result.from_outside:

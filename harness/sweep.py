@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.cases import ITEM_BYTES, OPS, Case, CaseError, make_case
+from harness.records import REGIMES
 from harness.sampler import StopRule
 
 if sys.version_info >= (3, 11):
@@ -35,6 +36,8 @@ class Sweep:
     stop: StopRule
     case_timeout_s: float  # a case that takes longer, compilation included, is ended
     cpu_max_elements: int  # larger cases are left to a GPU
+    regimes: tuple[str, ...] = ("auto",)  # "auto": cold times, by the regime that resolves them
+    roof_curves: bool = False  # whether roofs are measured over the working set, beside those of the cases
 
     def on(self, kind: str) -> Sweep:
         """The part of this sweep that a device of `kind` ("cpu" or "cuda") measures."""
@@ -43,9 +46,15 @@ class Sweep:
         small = tuple(case for case in self.cases if case.elements <= self.cpu_max_elements)
         return dataclasses.replace(self, cases=small)
 
-    def only(self, ops: Sequence[str], dtypes: Sequence[str], providers: Sequence[str]) -> Sweep:
-        """This sweep with only the named ops and dtypes, and with the named providers; empty means all."""
-        for given, known, what in ((ops, OPS, "op"), (dtypes, ITEM_BYTES, "dtype")):
+    def only(
+        self, ops: Sequence[str], dtypes: Sequence[str], providers: Sequence[str], regimes: Sequence[str] = ()
+    ) -> Sweep:
+        """This sweep with only the named ops and dtypes, and with the named providers and regimes; empty means all."""
+        for given, known, what in (
+            (ops, OPS, "op"),
+            (dtypes, ITEM_BYTES, "dtype"),
+            (regimes, ("auto", *REGIMES), "regime"),
+        ):
             for name in given:
                 if name not in known:
                     raise SweepError(f"there is no {what} {name!r}; choose from {', '.join(known)}")
@@ -57,7 +66,12 @@ class Sweep:
                 f"sweep {self.name!r} has no case left with --op {' '.join(ops) or 'any'} and "
                 f"--dtype {' '.join(dtypes) or 'any'} on this device; 'elubench list cases' shows what it has"
             )
-        return dataclasses.replace(self, cases=cases, providers=tuple(providers) or self.providers)
+        return dataclasses.replace(
+            self,
+            cases=cases,
+            providers=tuple(providers) or self.providers,
+            regimes=tuple(dict.fromkeys(regimes)) or self.regimes,
+        )
 
     def content(self) -> dict[str, Any]:
         """The sweep as plain data, for the manifest; `from_content` is its inverse."""
@@ -76,6 +90,7 @@ def from_content(content: Mapping[str, Any]) -> Sweep:
                 **content,
                 "cases": cases,
                 "providers": tuple(content["providers"]),
+                "regimes": tuple(content["regimes"]),
                 "stop": StopRule(**content["stop"]),
             }
         )
@@ -115,6 +130,8 @@ _TOP = {
     "providers": list,
     "dtypes": list,
     "case_timeout_s": float,
+    "regimes": list,
+    "roof_curves": bool,
     "stop": dict,
     "cpu": dict,
     "cases": list,
@@ -132,6 +149,12 @@ def parse(data: Mapping[str, Any], default_name: str) -> Sweep:
     providers = tuple(_strings(data.get("providers", []), "providers"))
     if not providers:
         raise SweepError("'providers' is missing or empty; name at least one, such as [\"eager\"]")
+    regimes = tuple(dict.fromkeys(_strings(data.get("regimes", ["auto"]), "regimes")))
+    for name in regimes:
+        if name not in ("auto", *REGIMES):
+            raise SweepError(f"there is no regime {name!r}; choose from auto, {', '.join(REGIMES)}")
+    if not regimes:
+        raise SweepError("'regimes' is empty; leave it out, or name one, such as [\"auto\"]")
     cases: dict[str, Case] = {}
     for number, table in enumerate(data.get("cases", []), start=1):
         for case in _cases_of(table, data.get("dtypes", []), f"[[cases]] number {number}"):
@@ -150,6 +173,8 @@ def parse(data: Mapping[str, Any], default_name: str) -> Sweep:
         stop=stop,
         case_timeout_s=float(data.get("case_timeout_s", 300.0)),
         cpu_max_elements=data.get("cpu", {}).get("max_elements", 2**24),
+        regimes=regimes,
+        roof_curves=data.get("roof_curves", False),
     )
 
 

@@ -29,7 +29,7 @@ class Flush:
 
 
 def sets(working_set_bytes: int, device: Device) -> int:
-    return 1 if device.kind == "cuda" else rotation(working_set_bytes, device, caches=2) + 1
+    return 1 if device.kind == "cuda" else rotation(working_set_bytes, device, caches=3)
 
 
 def setting(calls: Calls, working_set_bytes: int, device: Device, cuda: Any = None) -> Setting:

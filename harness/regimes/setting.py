@@ -48,11 +48,14 @@ class Regime(Protocol):
 
 
 def rotation(working_set_bytes: int, device: Device, caches: int) -> int:
-    """How many buffer sets hold `caches` times the last-level cache, within a quarter of the memory; at least 2."""
+    """How many buffer sets hold `caches` times the last-level cache, within a quarter of the memory.
+
+    At least 2, but where one set by itself writes the cache over several times.
+    """
     size = max(1, working_set_bytes)
     wanted = math.ceil(caches * device.last_level_cache_bytes / size)
     affordable = device.memory_bytes // 4 // size
-    return max(2, min(wanted, affordable))
+    return max(1 if wanted == 1 and size >= 4 * device.last_level_cache_bytes else 2, min(wanted, affordable))
 
 
 def is_cold(sets: int, working_set_bytes: int, device: Device) -> bool:

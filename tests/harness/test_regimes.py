@@ -153,10 +153,10 @@ def test_the_regime_is_chosen_by_time_and_working_set(time_s, size, memory, chos
 def test_a_cpu_has_cold_and_warm_and_says_why_not_the_others():
     cpu = dataclasses.replace(find_device("cpu"), last_level_cache_bytes=MIB, memory_bytes=64 * MIB)
     assert regimes.choose(1e-6, MIB, cpu)[0] == "cold"
-    assert regimes.sets(["auto"], MIB // 2, cpu) == 5
-    calls = {"a": [int] * 5}
+    assert [regimes.sets(["auto"], size, cpu) for size in (MIB // 2, MIB, 3 * MIB, 4 * MIB)] == [6, 3, 2, 1]
+    calls = {"a": [int] * 6}
     cold, warm = (regimes.setting(name, calls, MIB // 2, cpu) for name in ("cold", "warm"))
-    assert cold.flags == () and len(cold.calls["a"]) == 5
+    assert cold.flags == () and len(cold.calls["a"]) == 6
     assert warm.flags == () and len(warm.calls["a"]) == 1
     assert regimes.setting("cold", {"a": [int] * 2}, MIB // 2, cpu).flags == ("warm",)
     for name, why in (("host", "no launch"), ("graph", "a GPU's")):

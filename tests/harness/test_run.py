@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from harness import seal
 from harness.records import RECORDS, read_run
 from tests.harness.command import PROVIDERS, TINY, elubench, environment, start
 
@@ -48,6 +49,40 @@ def test_a_sweep_is_measured_stored_and_shown(tmp_path, tiny):
     shown = elubench("show", run)
     assert shown.returncode == 0
     assert "eager" in shown.stdout
+
+
+def test_regimes_that_are_asked_for_and_roof_curves(tmp_path, tiny):
+    """Cut down to one case; resumed after the loss of a record, as after a power cut."""
+    run = tmp_path / "run"
+    tiny.write_text("roof_curves = true\n" + TINY.replace(", [257, 333]", ""))
+    regimes = [word for name in ("warm", "cold", "host") for word in ("--regime", name)]
+    ended = elubench("run", "--sweep", tiny, "--out", run, "--device", "cpu", "--op", "elu", *regimes)
+    assert ended.returncode == 0, ended.stderr
+    rows = {row.regime: row for row in provider_rows(run)}
+    assert {name: row.outcome for name, row in rows.items()} == {"warm": "ok", "cold": "ok", "host": "unsupported"}
+    assert "no launch" in rows["host"].reason
+    assert rows["warm"].buffer_sets == 1 < rows["cold"].buffer_sets
+    assert rows["warm"].regime_why.startswith("asked for; one buffer set")
+    stored = read_run(run)
+    points = {(r.op, r.regime, r.working_set_bytes) for r in stored.records if r.is_roof_curve}
+    assert {mix for mix, _, _ in points} == {"copy", "triad", "read"}
+    assert {regime for _, regime, _ in points} == {"cold", "warm"}
+    time_s = stored.manifest["time"]
+    assert 0 < time_s["measured_s"] + time_s["warmup_s"] < time_s["wall_s"]
+    assert time_s["wall_s"] == pytest.approx(sum(time_s["stages_s"].values()), rel=0.01)
+    assert time_s["measured_s"] == pytest.approx(sum(record.measured_s for record in stored.records), rel=0.01)
+
+    seal.unseal(run)
+    lines = (run / RECORDS).read_text().splitlines(keepends=True)
+    lost = [line for line in lines if '"regime":"warm"' in line and '"role":"roof"' not in line]
+    assert len(lost) == 2
+    (run / RECORDS).write_text("".join(line for line in lines if line not in lost))
+    ended = elubench("run", "--resume", run)
+    assert ended.returncode == 0, ended.stderr
+    again = read_run(run)
+    assert {record.key for record in again.records} == {record.key for record in stored.records}
+    assert len(again.records) == len(stored.records)
+    assert again.manifest["time"]["wall_s"] > time_s["wall_s"]
 
 
 def test_kernels_without_a_gpu_are_validated_and_never_timed(tmp_path):
@@ -123,6 +158,8 @@ def test_strict_fails_on_a_rejected_provider(tmp_path, tiny):
         (["run", "--device", "toaster"], "toaster"),
         (["run", "--resume", "nowhere"], "nowhere"),
         (["run", "--resume", "nowhere", "--sweep", "smoke"], "leave out --sweep"),
+        (["run", "--regime", "hot"], "no regime 'hot'"),
+        (["run", "--resume", "nowhere", "--regime", "cold"], "leave out --regime"),
         (["run", "--budget", "-1"], "budget"),
         (["run", "--budget", "soon"], "budget"),
         (["show", "nowhere"], "nowhere holds no manifest.json"),

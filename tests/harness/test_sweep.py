@@ -69,6 +69,9 @@ def test_the_manifest_gives_the_sweep_back(name):
         ("{alpha = 2}, {}", "1", "'params' is a list of tables"),
         ('"bfloat16"]', '"int4"]', "no dtype 'int4'"),
         ("[[cases]]", "[[case]]", "no key 'case'"),
+        ("[stop]", 'regimes = ["hot"]\n[stop]', "no regime 'hot'; choose from auto, cold, graph, warm, host"),
+        ("[stop]", "regimes = []\n[stop]", "'regimes' is empty"),
+        ("[stop]", "roof_curves = 1\n[stop]", "'roof_curves' is a bool"),
         ("[stop]", "[stop", "TOML"),
     ],
 )
@@ -88,5 +91,9 @@ def test_unknown_names_are_answered_with_the_known_ones(tmp_path):
         sweep.only(["gelu"], [], [])
     with pytest.raises(SweepError, match="no dtype 'int8'"):
         sweep.only([], ["int8"], [])
+    with pytest.raises(SweepError, match="no regime 'hot'"):
+        sweep.only([], [], [], ["hot"])
+    assert sweep.regimes == ("auto",)
+    assert sweep.only([], [], [], ["warm", "cold", "warm"]).regimes == ("warm", "cold")
     with pytest.raises(SweepError, match="no case left"):
         sweep.only([], ["float16"], [])
