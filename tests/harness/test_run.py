@@ -9,7 +9,7 @@ import time
 import pytest
 
 from harness import seal
-from harness.records import RECORDS, read_run
+from harness.records import ARITHMETIC, MIXES, RECORDS, read_run
 from tests.harness.command import PROVIDERS, TINY, elubench, environment, start
 
 
@@ -65,7 +65,7 @@ def test_regimes_that_are_asked_for_and_roof_curves(tmp_path, tiny):
     assert rows["warm"].regime_why.startswith("asked for; one buffer set")
     stored = read_run(run)
     points = {(r.op, r.regime, r.working_set_bytes) for r in stored.records if r.is_roof_curve}
-    assert {mix for mix, _, _ in points} == {"copy", "triad", "read"}
+    assert {mix for mix, _, _ in points} == {*MIXES, ARITHMETIC}
     assert {regime for _, regime, _ in points} == {"cold", "warm"}
     time_s = stored.manifest["time"]
     assert 0 < time_s["measured_s"] + time_s["warmup_s"] < time_s["wall_s"]
