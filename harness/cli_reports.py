@@ -134,6 +134,38 @@ def _fail_on(found: Comparison, wanted: list[Failing]) -> None:
 
 
 @app.command()
+def trend(
+    runs: Annotated[list[Path], typer.Argument(help="Runs, two or more; they are put in order of time.")],
+    figure: Annotated[Path | None, typer.Option(help="Draw it too: a .svg, .pdf or .png file.")] = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Say how times went over many runs or devices, for each op and provider."""
+    if markdown and json:
+        end("choose one of --markdown and --json", WRONG_USAGE)
+    if figure is not None and figure.suffix not in (".svg", ".pdf", ".png"):
+        end(f"--figure ends in .svg, .pdf or .png, and {figure} does not", WRONG_USAGE)
+    from rich.console import Console
+
+    from harness.records import read_run
+    from reports import trend as trends
+
+    found = trends.trend([read_run(run) for run in runs])
+    if markdown:
+        print(trends.to_markdown(found), end="")
+    elif json:
+        print(trends.to_json(found))
+    else:
+        trends.show(found, Console())
+    if figure is not None:
+        from reports.figures.files import save
+        from reports.figures.trend import drawn
+
+        save(drawn(found), figure.with_suffix(""), (figure.suffix[1:],))
+        print(f"figure: {figure}", file=sys.stderr)
+
+
+@app.command()
 def verify(run: RunArgument) -> None:
     """Recompute the hash of a run and every figure in it from the raw samples; exit with 1 where they differ."""
     from harness import seal

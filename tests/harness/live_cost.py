@@ -41,8 +41,9 @@ def main(rounds: int) -> int:
         for number in range(rounds):
             order = random.Random(number).sample(MODES, len(MODES))
             found = {mode: medians(mode, sweep, Path(directory) / f"{mode} {number}") for mode in order}
+            common = sorted(set.intersection(*(set(each) for each in found.values())), key=str)
             for mode in MODES:
-                times[mode] += [found[mode][key] for key in sorted(found[MODES[0]], key=str)]
+                times[mode] += [found[mode][key] for key in common]
     control, ratio = paired_ratio(times["none again"], times["none"]), paired_ratio(times["view"], times["none"])
     assert control is not None and ratio is not None, "at least 2 rounds are needed"
     said = verdict(ratio, noise_floor(control))
