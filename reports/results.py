@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness import seal
-from harness.records import MANIFEST, Run, RunError, read_run
+from harness.records import MANIFEST, Run, RunError, made_by_verb, read_manifest, read_run
 from reports import markdown, wording
 from reports.build import FIGURES, MARKDOWN, REPORT
 from reports.escaping import markdown_text
@@ -72,7 +72,8 @@ class Published:
 
 def published(root: Path) -> list[Published]:
     """The runs under `root/results`, by folder. Raises RunError where one cannot be read."""
-    folders = sorted(path.parent for path in (root / RESULTS).glob(f"*/*/{MANIFEST}"))
+    found = sorted(path.parent for path in (root / RESULTS).glob(f"*/*/{MANIFEST}"))
+    folders = [folder for folder in found if made_by_verb(read_manifest(folder)) == "run"]
     return [
         Published(run, seal.content_hash(folder), {name: as_svg(figure) for name, figure in draw(run)})
         for folder in folders
