@@ -22,7 +22,7 @@ def drawn(found: Trend) -> Figure:
     shown = dict(list(by_op.items())[:_MOST_PANELS])
     with matplotlib.rc_context(style.RC):
         figure = Figure(figsize=(WIDTH_IN, 2.0 * -(-len(shown) // 2) + 1.2))
-        grid = figure.subplots(-(-len(shown) // 2), min(2, len(shown)), squeeze=False, sharex=True)
+        grid = figure.subplots(-(-len(shown) // 2), min(2, len(shown)), squeeze=False, sharex=True, sharey=True)
         for axes in grid.flat[len(shown) :]:
             axes.set_axis_off()
         for axes, (op, lines) in zip(grid.flat, shown.items(), strict=False):
@@ -49,5 +49,5 @@ def _panel(axes: Axes, op: str, lines: list[Line], found: Trend) -> None:
             places, middle, yerr=errors, color=look.colour, marker=look.marker, linestyle=look.line, capsize=2
         )
     axes.set_xticks(range(len(found.labels)))
-    names = (label.device if found.has_many_devices else label.created or label.name for label in found.labels)
+    names = (label.device if found.has_many_devices else label.created.replace("T", " ") or label.name for label in found.labels)
     axes.set_xticklabels([literal(printable(name, 24)) for name in names], rotation=30, ha="right", fontsize=6)
