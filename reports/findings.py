@@ -78,6 +78,9 @@ def _comparisons(timed: Sequence[Group]) -> Iterator[Finding]:
         if group.regime == "cold":
             for row in comparable(group):
                 rows.setdefault(row.record.provider, []).append((group, row))
+    if not rows and any(row.speedup is not None and row.record.provider != BASELINE for g in timed for row in g.rows):
+        text = f"No comparison with {BASELINE} counts: every one of them has a mark against its validity on a side."
+        yield Finding("caution", text)
     for provider, each in sorted(rows.items(), key=lambda item: -geometric_mean([_speedup(row) for _, row in item[1]])):
         yield _comparison(provider, each)
 

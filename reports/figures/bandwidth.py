@@ -27,7 +27,7 @@ def figures(run: Run) -> dict[str, Figure]:
 
 def _curves_first(found: list[Group]) -> list[Group]:
     """The groups with several sizes; all of them where none has: a point is better than nothing."""
-    return [group for group in found if len({row.record.bytes_moved for row in group.rows}) > 1] or found
+    return [group for group in found if len({row.record.shape for row in group.rows}) > 1] or found
 
 
 def _figure(run: Run, op: str, found: list[Group]) -> Figure:

@@ -59,11 +59,13 @@ def charts(run: Run, timed: Sequence[Group], inspected: Sequence[InspectedRow]) 
 
 
 def _by_name(timed: Iterable[Group]) -> list[Group]:
-    """Groups with curves first, then by op, dtype and variant."""
+    """Groups with curves first; ops in the order of the run, then variants and dtypes."""
+    found = list(timed)
+    ops = list(dict.fromkeys(group.op for group in found))
     return sorted(
-        timed,
-        key=lambda group: (len({r.record.bytes_moved for r in group.rows}) < 2, group.op, variant_text(group),
-                           dtype_order(group.dtype)),
+        found,
+        key=lambda group: (len({r.record.shape for r in group.rows}) < 2, ops.index(group.op),
+                           variant_text(group), dtype_order(group.dtype)),
     )  # fmt: skip
 
 
@@ -94,7 +96,10 @@ def _roof_traces(records: Sequence[Record]) -> list[dict[str, Any]]:
     ordered = sorted((r for r in records if r.roof_gbps and r.bandwidth_gbps), key=lambda record: record.bytes_moved)
     if not ordered:
         return []
-    sizes = [record.bytes_moved for record in ordered]
+    if len(ordered) == 1:  # a band needs some width
+        ordered, sizes = ordered * 2, [ordered[0].bytes_moved / 1.5, ordered[0].bytes_moved * 1.5]
+    else:
+        sizes = [record.bytes_moved for record in ordered]
     medians = [_short(record.bandwidth_gbps) for record in ordered]
     attained = [_short(record.roof_gbps) for record in ordered]
     texts = [
@@ -106,7 +111,7 @@ def _roof_traces(records: Sequence[Record]) -> list[dict[str, Any]]:
     return [
         {**common, "type": "scatter", "mode": "lines", "y": medians, "showlegend": False, "hoverinfo": "skip",
          "line": {"width": 0}},
-        {**common, "type": "scatter", "mode": "lines+markers" if len(sizes) == 1 else "lines", "y": attained,
+        {**common, "type": "scatter", "mode": "lines", "y": attained,
          "name": "roof", "fill": "tonexty", "fillcolor": "rgba(138,138,138,0.3)", "text": texts, "line": {"width": 1}},
     ]  # fmt: skip
 
@@ -241,7 +246,8 @@ def _bytes_axis(title: str, sizes: Sequence[int]) -> dict[str, Any]:
     ticks = [2**n for n in range(math.floor(math.log2(min(sizes))), math.ceil(math.log2(max(sizes))) + 1)]
     ticks = ticks[:: max(1, len(ticks) // 6)]
     texts = [bytes_text(tick) for tick in ticks]
-    return {"title": {"text": title}, "type": "log", "tickvals": ticks, "ticktext": texts}
+    ends = [_short(math.log10(min(sizes) / 1.6)), _short(math.log10(max(sizes) * 1.6))]
+    return {"title": {"text": title}, "type": "log", "tickvals": ticks, "ticktext": texts, "range": ends}
 
 
 def _rate_axis() -> dict[str, Any]:

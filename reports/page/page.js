@@ -30,7 +30,8 @@
       plot_bgcolor: "rgba(0,0,0,0)", font: { color: variable("--text"), size: narrow.matches ? 11 : 12 },
       legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom" }, hovermode: "closest",
       hoverlabel: { bgcolor: variable("--bg"), bordercolor: variable("--muted"), align: "left",
-        font: { color: variable("--text"), size: 12 } }, dragmode: narrow.matches ? false : "zoom" };
+        font: { color: variable("--text"), size: 12 } },
+      modebar: { bgcolor: "rgba(0,0,0,0)", color: variable("--muted"), activecolor: variable("--accent") }, dragmode: narrow.matches ? false : "zoom" };
     const made = Object.assign(base, structuredClone(chart.layout));
     made.xaxis = axis(made.xaxis);
     made.yaxis = axis(made.yaxis);

@@ -10,7 +10,7 @@ from typing import Any
 
 from harness.inspect.rows import read_rows
 from harness.records import RECORDS, Run
-from reports import wording
+from reports import inspection, wording
 from reports.findings import findings, standings
 from reports.formatting import percent, printable, significant
 from reports.page.charts import charts
@@ -80,7 +80,9 @@ def page(run: Run, content_hash: str | None = None) -> Page:
         untimed=folded(run, validated=False),
         why=_why,
         outcomes=outcomes(run),
-        inspected=inspected,
+        modelled=inspection.summaries(inspected),
+        modelled_legend=inspection.SUMMARY_LEGEND,
+        left=inspection.LEFT,
         flags=_flags_used(run),
         noise=wording.noise(run),
         method=_method(run),

@@ -57,6 +57,8 @@ def test_marked_rows_count_on_neither_side():
     baseline = [replace(each, flags=("throttled",)) if each.provider == "eager" else each for each in records[:4]]
     assert standings(groups(run_of(*baseline))) == []
     assert "1 of 4 timed rows carry a mark" in said(*records)
+    assert "No comparison with eager counts" in said(*marked, kind="caution")
+    assert "No comparison" not in said(*records)
 
 
 def test_what_was_not_timed_is_said_and_claims_nothing():
