@@ -36,15 +36,25 @@ class Matrix:
     columns: tuple[str, ...]
     cells: Mapping[tuple[str, str], Cell]
 
+    @property
+    def mean(self) -> float:
+        """Geometric, over the cells."""
+        return geometric_mean([cell.speedup for cell in self.cells.values()])
+
 
 def matrices(timed: Iterable[Group]) -> list[Matrix]:
-    """A matrix for each op and provider; a warm cache's cases are rows of their own."""
+    """A matrix for each op, in the order of the run, and provider, the fastest first.
+
+    A warm cache's cases are rows of their own.
+    """
     found: dict[tuple[str, str], list[tuple[Group, Row]]] = {}
     for group in timed:
         for row in group.rows:
             if row.speedup is not None and row.record.provider != BASELINE and group.regime != "host":
                 found.setdefault((group.op, row.record.provider), []).append((group, row))
-    return [_matrix(op, provider, rows) for (op, provider), rows in sorted(found.items())]
+    made = [_matrix(op, provider, rows) for (op, provider), rows in found.items()]
+    ops = list(dict.fromkeys(op for op, _ in found))
+    return sorted(made, key=lambda each: (ops.index(each.op), -each.mean, each.provider))
 
 
 def _matrix(op: str, provider: str, found: Sequence[tuple[Group, Row]]) -> Matrix:

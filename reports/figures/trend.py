@@ -49,5 +49,8 @@ def _panel(axes: Axes, op: str, lines: list[Line], found: Trend) -> None:
             places, middle, yerr=errors, color=look.colour, marker=look.marker, linestyle=look.line, capsize=2
         )
     axes.set_xticks(range(len(found.labels)))
-    names = (label.device if found.has_many_devices else label.created.replace("T", " ") or label.name for label in found.labels)
+    names = (
+        label.device if found.has_many_devices else label.created.replace("T", " ") or label.name
+        for label in found.labels
+    )
     axes.set_xticklabels([literal(printable(name, 24)) for name in names], rotation=30, ha="right", fontsize=6)

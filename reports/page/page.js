@@ -42,7 +42,8 @@
   function draw() {
     if (!shown) return;
     const options = { responsive: true, displaylogo: false, displayModeBar: narrow.matches ? false : "hover",
-      modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"] };
+      // Named one by one: Plotly's own choice has a button that sends the chart to its makers' servers.
+      modeBarButtons: [["toImage", "zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "resetScale2d"]] };
     Plotly.react("chart", shown.data.map(themed), layoutOf(shown), options);
     byId("chart-note").textContent = shown.note;
   }

@@ -146,6 +146,10 @@ def test_every_tab_draws_and_names_from_outside_stay_text(chromium, address):
     dress(chromium, 1280, "light")
     chromium.get(address)
     tabs = chromium.find_elements("css selector", "[role=tab]")
+    buttons = "return [...document.querySelectorAll('.modebar-btn')].map(button => button.dataset.title)"
+    assert set(chromium.execute_script(buttons)) == {
+        "Download plot as a PNG", "Zoom", "Pan", "Zoom in", "Zoom out", "Reset axes"
+    }, "a button of Plotly's that may send the chart away"  # fmt: skip
     assert [tab.text.split()[0] for tab in tabs] == ["Bandwidth", "Speed-up", "Roofline", "Error"]
     for tab in tabs:
         tab.click()
