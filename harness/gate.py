@@ -17,6 +17,7 @@ from harness.cases import Case
 # 256 in bf16 and millions in fp32.
 BOUND_ULP = {"float16": 2.0, "bfloat16": 2.0, "float32": 4.0, "float64": 4.0}
 _CHUNK_ELEMENTS = 2**24
+_SPIN_CYCLES = 20_000_000  # about 10 ms of a GPU's clock: longer than it takes to launch a kernel
 
 Provider = Callable[..., None]
 
@@ -48,26 +49,35 @@ def check(case: Case, call: Provider, buffers: BufferSet, seed: int) -> Verdict:
 
 
 def check_once(case: Case, call: Provider, buffers: BufferSet) -> Verdict:
-    """One call on the inputs as they are, against the oracle."""
-    poison(buffers.outputs)
+    """One call on the inputs as they are, against the oracle.
+
+    Its outputs are taken at once, in the order of the stream that the call was made on: what a thread or another
+    stream is still at is not there yet, and what another stream did before its turn is poisoned over.
+    """
+    on_cuda = buffers.inputs[0].is_cuda
     before = [tensor.clone() for tensor in buffers.inputs]
+    if on_cuda:
+        torch.cuda._sleep(_SPIN_CYCLES)  # the poison waits behind this; the host goes ahead
+    poison(buffers.outputs)
     call(*buffers.inputs, *buffers.outputs)
-    if buffers.inputs[0].is_cuda:
+    taken = BufferSet(buffers.inputs, tuple(tensor.clone() for tensor in buffers.outputs))
+    if on_cuda:
         torch.cuda.synchronize(buffers.inputs[0].device)
     for spec, tensor, kept in zip(case.inputs, buffers.inputs, before, strict=True):
-        if not _same_bits(tensor, kept):
+        if not same_bits(tensor, kept):
             return Verdict(False, f"the call changed its input {spec.name}", math.inf, None)
     del before
     worst = Verdict(True, None, 0.0, None)
-    for inputs, outputs in _chunks(case, buffers):
-        verdict = _compare(case, inputs, outputs)
+    for inputs, outputs in _chunks(case, taken):
+        verdict = compare(case, inputs, outputs)
         if not verdict.passed:
             return verdict
         worst = max(worst, verdict, key=lambda each: each.max_ulp)
     return worst
 
 
-def _compare(case: Case, inputs: Sequence[torch.Tensor], outputs: Sequence[torch.Tensor]) -> Verdict:
+def compare(case: Case, inputs: Sequence[torch.Tensor], outputs: Sequence[torch.Tensor]) -> Verdict:
+    """What a call made of these inputs, against the oracle."""
     bound = BOUND_ULP[case.dtype]
     worst = Verdict(True, None, 0.0, None)
     expected = oracle.expected(case, tuple(inputs))
@@ -118,7 +128,8 @@ def _chunks(case: Case, buffers: BufferSet) -> Iterator[tuple[Sequence[torch.Ten
         yield [t[part] for t in buffers.inputs], [t[part] for t in buffers.outputs]
 
 
-def _same_bits(a: torch.Tensor, b: torch.Tensor) -> bool:
+def same_bits(a: torch.Tensor, b: torch.Tensor) -> bool:
+    """Whether two tensors of one dtype are equal bit by bit, NaNs and signs of zeros included."""
     integer = {2: torch.int16, 4: torch.int32, 8: torch.int64}[a.element_size()]
     return torch.equal(a.view(integer), b.view(integer))
 

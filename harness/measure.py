@@ -10,14 +10,15 @@ from functools import partial
 
 import torch
 
-from harness import accuracy, gate, health, providers, regimes, roofs
+from harness import accuracy, gate, health, providers, regimes, roofs, tamper
+from harness.audit import Audit
 from harness.buffers import BufferSet, allocate, refill
 from harness.cases import Case
 from harness.devices import Device
 from harness.records import Record
 from harness.regimes import NotPossible
 from harness.results import CONTROL, Sampling, blank_record, roof_record, timed
-from harness.sampler import Calls, StopRule, sample
+from harness.sampler import Calls, StopRule, Watch, sample
 from harness.statistics import median
 
 # Elements of a case that Triton's interpreter runs: enough for every 16-bit value, and a matter of seconds.
@@ -81,6 +82,14 @@ def _validate(job: Job, stage: Stage) -> list[Record]:
 
 def _gated(job: Job, case: Case, spec: str, buffers: BufferSet) -> tuple[Record, ProviderCall | None]:
     """A provider's record so far (outcome "ok" if it passed the gate), and its call."""
+    record, call = _through_gate(job, case, spec, buffers)
+    replaced = tamper.restore()
+    if replaced:
+        return replace(record, outcome="rejected", reason=tamper.sentence(replaced)), None
+    return record, call
+
+
+def _through_gate(job: Job, case: Case, spec: str, buffers: BufferSet) -> tuple[Record, ProviderCall | None]:
     name = providers.name_of(spec)
     try:
         call = providers.load(spec).prepare(case)
@@ -89,7 +98,8 @@ def _gated(job: Job, case: Case, spec: str, buffers: BufferSet) -> tuple[Record,
         return blank_record(job.case, name, job.device.name, "unsupported", str(error)), None
     except Exception as error:
         return failed_record(job, name, error), None
-    record = blank_record(job.case, name, job.device.name, "ok" if verdict.passed else "rejected", verdict.reason)
+    outcome, reason = ("ok", None) if verdict.passed else ("rejected", f"gate: {verdict.reason}")
+    record = blank_record(job.case, name, job.device.name, outcome, reason)
     record = replace(record, max_ulp=_finite(verdict.max_ulp), worst_input=verdict.worst_input)
     if accuracy.is_profiled(case):
         record = replace(record, details={"error_by_input": accuracy.error_by_input(case, call, buffers)})
@@ -134,17 +144,20 @@ def _measure(job: Job, stage: Stage) -> list[Record]:
     stage("sampling", None)
     calls = {name: _bound(call, buffers) for name, (_, call) in passed.items()}
     blank = {name: record for name, (record, _) in passed.items()}
+    failures: dict[str, str] = {}
     for regime, why in _regimes_of(job, calls):
-        records += _in_regime(job, regime, why, blank, calls, buffers)
+        records += _in_regime(job, regime, why, blank, calls, buffers, failures)
     for name, (record, call) in passed.items():
         stage("recheck", name)
         refill(case, buffers[0], job.seed + 1000)
         verdict = gate.check_once(case, call, buffers[0])
         if not verdict.passed:
-            reason = f"right before it was timed and wrong afterwards, on fresh inputs: {verdict.reason}"
-            # Its times are withdrawn, and with them those of its twin.
+            found = f"after timing: right before it was timed and wrong afterwards, on fresh inputs: {verdict.reason}"
+            failures.setdefault(name, found)
+        if name in failures:  # its times are withdrawn, and with them those of its twin
             records = [each for each in records if each.role == "roof" or each.provider != name]
-            records.append(replace(record, outcome="rejected", reason=reason, worst_input=verdict.worst_input))
+            worst = verdict.worst_input or record.worst_input
+            records.append(replace(record, outcome="rejected", reason=failures[name], worst_input=worst))
     return records
 
 
@@ -174,9 +187,18 @@ def _chosen(calls: Calls, working_set_bytes: int, device: Device) -> tuple[str, 
 
 
 def _in_regime(
-    job: Job, regime: str, why: str, blank: dict[str, Record], calls: Calls, buffers: Sequence[BufferSet]
+    job: Job,
+    regime: str,
+    why: str,
+    blank: dict[str, Record],
+    calls: Calls,
+    buffers: Sequence[BufferSet],
+    failures: dict[str, str],
 ) -> list[Record]:
-    """The timed records of one regime, and those of providers that it cannot time."""
+    """The timed records of one regime, and those of providers that it cannot time.
+
+    What is wrong with timed calls is added to `failures`, by provider.
+    """
     case, device = job.case, job.device
     twin = next(iter(calls))
     entries = {**calls, CONTROL: calls[twin]}
@@ -187,7 +209,7 @@ def _in_regime(
         setting = regimes.setting(regime, entries, case.bytes_moved, device)
     except NotPossible as error:
         if why != "asked for":  # a choice of ours can be another
-            return _in_regime(job, "cold", f"{why}, but {error}", blank, calls, buffers)
+            return _in_regime(job, "cold", f"{why}, but {error}", blank, calls, buffers, failures)
         others = {name: bound for name, bound in calls.items() if name != error.entry}
         failed = (
             [each for name, each in blank.items() if name == error.entry]
@@ -197,10 +219,18 @@ def _in_regime(
         records = [replace(each, regime=regime, outcome="unsupported", reason=str(error)) for each in failed]
         if len(others) in (0, len(calls)):
             return records
-        return [*records, *_in_regime(job, regime, why, {name: blank[name] for name in others}, others, buffers)]
-    sampling = _sampled(setting, why, job)
+        rest = {name: blank[name] for name in others}
+        return [*records, *_in_regime(job, regime, why, rest, others, buffers, failures)]
+    audit = Audit(case, buffers[: setting.buffer_sets], {**{name: name for name in calls}, CONTROL: twin})
+    sampling = _sampled(setting, why, job, audit)
+    caught = _caught(audit, list(calls))
+    if caught:  # who cheats may have disturbed the others as well: they are timed again, without it
+        failures.update(caught)
+        others = {name: bound for name, bound in calls.items() if name not in caught}
+        rest = {name: blank[name] for name in others}
+        return _in_regime(job, regime, why, rest, others, buffers, failures) if others else []
     roof_bytes = roofs.matched_bytes(case)
-    return timed(
+    records = timed(
         [
             *(roof_record(case, case.roof, name, roof_bytes, device.name) for name in streams),
             *blank.values(),
@@ -209,12 +239,23 @@ def _in_regime(
         sampling,
         twin,
     )
+    return [replace(each, details=each.details | {"audits": audit.count}) for each in records]
 
 
-def _sampled(setting: regimes.Setting, why: str, job: Job | RoofJob) -> Sampling:
+def _caught(audit: Audit, names: list[str]) -> dict[str, str]:
+    """The failures that an audit found by provider, a clock that was replaced while nobody looked among them."""
+    replaced = [*audit.replaced, *tamper.restore()]
+    if replaced and not audit.failures:
+        if len(names) > 1:  # whose doing it is shows when each has a process of its own
+            raise RuntimeError(tamper.sentence(replaced))
+        return {names[0]: tamper.sentence(replaced)}
+    return audit.failures
+
+
+def _sampled(setting: regimes.Setting, why: str, job: Job | RoofJob, watch: Watch | None = None) -> Sampling:
     read = health.reader(job.device)
     before = read()
-    sampled = sample(setting.calls, setting.clock, job.stop, job.seed)
+    sampled = sample(setting.calls, setting.clock, job.stop, job.seed, watch)
     return Sampling(setting, why, sampled, job.seed, health.between(before, read()), job.device)
 
 

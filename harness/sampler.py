@@ -24,6 +24,8 @@ SETTLED_WITHIN = 0.01
 _LEAST_WINDOW = 5
 
 Calls = Mapping[str, Sequence[Callable[[], object]]]
+# Told before a sample is taken: of which entry, on which buffer set of how many. What it returns is called after.
+Watch = Callable[[str, int, int], "Callable[[], None] | None"]
 
 
 @dataclass(frozen=True)
@@ -79,16 +81,17 @@ def rounds(entries: Iterable[str], seed: int) -> Iterator[tuple[str, ...]]:
         yield tuple(order)
 
 
-def sample(calls: Calls, clock: Clock, rule: StopRule, seed: int) -> dict[str, Sampled]:
+def sample(calls: Calls, clock: Clock, rule: StopRule, seed: int, watch: Watch | None = None) -> dict[str, Sampled]:
     """Samples of every entry, the same number of each. `seed` decides the order within the rounds.
 
     An entry is the same work bound to each of k buffer sets. One counter for all entries picks the set, so
-    that the next set is always the one that nobody has used for longest.
+    that the next set is always the one that nobody has used for longest. `watch` works outside of what is timed.
     """
     turn = _Turn(calls, clock)
     with gc_paused():
         is_settled = _warm_up(turn, rule)
         warmup_s, turn.spent_s = turn.spent_s, dict.fromkeys(calls, 0.0)
+        turn.watch = watch
         samples, cap = _sampled(turn, rule, seed)
     return {
         name: Sampled(
@@ -110,12 +113,18 @@ class _Turn:
     def __init__(self, calls: Calls, clock: Clock) -> None:
         self.calls, self.clock = calls, clock
         self.spent_s = dict.fromkeys(calls, 0.0)
-        self._slots = itertools.cycle(range(_buffer_sets(calls)))
+        self.watch: Watch | None = None
+        self._sets = _buffer_sets(calls)
+        self._slots = itertools.cycle(range(self._sets))
 
     def time(self, name: str) -> float:
+        slot = next(self._slots)
+        look = self.watch(name, slot, self._sets) if self.watch else None
         began_s = self.clock.now()
-        time_s = self.clock.time_call(self.calls[name][next(self._slots)])
+        time_s = self.clock.time_call(self.calls[name][slot])
         self.spent_s[name] += self.clock.now() - began_s
+        if look:
+            look()
         return time_s
 
 
