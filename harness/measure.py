@@ -149,16 +149,24 @@ def _measure(job: Job, stage: Stage) -> list[Record]:
         records += _in_regime(job, regime, why, blank, calls, buffers, failures)
     for name, (record, call) in passed.items():
         stage("recheck", name)
-        refill(case, buffers[0], job.seed + 1000)
-        verdict = gate.check_once(case, call, buffers[0])
-        if not verdict.passed:
-            found = f"after timing: right before it was timed and wrong afterwards, on fresh inputs: {verdict.reason}"
-            failures.setdefault(name, found)
+        if name not in failures and (found := _after_timing(job, call, buffers[0])):
+            failures[name] = found
         if name in failures:  # its times are withdrawn, and with them those of its twin
             records = [each for each in records if each.role == "roof" or each.provider != name]
-            worst = verdict.worst_input or record.worst_input
-            records.append(replace(record, outcome="rejected", reason=failures[name], worst_input=worst))
+            records.append(replace(record, outcome="rejected", reason=failures[name]))
     return records
+
+
+def _after_timing(job: Job, call: ProviderCall, buffers: BufferSet) -> str | None:
+    """What is wrong with a provider once it has been timed."""
+    refill(job.case, buffers, job.seed + 1000)
+    verdict = gate.check_once(job.case, call, buffers)
+    if replaced := tamper.restore():
+        return tamper.sentence(replaced)
+    if verdict.passed:
+        return None
+    at = f", at {verdict.worst_input}" if verdict.worst_input else ""
+    return f"after timing: right before it was timed and wrong afterwards, on fresh inputs: {verdict.reason}{at}"
 
 
 def _bound(call: ProviderCall, buffers: Sequence[BufferSet]) -> list[Callable[[], object]]:
