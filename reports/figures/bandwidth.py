@@ -41,8 +41,9 @@ def _figure(run: Run, op: str, found: list[Group]) -> Figure:
             providers[name] = None
             _draw_provider(axes, name, curve(r for r in records if r.role == "provider" and r.provider == name))
         mark_cache(axes, run, [record.bytes_moved for record in records])
-        axes.set_ylim(bottom=0)
         bytes_axis(axes)
+    for axes in figure.axes:  # only now: panels of a row share their axis, and this ends its growing
+        axes.set_ylim(bottom=0)
     figure.supylabel("bandwidth, GB/s", fontsize=8)
     for axes in bottom_row(figure):
         axes.set_xlabel("bytes moved per call")

@@ -71,9 +71,10 @@ def mark_cache(axes: Axes, run: Run, sizes: Sequence[int]) -> None:
         return
     axes.axvline(cache, color="#555555", linewidth=0.8, linestyle=":")
     name = "L2" if device.get("kind") == "cuda" else "last-level cache"
+    is_right = cache**2 > min(sizes) * max(sizes)  # of the middle: the words go to the left of the line
     axes.annotate(
-        f"{name}\n{bytes_text(cache)}", (cache, 0.02), xycoords=("data", "axes fraction"), xytext=(2, 0),
-        textcoords="offset points", fontsize=6, color="#555555",
+        f"{name}\n{bytes_text(cache)}", (cache, 0.02), xycoords=("data", "axes fraction"), textcoords="offset points",
+        xytext=(-2 if is_right else 2, 0), ha="right" if is_right else "left", fontsize=6, color="#555555",
     )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from harness.records import Run
 from reports.figures.panels import WIDTH_IN, legend_below, literal, plain_log_axis
-from reports.figures.roofs import Ceiling, Spot, ceilings, spots
+from reports.figures.roofs import Ceiling, Spot, ceilings, reach, spots
 from reports.figures.style import Line, look_of
 from reports.formatting import printable, significant
 from reports.summary import groups
@@ -26,7 +26,7 @@ def figures(run: Run) -> dict[str, Figure]:
         return {}
     figure = Figure(figsize=(WIDTH_IN, 4.2))
     axes = figure.subplots()
-    low, high = _limits(found)
+    low, high = reach(found, roofs)
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.set_xlim(low, high)
@@ -43,11 +43,6 @@ def figures(run: Run) -> dict[str, Figure]:
     return {"roofline": figure}
 
 
-def _limits(found: Sequence[Spot]) -> tuple[float, float]:
-    intensities = [spot.intensity for spot in found]
-    return min(intensities) / 1.8, max(intensities) * 2.2
-
-
 def _draw_ceilings(axes: Axes, roofs: Sequence[Ceiling], low: float, high: float) -> None:
     """Slopes for memory and caches, up to the flat roof of arithmetic where that was measured."""
     flat = [roof.value for roof in roofs if roof.level == "arithmetic"]
@@ -56,7 +51,7 @@ def _draw_ceilings(axes: Axes, roofs: Sequence[Ceiling], low: float, high: float
         axes.annotate(f"arithmetic: {significant(value)} GFLOP/s", (high, value), fontsize=6.5,
                       xytext=(-2, 2), textcoords="offset points", ha="right")  # fmt: skip
     for level in ("memory", "cache"):
-        slopes = [roof for roof in roofs if roof.level == level]
+        slopes = [r for r in roofs if r.level == level and (not flat or low * r.value < max(flat))]
         for roof in slopes:
             end = min(high, max(flat) / roof.value) if flat else high
             axes.plot([low, end], [low * roof.value, end * roof.value], color="#555555", linestyle=_LINES[level],

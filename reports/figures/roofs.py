@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from harness.records import ARITHMETIC, Record, Run
@@ -88,6 +88,19 @@ def streams(run: Run) -> list[Stream]:
         for (mix, regime), sizes in sorted(best.items())
         for found in [sorted(sizes.items())]
     ]
+
+
+def reach(found: Sequence[Spot], roofs: Sequence[Ceiling]) -> tuple[float, float]:
+    """The intensities that a roofline shows: all spots, and where the steepest slope meets the flat roof.
+
+    But not at the cost of most of the figure: one that lies far to the left of all spots is left out.
+    """
+    intensities = [spot.intensity for spot in found]
+    low, high = min(intensities) / 1.8, max(intensities) * 2.2
+    flat = [roof.value for roof in roofs if roof.level == "arithmetic"]
+    slopes = [roof.value for roof in roofs if roof.level != "arithmetic"]
+    ridge = max(flat) / max(slopes) if flat and slopes else low
+    return max(min(low, ridge / 1.8), low / 20), high
 
 
 def spots(timed: Iterable[Group]) -> list[Spot]:

@@ -188,15 +188,14 @@ def roofline(run: Run, timed: Sequence[Group]) -> list[Chart]:
     if not found or not ceilings:
         return []
     rows = {id(row.record): row for group in timed for row in group.rows}
-    intensities = [spot.intensity for spot in found]
-    low, high = min(intensities) / 1.8, max(intensities) * 3
+    low, high = roofs.reach(found, ceilings)
     flat = [roof.value for roof in ceilings if roof.level == "arithmetic"]
     traces: list[dict[str, Any]] = []
     for roof in ceilings:
         if roof.level == "arithmetic":
             xs, ys, unit = [low, high], [roof.value] * 2, "GFLOP/s"
         else:
-            end = min(high, max(flat) / roof.value) if flat else high
+            end = max(low, min(high, max(flat) / roof.value)) if flat else high
             xs, ys, unit = [low, end], [low * roof.value, end * roof.value], "GB/s"
         traces.append({
             "type": "scatter", "mode": "lines", "look": "roof", "x": [_short(x) for x in xs],

@@ -156,6 +156,24 @@ def test_the_roofline_draws_a_line_for_every_ceiling_and_a_point_for_every_provi
     assert {round(float(line.get_ydata()[0])) for line in points} == {500, 250}  # 1 and 0.5 FLOP per byte at 500 GB/s
 
 
+def test_a_slope_that_meets_the_flat_roof_left_of_all_ops_is_still_seen():
+    run = hierarchical_run()
+    slow = [replace(r, samples_s=(2 * 2048**3 / 600e9,) * 8) if r.op == ARITHMETIC else r for r in run.records]
+    (axes,) = dict(draw(replace(run, records=tuple(slow))))["roofline"].axes
+    assert axes.get_xlim()[0] < 600 / 3000  # where 3000 GB/s meet 600 GFLOP/s
+    assert "cache: copy 3000 GB/s" in " ".join(text.get_text() for text in axes.texts)
+
+
+def test_panels_of_a_row_leave_room_for_the_highest_curve_of_all():
+    low, high = timed_run("triton", sizes=[512, 1024]).records, timed_run("triton", sizes=[2048]).records
+    fast = [
+        replace(r, bandwidth_gbps=5000.0, median_s=r.bytes_moved / 5e12, ci95_s=None, roof_gbps=6000.0) for r in high
+    ]
+    run = run_of(*low, *fast)
+    for axes in dict(draw(run))["bandwidth-elu"].axes:
+        assert axes.get_ylim()[0] == 0 and axes.get_ylim()[1] >= 6000
+
+
 def test_the_levels_of_memory_are_drawn_where_they_were_measured():
     assert "levels-of-memory" not in dict(draw(timed_run()))
     (axes,) = dict(draw(hierarchical_run()))["levels-of-memory"].axes
