@@ -21,8 +21,8 @@ class Work:
     threads: int  # of all programs together
     stored_bytes: int  # by the launch
     loaded_bytes: int
-    main_stored_bytes: int  # of it, what is the op's main output
-    main_loaded_bytes: int  # of it, what has the main output's shape
+    main_stored_bytes: int  # of them, those of tensors as large as the main one
+    main_loaded_bytes: int
 
 
 @dataclass(frozen=True)

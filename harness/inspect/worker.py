@@ -110,12 +110,17 @@ def _noted(row: Row, specimen: Specimen, provider: providers.Provider, driver: N
         for specs in (case.inputs, case.outputs)
     )
     provider.prepare(case)(*inputs, *outputs)
-    launches = list({(each.kernel, each.constants, each.programs): each for each in driver.take()}.values())
+    # Autotuning launches every configuration, and the one that it chose once more.
+    launches = list({_identity(each): each for each in driver.take()}.values())
     if not launches:
         raise NoLaunch("it launched no Triton kernel")
     works = _works(case, launches, inputs, outputs)
     mains = [each for each in works if each.main_stored_bytes]
-    configured = {each.kernel for each in launches if sum(other.kernel == each.kernel for other in launches) > 1}
+    configured = {
+        each.kernel
+        for each in launches
+        if any(other.kernel == each.kernel and other.constants != each.constants for other in launches)
+    }
     for launch, work in zip(launches, works, strict=True):
         is_main = bool(work.main_stored_bytes)
         least = case.bytes_moved if is_main and len(mains) == 1 else work.stored_bytes + work.loaded_bytes
@@ -124,15 +129,19 @@ def _noted(row: Row, specimen: Specimen, provider: providers.Provider, driver: N
         yield Noted(named, launch, work, least / case.elements)
 
 
+def _identity(launch: Launch) -> tuple[object, ...]:
+    return launch.kernel, launch.constants, launch.programs, tuple(map(_storage, launch.tensors))
+
+
 def _works(case: Case, launches: list[Launch], inputs: list[Tensor], outputs: list[Tensor]) -> list[model.Work]:
     """What each launch has to load and store: an output is stored, and so is scratch by the first that has it."""
     given, results = {_storage(each) for each in inputs}, {_storage(each) for each in outputs}
-    main = {_storage(each) for each in outputs if each.shape == case.shape}
     seen: set[int] = set()
     works = []
     for launch in launches:
         tensors = {_storage(each): each for each in launch.tensors}
         stored = {key for key in tensors if key in results or (key not in given and key not in seen)}
+        stored = stored or set(tensors) - given  # scratch that is written once more
         loaded = set(tensors) - stored or set(tensors)
         seen |= set(tensors)
         sizes = {key: each.numel() * each.element_size() for key, each in tensors.items()}
@@ -143,7 +152,7 @@ def _works(case: Case, launches: list[Launch], inputs: list[Tensor], outputs: li
                 threads=launch.programs * launch.threads,
                 stored_bytes=sum(sizes[key] for key in stored),
                 loaded_bytes=sum(sizes[key] for key in loaded),
-                main_stored_bytes=sum(sizes[key] for key in stored & main),
+                main_stored_bytes=sum(sizes[key] for key in stored & large),
                 main_loaded_bytes=sum(sizes[key] for key in loaded & large),
             )
         )

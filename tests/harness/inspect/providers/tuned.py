@@ -1,4 +1,4 @@
-"""A kernel with two configurations to choose from, a function without a kernel, and one that fails."""
+"""Functions with a kernel of two configurations, with two launches, with none, and with one that fails."""
 
 import triton
 import triton.language as tl
@@ -15,6 +15,12 @@ def tuned_kernel(x_ptr, out_ptr, elements, BLOCK: tl.constexpr):
 
 
 @triton.jit
+def plain_kernel(x_ptr, out_ptr, elements, BLOCK: tl.constexpr):
+    index = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
+    tl.store(out_ptr + index, tl.load(x_ptr + index, index < elements), index < elements)
+
+
+@triton.jit
 def broken_kernel(x_ptr):
     tl.no_such_thing(x_ptr)
 
@@ -22,6 +28,13 @@ def broken_kernel(x_ptr):
 def elu(x, alpha, scale, input_scale, out):
     print("what a provider prints is not among the rows")
     tuned_kernel[lambda meta: (triton.cdiv(x.numel(), meta["BLOCK"]),)](x, out, x.numel())
+
+
+def elu_backward(grad_output, self_or_result, alpha, scale, input_scale, is_result):
+    grad_input = grad_output.new_empty(grad_output.shape)
+    plain_kernel[(triton.cdiv(grad_input.numel(), 2048),)](grad_output, grad_input, grad_input.numel(), BLOCK=2048)
+    plain_kernel[(triton.cdiv(grad_input.numel(), 2048),)](self_or_result, grad_input, grad_input.numel(), BLOCK=2048)
+    return grad_input
 
 
 def bias_elu(x, bias, alpha, dim):
