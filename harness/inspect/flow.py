@@ -101,11 +101,12 @@ def is_passed_by(graph: Sequence[Block], loop: Loop) -> bool:
 def main_path(code: Code, graph: Sequence[Block], found: Sequence[Loop], diverging: frozenset[int]) -> set[int]:
     """The blocks that a warp of a full block executes.
 
-    Where a branch may go two ways, the longer one is counted; where it depends on the data, both, since a warp
+    Where a branch may go two ways, a full block goes the one that moves more bytes and asks less whether it may; of
+    two that are alike in this, the longer one is counted. Where a branch depends on the data, both are, since a warp
     whose threads part executes both.
     """
     onward = _without_ways_back(graph, found)
-    path = _longest(graph, onward)
+    path = _fullest(code, graph, onward)
     for index in sorted(path):
         if graph[index].stop - 1 in diverging:
             for following in onward[index]:
@@ -129,17 +130,29 @@ def _exits(graph: Sequence[Block], loop: Loop) -> list[int]:
     return [each for index in sorted(loop.blocks) for each in graph[index].successors if each not in loop.blocks]
 
 
-def _longest(graph: Sequence[Block], onward: Sequence[Sequence[int]]) -> set[int]:
-    """The way from the first block with most instructions."""
-    best: dict[int, tuple[int, set[int]]] = {}
+Weight = tuple[int, int, int]
 
-    def walk(index: int) -> tuple[int, set[int]]:
+
+def _fullest(code: Code, graph: Sequence[Block], onward: Sequence[Sequence[int]]) -> set[int]:
+    """The way from the first block of the greatest weight."""
+    nothing: Weight = (0, 0, 0)
+    best: dict[int, tuple[Weight, set[int]]] = {}
+
+    def walk(index: int) -> tuple[Weight, set[int]]:
         if index not in best:
-            length, path = max((walk(each) for each in onward[index]), key=lambda way: way[0], default=(0, set()))
-            best[index] = (length + graph[index].stop - graph[index].start, path | {index})
+            rest, path = max((walk(each) for each in onward[index]), key=lambda way: way[0], default=(nothing, set()))
+            here = _weight(code[graph[index].start : graph[index].stop])
+            best[index] = (rest[0] + here[0], rest[1] + here[1], rest[2] + here[2]), path | {index}
         return best[index]
 
     return set(walk(0)[1])
+
+
+def _weight(block: Code) -> Weight:
+    """(bytes of global memory, accesses to it under a predicate counted negatively, instructions)."""
+    accesses = [each for each in block if each.access is not None and each.access.space == "global"]
+    moved = sum(each.access.bytes for each in accesses if each.access is not None)
+    return moved, -sum(each.is_predicated for each in accesses), len(block)
 
 
 def _until_met(onward: Sequence[Sequence[int]], branch: int, first: int) -> set[int]:

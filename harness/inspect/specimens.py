@@ -12,6 +12,7 @@ DTYPES = ("bfloat16", "float16", "float32", "float64")
 
 # Large, and whole numbers of blocks however they are cut, so that what is counted is the way of a full block.
 _MATRIX = (8192, 8192)
+_ODD = (8191, 8193)  # one element fewer, so that no block size divides it
 _IMAGES = (32, 256, 64, 64)
 _GENERAL = {"alpha": 1.6732632423543772, "scale": 1.0507009873554805, "input_scale": 1.25}
 
@@ -25,7 +26,10 @@ class Specimen:
 
 
 def specimens(op: str, dtype: str) -> Iterator[Specimen]:
-    """The cases of one op: from input and result, along the last dimension and channels, unit and general."""
+    """The cases of one op: from input and result, along the last dimension and channels, unit and general.
+
+    Where elements have no neighbours that matter, one more has an odd number of them.
+    """
     params = OPS[op].params
     general = {name: value for name, value in _GENERAL.items() if name in params}
     for is_result in (False, True) if "is_result" in params else (None,):
@@ -37,3 +41,5 @@ def specimens(op: str, dtype: str) -> Iterator[Specimen]:
                 where = {None: "", -1: "last", 1: "conv"}[dim]
                 name = " ".join(filter(None, ("result" if is_result else "", where, form)))
                 yield Specimen(name or "default", make_case(op, _IMAGES if dim == 1 else _MATRIX, dtype, given))
+                if dim is None and form != "general":
+                    yield Specimen(f"{name} odd".strip(), make_case(op, _ODD, dtype, given))

@@ -117,6 +117,23 @@ def test_of_two_ways_that_do_not_depend_on_data_the_longer_one_is_counted():
     assert model.count(sass.parse(text), ONE).instructions == 3 + 3 + 1
 
 
+def test_a_full_block_goes_the_way_without_masks():
+    text = """
+        /*0000*/ S2R R0, SR_CTAID.X ;
+        /*0010*/ ISETP.GE.AND P1, PT, R0, R9, PT ;
+        /*0020*/ @P1 BRA 0x60 ;
+        /*0030*/ LDG.E.128 R4, desc[UR4][R2.64] ;
+        /*0040*/ STG.E.128 desc[UR4][R2.64], R4 ;
+        /*0050*/ EXIT ;
+        /*0060*/ ISETP.GE.AND P0, PT, R1, R9, PT ;
+        /*0070*/ @P0 LDG.E.128 R4, desc[UR4][R2.64] ;
+        /*0080*/ @P0 STG.E.128 desc[UR4][R2.64], R4 ;
+        /*0090*/ EXIT ;
+    """
+    counts = model.count(sass.parse(text), COPY)
+    assert counts.instructions == 6 and not any(each.is_predicated for each, _ in counts.executed if each.access)
+
+
 def test_the_narrowest_access_that_the_main_tensors_need():
     # A bias of 8 bytes beside two accesses of 16; without it, half of the bytes would come in pieces of 4.
     assert model.narrowest({16: 2, 8: 1}, bytes_per_thread=32) == 16
