@@ -129,7 +129,7 @@ def _columns(rows: Sequence[Row]) -> Iterator[Column]:
     yield Column("control", _pipe("control"), is_wide=True)
     yield Column("width", lambda row: f"{row.load_bytes or MISSING}/{row.store_bytes or MISSING}")
     yield Column("B/elem", lambda row: significant(row.bytes_per_element), is_wide=True)
-    yield Column("regs", lambda row: f"{row.registers}{'!' if row.spills or row.local_bytes else ''}")
+    yield Column("regs", lambda row: f"{row.registers}{'!' if row.spills else ''}")
     yield Column("shared", lambda row: str(row.shared_bytes), is_wide=True)
     yield Column("occ%", lambda row: percent(row.occupancy))
     yield Column("branches", lambda row: f"{row.branches} + {significant(row.uniform_branches)}", is_wide=True)

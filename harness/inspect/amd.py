@@ -62,7 +62,7 @@ def _instruction(line: str, labels: dict[str, int]) -> Instruction:
         (writes if access and access.is_store else reads).add(memory)
     target = labels.get(operands[0]) if is_branch else None
     ends = opcode.startswith(("s_branch", "s_endpgm", "s_setpc"))
-    return Instruction(opcode, frozenset(reads), frozenset(writes), target, ends, False, access)
+    return Instruction(opcode, frozenset(reads), frozenset(writes), target, ends, access=access)
 
 
 def _registers(operands: list[str]) -> set[str]:

@@ -60,7 +60,7 @@ def _faults(row: Row) -> Iterator[str]:
     if row.reason:
         yield f"not counted, {row.reason}"
         return
-    if row.spills or row.local_bytes:
+    if row.spills:
         yield f"{row.spills} instructions spill registers, to {row.local_bytes} bytes of local memory per thread"
     if row.branches:
         yield f"{row.branches} branches depend on the data"

@@ -22,7 +22,7 @@ class Instruction:
     """One instruction: what it does to control flow and to data.
 
     `target` is the place of the instruction that a branch goes to, in the list that this one is in. `ends`: what
-    follows is not executed after it. `predicate`: it is executed by the threads for which that register holds.
+    follows is not executed after it. `may_end`: that is so for the threads for which its predicate holds.
     """
 
     opcode: str  # with its modifiers: "LDG.E.128", "v_exp_f32_e32"
@@ -30,6 +30,7 @@ class Instruction:
     writes: frozenset[str] = frozenset()
     target: int | None = None
     ends: bool = False
+    may_end: bool = False
     is_predicated: bool = False
     access: Access | None = None
 

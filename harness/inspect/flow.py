@@ -12,11 +12,15 @@ Code = Sequence[Instruction]
 
 @dataclass(frozen=True)
 class Block:
-    """Instructions [start, stop) that are executed one after the other; `successors` are places in the blocks."""
+    """Instructions [start, stop) that are executed one after the other.
+
+    `successors` are places in the blocks; `may_end`: threads may leave the kernel behind its last instruction.
+    """
 
     start: int
     stop: int
     successors: tuple[int, ...]
+    may_end: bool = False
 
 
 @dataclass(frozen=True)
@@ -30,7 +34,7 @@ class Loop:
 def blocks(code: Code) -> list[Block]:
     """Basic blocks in the order of the code. A branch to nowhere that is known counts as a call: it comes back."""
     leaders = {0} | {each.target for each in code if each.target is not None}
-    leaders |= {index + 1 for index, each in enumerate(code) if each.target is not None or each.ends}
+    leaders |= {index + 1 for index, each in enumerate(code) if each.target is not None or each.ends or each.may_end}
     starts = sorted(each for each in leaders if each < len(code))
     place = {start: index for index, start in enumerate(starts)}
     found = []
@@ -39,7 +43,7 @@ def blocks(code: Code) -> list[Block]:
         following = [] if last.ends or stop == len(code) else [place[stop]]
         if last.target is not None:
             following.append(place[last.target])
-        found.append(Block(start, stop, tuple(dict.fromkeys(following))))
+        found.append(Block(start, stop, tuple(dict.fromkeys(following)), last.ends or last.may_end))
     return found
 
 
@@ -95,18 +99,21 @@ def _reachable(graph: Sequence[Block], first: int, barrier: int | None = None) -
 
 def is_passed_by(graph: Sequence[Block], loop: Loop) -> bool:
     """Whether there is a way from the first block to an end of the code that leaves the loop out."""
-    return any(not graph[index].successors for index in _reachable(graph, 0, barrier=loop.header))
+    return any(graph[index].may_end for index in _reachable(graph, 0, barrier=loop.header))
 
 
-def main_path(code: Code, graph: Sequence[Block], found: Sequence[Loop], diverging: frozenset[int]) -> set[int]:
+def main_path(
+    code: Code, graph: Sequence[Block], found: Sequence[Loop], diverging: frozenset[int], most_bytes: float
+) -> set[int]:
     """The blocks that a warp of a full block executes.
 
-    Where a branch may go two ways, a full block goes the one that moves more bytes and asks less whether it may; of
-    two that are alike in this, the longer one is counted. Where a branch depends on the data, both are, since a warp
-    whose threads part executes both.
+    Where it may go two ways, or leave, it goes the one that moves more bytes, as long as they are no more than the
+    `most_bytes` that a thread has to move; of those that are alike in this, the one with fewer masks, and then the
+    longer one. Loops count once here. Where a branch depends on the data both ways count, since a warp whose threads
+    part executes both.
     """
     onward = _without_ways_back(graph, found)
-    path = _fullest(code, graph, onward)
+    path = _fullest(code, graph, onward, most_bytes)
     for index in sorted(path):
         if graph[index].stop - 1 in diverging:
             for following in onward[index]:
@@ -130,29 +137,38 @@ def _exits(graph: Sequence[Block], loop: Loop) -> list[int]:
     return [each for index in sorted(loop.blocks) for each in graph[index].successors if each not in loop.blocks]
 
 
-Weight = tuple[int, int, int]
+# {bytes of global memory that a way moves: (accesses under a predicate, negative; instructions; its blocks)}, the
+# best way for each number of bytes.
+Ways = dict[int, tuple[int, int, frozenset[int]]]
 
 
-def _fullest(code: Code, graph: Sequence[Block], onward: Sequence[Sequence[int]]) -> set[int]:
-    """The way from the first block of the greatest weight."""
-    nothing: Weight = (0, 0, 0)
-    best: dict[int, tuple[Weight, set[int]]] = {}
+def _fullest(code: Code, graph: Sequence[Block], onward: Sequence[Sequence[int]], most_bytes: float) -> set[int]:
+    """The way from the first block to an end that `main_path` describes."""
+    known: dict[int, Ways] = {}
 
-    def walk(index: int) -> tuple[Weight, set[int]]:
-        if index not in best:
-            rest, path = max((walk(each) for each in onward[index]), key=lambda way: way[0], default=(nothing, set()))
-            here = _weight(code[graph[index].start : graph[index].stop])
-            best[index] = (rest[0] + here[0], rest[1] + here[1], rest[2] + here[2]), path | {index}
-        return best[index]
+    def ways(index: int) -> Ways:
+        if index not in known:
+            known[index] = _through(code, graph[index], index, [ways(each) for each in onward[index]])
+        return known[index]
 
-    return set(walk(0)[1])
+    found = ways(0)
+    fitting = [moved for moved in found if moved <= most_bytes] or [min(found)]
+    return set(found[max(fitting)][2])
 
 
-def _weight(block: Code) -> Weight:
-    """(bytes of global memory, accesses to it under a predicate counted negatively, instructions)."""
-    accesses = [each for each in block if each.access is not None and each.access.space == "global"]
-    moved = sum(each.access.bytes for each in accesses if each.access is not None)
-    return moved, -sum(each.is_predicated for each in accesses), len(block)
+def _through(code: Code, block: Block, index: int, onward: Sequence[Ways]) -> Ways:
+    """The ways from a block on, given those from its successors on."""
+    accesses = [each for each in code[block.start : block.stop] if each.access and each.access.space == "global"]
+    here = sum(each.access.bytes for each in accesses if each.access)
+    asked = sum(each.is_predicated for each in accesses)
+    found: Ways = {}
+    nowhere: Ways = {0: (0, 0, frozenset())}
+    for following in (*onward, nowhere) if block.may_end or not onward else onward:
+        for moved, (masks, length, blocks) in following.items():
+            way = (masks - asked, length + block.stop - block.start, blocks | {index})
+            if moved + here not in found or way[:2] > found[moved + here][:2]:
+                found[moved + here] = way
+    return found
 
 
 def _until_met(onward: Sequence[Sequence[int]], branch: int, first: int) -> set[int]:

@@ -68,8 +68,8 @@ class Row:
     load_widths: dict[str, float] = field(default_factory=dict)  # executed loads per thread by width, all of them
     store_widths: dict[str, float] = field(default_factory=dict)
     registers: int | None = None  # per thread
-    spills: int | None = None  # instructions that read or write local memory
-    local_bytes: int | None = None  # stack and local memory per thread
+    spills: int | None = None  # instructions on the way of a full block that read or write local memory
+    local_bytes: int | None = None  # stack and local memory per thread, which only the last block may use
     shared_bytes: int | None = None  # per block
     branches: int | None = None  # branches that depend on the data, so that threads of a warp may part
     uniform_branches: float | None = None  # executed branches per thread that do not

@@ -83,6 +83,7 @@ def _instruction(line: re.Match[str], place: dict[int, int], labels: dict[str, i
         writes,
         _target(name, line["rest"], place, labels),
         ends=is_sure and (name in _ENDS or name in ("BRA", "BRX", "JMP")) and not _is_conditional(operands),
+        may_end=not is_sure and name in _ENDS,
         is_predicated=not is_sure,
         access=access,
     )

@@ -13,7 +13,7 @@ from harness.inspect.survey import survey
 
 @pytest.fixture(scope="session")
 def suite(tmp_path_factory) -> tuple[Row, ...]:
-    """The suite's kernels on sm_90, in all dtypes, compiled anew: Triton's cache is an empty one."""
+    """The suite's kernels on sm_90 in all dtypes, compiled anew: Triton's cache is an empty one."""
     pytest.importorskip("triton.backends.nvidia")
     root = tmp_path_factory.getbasetemp()
     root = root.parent if "PYTEST_XDIST_WORKER" in os.environ else root

@@ -25,6 +25,11 @@ def test_the_suite_spills_nothing_diverges_nowhere_and_has_wide_accesses(suite):
     assert not list(violations(suite, replace(load(), instructions={})))
 
 
+def test_neither_does_it_on_ampere():
+    rows = survey(["sm_80"], dtypes=["bfloat16", "float32"])
+    assert rows and not list(violations(rows, replace(load(), instructions={})))
+
+
 @pytest.fixture(scope="module")
 def worse() -> tuple[Row, ...]:
     return survey(["sm_90"], str(PROVIDERS / "worse.py"), dtypes=["bfloat16"])
@@ -49,7 +54,6 @@ def test_a_kernel_made_worse_is_caught(worse, op, words):
     [
         ({"instructions_per_element": 9.01}, "9.01 instructions per element, and 9 are allowed"),
         ({"spills": 2, "local_bytes": 8}, "2 instructions spill registers, to 8 bytes"),
-        ({"local_bytes": 16}, "to 16 bytes of local memory"),
         ({"branches": 1}, "1 branches depend on the data"),
         ({"load_bytes": 8}, "a global load of the main tensors is 8 bytes wide"),
         ({"store_bytes": None}, "a global store of the main tensors is None bytes wide"),

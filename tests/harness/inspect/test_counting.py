@@ -130,8 +130,24 @@ def test_a_full_block_goes_the_way_without_masks():
         /*0080*/ @P0 STG.E.128 desc[UR4][R2.64], R4 ;
         /*0090*/ EXIT ;
     """
-    counts = model.count(sass.parse(text), COPY)
+    counts = model.count(sass.parse(text), work(per_thread=8, stored=16, loaded=16))
     assert counts.instructions == 6 and not any(each.is_predicated for each, _ in counts.executed if each.access)
+
+
+def test_a_full_block_leaves_where_the_rest_is_for_the_last_one():
+    text = """
+        /*0000*/ S2R R0, SR_CTAID.X ;
+        /*0010*/ ISETP.GE.AND P1, PT, R0, R9, PT ;
+        /*0020*/ @!P1 LDG.E.128 R4, desc[UR4][R2.64] ;
+        /*0030*/ @!P1 STG.E.128 desc[UR4][R2.64], R4 ;
+        /*0040*/ @!P1 EXIT ;
+        /*0050*/ LDG.E.128 R4, desc[UR4][R2.64] ;
+        /*0060*/ STG.E.128 desc[UR4][R2.64], R4 ;
+        /*0070*/ EXIT ;
+    """
+    half = work(per_thread=8, stored=16, loaded=16)
+    assert model.count(sass.parse(text), half).instructions == 5
+    assert model.count(sass.parse(text), COPY).instructions == 8  # where a thread has both to do
 
 
 def test_the_narrowest_access_that_the_main_tensors_need():
