@@ -25,6 +25,11 @@ def test_the_suite_spills_nothing_diverges_nowhere_and_has_wide_accesses(suite):
     assert not list(violations(suite, replace(load(), instructions={})))
 
 
+@pytest.mark.parametrize("op", ["elu", "elu_backward"])
+def test_no_kernel_costs_more_than_its_budget(suite, op):
+    assert not list(violations([row for row in suite if row.op == op], load()))
+
+
 def test_neither_does_it_on_ampere():
     rows = survey(["sm_80"], dtypes=["bfloat16", "float32"])
     assert rows and not list(violations(rows, replace(load(), instructions={})))
