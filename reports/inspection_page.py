@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import importlib.metadata
-import re
+from collections.abc import Callable
 from pathlib import Path
 
 from harness.datasheets import DATASHEETS
+from harness.inspect.pipes import pipe_of
 from harness.inspect.rows import Row
 from harness.inspect.survey import survey
 from reports.markdown import counted, summarised, table
@@ -42,17 +43,34 @@ def tables(rows: tuple[Row, ...]) -> str:
     return "\n".join([f"With Triton {version}:", *lines]) + "\n"
 
 
+def example(rows: tuple[Row, ...]) -> str:
+    """Every instruction that one thread of ELU's kernel for bfloat16 executes, by what it is."""
+    (row,) = (each for each in rows if (each.op, each.variant, each.dtype) == ("elu", "unit", "bfloat16"))
+    assert row.elements_per_thread is not None
+    lines = [
+        (f"`{opcode}`", f"{times:g}", f"{times / row.elements_per_thread:.2f}", pipe_of(opcode, row.arch))
+        for opcode, times in row.opcodes.items()
+    ]
+    total = sum(row.opcodes.values())
+    lines.append(("all", f"{total:g}", f"{total / row.elements_per_thread:.2f}", ""))
+    elements = f"{row.elements_per_thread:g} elements"
+    return "\n".join(table(("instruction", f">in a thread ({elements})", ">per element", "pipe"), lines)) + "\n"
+
+
 def made(page: str, rows: tuple[Row, ...]) -> str:
-    """The page with both parts in place of what was between their marks."""
-    for name, part in (("slots", slots()), ("tables", tables(rows))):
-        page, count = re.subn(
-            rf"(<!-- {name}: made by [^>]*-->\n).*?(<!-- end of {name} -->)",
-            lambda marks, part=part: f"{marks[1]}\n{part}\n{marks[2]}",  # type: ignore[misc]
-            page,
-            flags=re.DOTALL,
-        )
-        if count != 1:
-            raise ValueError(f"{PAGE.name} has {count} places for its {name}; it has to have one")
+    """The page with its parts in place of what was between their marks. Raises ValueError where marks are missing."""
+    parts: dict[str, Callable[[], str]] = {
+        "slots": slots,
+        "example": lambda: example(rows),
+        "tables": lambda: tables(rows),
+    }
+    for name, part in parts.items():
+        begin, end = f"<!-- {name}: made by python -m reports.inspection_page -->\n", f"<!-- end of {name} -->"
+        before, mark, rest = page.partition(begin)
+        _, end_mark, after = rest.partition(end)
+        if not mark or not end_mark:
+            raise ValueError(f"{PAGE.name} has no place for its {name}: the marks around it are missing")
+        page = f"{before}{begin}\n{part()}\n{end}{after}"
     return page
 
 

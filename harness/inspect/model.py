@@ -40,6 +40,13 @@ class Counts:
     def instructions(self) -> float:
         return sum(times for _, times in self.executed)
 
+    @property
+    def opcodes(self) -> dict[str, float]:
+        found: Counter[str] = Counter()
+        for each, times in self.executed:
+            found[each.opcode] += times  # type: ignore[assignment]
+        return dict(found.most_common())
+
     def widths(self, *, is_store: bool) -> dict[int, float]:
         """Executed global loads or stores by their width in bytes, widest first."""
         found: Counter[int] = Counter()
@@ -226,6 +233,7 @@ def row(
         blank,
         instructions_per_element=instructions,
         pipes=by_pipe(counts, work, arch),
+        opcodes=counts.opcodes,
         load_bytes=narrowest(loads, work.main_loaded_bytes / work.threads),
         store_bytes=narrowest(stores, work.main_stored_bytes / work.threads),
         load_widths={str(width): times for width, times in loads.items()},

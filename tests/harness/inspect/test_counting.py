@@ -54,6 +54,12 @@ def test_every_instruction_of_the_copy_has_its_pipe():
     assert by_pipe == pytest.approx({name: count / 16 for name, count in hand.items()})
 
 
+def test_opcodes_are_counted_with_their_modifiers():
+    opcodes = counted("copy.sass", COPY).opcodes
+    assert sum(opcodes.values()) == 25
+    assert (opcodes["CS2R"], opcodes["LDG.E.128"], opcodes["EXIT"], opcodes["IMAD.WIDE"]) == (4, 2, 2, 2)
+
+
 def test_a_loop_body_counts_as_often_as_it_runs():
     by_pipe = model.by_pipe(counted("loop.sass", LOOP), LOOP, "sm_90")
     # Before the loop HFMA2 and 4 IMAD; in it 2 IMAD and 4 FMUL. S2R before it, LDG and STG in it; its BRA, and EXIT.

@@ -17,5 +17,5 @@ def test_issue_slots_are_those_of_the_datasheets():
 
 
 def test_a_page_without_its_marks_is_not_written():
-    with pytest.raises(ValueError, match="has 0 places for its slots"):
+    with pytest.raises(ValueError, match="has no place for its slots"):
         made("nothing", ())
