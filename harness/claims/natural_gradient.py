@@ -11,7 +11,7 @@ from harness.claims.data import Data
 from harness.claims.fisher import degrees, fisher, gradient, jacobian, natural, unit_groups, unitwise
 from harness.claims.nets import Net, stacked
 
-IMAGES = 512  # over which the Fisher matrix and the gradient are means
+IMAGES = 256  # over which the Fisher matrix and the gradient are means
 
 
 def angles(net: Net, data: Data) -> list[dict[str, Any]]:

@@ -142,7 +142,6 @@ def _natural_gradient(run: ClaimsRun) -> Iterator[Table]:
     columns = (
         ("unit natural gradient", select.over_training("unit_natural")),
         ("natural gradient", select.over_training("natural")),
-        ("unit natural, at initialisation", lambda values: values["unit_natural"][0]),
         ("unit natural, at the end", select.at_end("unit_natural")),
     )
     title = "Angle between gradient and natural gradient, degrees; averages over training unless said otherwise"
