@@ -48,6 +48,8 @@ class Op:
     inputs: Callable[[Case], tuple[TensorSpec, ...]]
     outputs: Callable[[Case], tuple[TensorSpec, ...]]
     flops_per_element: int
+    mixes_elements: bool = False  # every output depends on many inputs, so that one NaN leaves nothing to check
+    has_kernel: bool = True
 
 
 @dataclass(frozen=True)
@@ -90,9 +92,9 @@ class Case:
 
     @property
     def roof(self) -> str:
-        """The traffic mix of the matching roof: one large read per write is a copy, two are a triad."""
+        """The traffic mix of the matching roof: one large read per write is a copy, two or more are a triad."""
         reads = sum(spec.shape == self.shape for spec in self.inputs)
-        return "triad" if reads == 2 else "copy"
+        return "triad" if reads >= 2 else "copy"
 
     def reduced(self, max_elements: int) -> Case:
         """This case with its first dimension cut so that it has at most about `max_elements` elements."""
@@ -114,6 +116,7 @@ def _bias(case: Case, name: str) -> TensorSpec:
     return TensorSpec(name, (case.shape[case.params["dim"]],), case.dtype)
 
 
+_NORM_PARAMS = {"dim": 1, "eps": 1e-5}
 _ELU_PARAMS = {"alpha": 1.0, "scale": 1.0, "input_scale": 1.0}
 
 OPS: Mapping[str, Op] = {
@@ -151,8 +154,34 @@ OPS: Mapping[str, Op] = {
             lambda case: (_main(case, "grad_x"), _bias(case, "grad_bias")),
             flops_per_element=5,
         ),
+        Op(
+            "batch_norm_relu",
+            "batch normalisation in training mode, then relu: a comparison for activations",
+            _NORM_PARAMS,
+            lambda case: (_main(case, "x"), _bias(case, "weight"), _bias(case, "bias")),
+            lambda case: (_main(case, "out"), _bias(case, "mean"), _bias(case, "rstd")),
+            flops_per_element=8,
+            mixes_elements=True,
+            has_kernel=False,
+        ),
+        Op(
+            "batch_norm_relu_backward",
+            "gradients of batch_norm_relu with respect to x, weight and bias, from what autograd keeps",
+            _NORM_PARAMS,
+            lambda case: (
+                *(_main(case, name) for name in ("grad_output", "result", "x")),
+                *(_bias(case, name) for name in ("weight", "mean", "rstd")),
+            ),
+            lambda case: (_main(case, "grad_x"), _bias(case, "grad_weight"), _bias(case, "grad_bias")),
+            flops_per_element=12,
+            mixes_elements=True,
+            has_kernel=False,
+        ),
     )
 }
+
+# Those that this suite has Triton kernels for; the others are there to compare with.
+KERNEL_OPS = {name: op for name, op in OPS.items() if op.has_kernel}
 
 
 def make_case(

@@ -180,9 +180,56 @@ def _bias_elu_backward(
     )
 
 
+# Means over a channel are sums of up to millions of terms, in fp32 and in an order of the implementation's own.
+_STATISTICS_ULP = 64.0
+
+
+def _batch_norm_relu(case: Case, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> tuple[Expected, ...]:
+    dim, others = case.params["dim"], _others(x, case.params["dim"])
+    wide = x.double()
+    mean = wide.mean(others)
+    rstd = (wide.var(others, correction=0) + case.params["eps"]).rsqrt()
+    scale, centre, shift = (_broadcast(each, x, dim) for each in (weight.double() * rstd, mean, bias))
+    terms = scale.abs() * (wide.abs() + centre.abs()) + shift.abs()
+    return (
+        Expected(torch.relu(scale * (wide - centre) + shift), _STATISTICS_ULP, magnitude=terms),
+        Expected(mean, _STATISTICS_ULP, magnitude=wide.abs().mean(others)),
+        Expected(rstd, _STATISTICS_ULP),
+    )
+
+
+def _batch_norm_relu_backward(
+    case: Case, grad: torch.Tensor, result: torch.Tensor, x: torch.Tensor, weight: torch.Tensor,
+    mean: torch.Tensor, rstd: torch.Tensor,
+) -> tuple[Expected, ...]:  # fmt: skip
+    dim, others = case.params["dim"], _others(x, case.params["dim"])
+    inner = torch.where(result > 0, grad.double(), 0.0)
+    deviation, scale = _broadcast(rstd, x, dim), _broadcast(weight.double() * rstd.double(), x, dim)
+    normal = (x.double() - _broadcast(mean, x, dim)) * deviation
+    grad_weight, grad_bias = (inner * normal).sum(others), inner.sum(others)
+    count = x.numel() // grad_bias.numel()
+    along, level = _broadcast(grad_weight, x, dim) / count, _broadcast(grad_bias, x, dim) / count
+    # The sizes of the same terms, none of them cancelling another.
+    normal_size = (x.double().abs() + _broadcast(mean, x, dim).abs()) * deviation.abs()
+    size, level_size = (inner.abs() * normal_size).sum(others), inner.abs().sum(others)
+    means = _broadcast(level_size, x, dim) + normal_size * _broadcast(size, x, dim)
+    terms = scale.abs() * (inner.abs() + means / count)
+    return (
+        Expected(scale * (inner - level - normal * along), _STATISTICS_ULP, magnitude=terms),
+        Expected(grad_weight, _STATISTICS_ULP, magnitude=size),
+        Expected(grad_bias, _STATISTICS_ULP, magnitude=level_size),
+    )
+
+
+def _others(x: torch.Tensor, dim: int) -> list[int]:
+    return [axis for axis in range(x.dim()) if axis != dim % x.dim()]
+
+
 _EXPECTED: dict[str, Callable[..., tuple[Expected, ...]]] = {
     "elu": _elu,
     "elu_backward": _elu_backward,
     "bias_elu": _bias_elu,
     "bias_elu_backward": _bias_elu_backward,
+    "batch_norm_relu": _batch_norm_relu,
+    "batch_norm_relu_backward": _batch_norm_relu_backward,
 }

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from harness import providers
-from harness.cases import OPS
+from harness.cases import KERNEL_OPS
 from harness.devices import usable_cores
 from harness.inspect.pipes import RATES
 from harness.inspect.rows import Row, from_json
@@ -44,7 +44,7 @@ def survey(
         listings.mkdir(parents=True, exist_ok=True)
     request = {
         "provider": provider,
-        "ops": list(ops or OPS),
+        "ops": list(ops or KERNEL_OPS),
         "dtypes": list(dtypes or DTYPES),
         "listings": None if listings is None else str(listings),
     }
@@ -54,7 +54,7 @@ def survey(
 
 
 def _check(archs: Sequence[str], provider: str, ops: Sequence[str], dtypes: Sequence[str]) -> None:
-    for given, known, what in ((archs, RATES, "architecture"), (ops, OPS, "op"), (dtypes, DTYPES, "dtype")):
+    for given, known, what in ((archs, RATES, "architecture"), (ops, KERNEL_OPS, "op"), (dtypes, DTYPES, "dtype")):
         for each in given:
             if each not in known:
                 raise InspectError(f"there is no {what} {each!r} to inspect; choose from {', '.join(known)}")

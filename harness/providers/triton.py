@@ -7,12 +7,15 @@ from collections.abc import Callable
 from torch import Tensor
 
 from harness.cases import Case
+from harness.providers import Unsupported
 from kernels.bias import bias_elu_backward_out, bias_elu_out
 from kernels.elementwise import elu_backward_out, elu_out
 
 
 def prepare(case: Case) -> Callable[..., None]:
     """A call that launches the Triton kernel of the case."""
+    if case.op not in _PREPARE:
+        raise Unsupported(f"this suite has no kernel for {case.op}")
     return _PREPARE[case.op](case)
 
 

@@ -14,6 +14,8 @@ from harness.cases import OPS, CaseError, make_case
         ("bias_elu", {"dim": 1}, "bfloat16", (32, 64, 56, 56), 2 * 32 * 64 * 56 * 56 * 2 + 64 * 2),
         ("bias_elu_backward", {}, "bfloat16", (8192, 8192), 3 * 8192 * 8192 * 2 + 2 * 8192 * 2),
         ("bias_elu_backward", {"dim": 1}, "float32", (2, 3, 4, 5), 3 * 120 * 4 + 2 * 3 * 4),
+        ("batch_norm_relu", {}, "float32", (2, 3, 4, 5), 2 * 120 * 4 + 4 * 3 * 4),
+        ("batch_norm_relu_backward", {}, "float32", (2, 3, 4, 5), 4 * 120 * 4 + 5 * 3 * 4),
     ],
 )
 def test_bytes_moved_are_the_hand_counted_ones(op, params, dtype, shape, by_hand):
@@ -27,6 +29,8 @@ def test_every_op_has_the_roof_of_its_traffic():
         "elu_backward": "triad",
         "bias_elu": "copy",
         "bias_elu_backward": "triad",
+        "batch_norm_relu": "copy",
+        "batch_norm_relu_backward": "triad",
     }
 
 

@@ -13,7 +13,7 @@ import harness.clocks
 from harness import tamper
 from harness.audit import Audit
 from harness.buffers import allocate
-from harness.cases import OPS, make_case
+from harness.cases import KERNEL_OPS, make_case
 from harness.devices import find_device
 from harness.measure import Job, run_job
 from harness.sampler import StopRule
@@ -87,7 +87,7 @@ def test_cheats_are_caught_on_a_gpu(cheat):
     assert outcomes == {"eager": "ok", cheat: "rejected"}
 
 
-@pytest.mark.parametrize("op", OPS)
+@pytest.mark.parametrize("op", KERNEL_OPS)
 def test_honest_providers_pass_every_audit(op):
     records = measured("eager", op=op)
     (row,) = [record for record in records if record.role == "provider"]

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from harness import providers
-from harness.cases import OPS, Case, make_case
+from harness.cases import KERNEL_OPS, Case, make_case
 from harness.inspect.driver import noting
 from harness.inspect.worker import target
 
@@ -24,7 +24,7 @@ SHAPES = {"small": (3, 5, 7), "odd": (64, 250, 7), "huge": (2**17, 2**14 + 16)}
 
 def cases(op: str, dtype: str) -> Iterator[tuple[str, Case]]:
     """(what is odd about it, the case)."""
-    params = OPS[op].params
+    params = KERNEL_OPS[op].params
     dims: tuple[dict[str, Any], ...] = ({"dim": -1}, {"dim": 1}) if "dim" in params else ({},)
     for what, shape in SHAPES.items():
         yield from ((f"{what} {dim}", make_case(op, shape, dtype, dim)) for dim in dims)
@@ -53,7 +53,7 @@ def main(arch: str) -> None:
     provider = providers.load("triton")
     launched: dict[str, list[str]] = {}
     with noting(target(arch), multiprocessors=132) as driver:
-        for op in OPS:
+        for op in KERNEL_OPS:
             for dtype in ("bfloat16", "float32", "float64"):
                 for what, case in cases(op, dtype):
                     name = f"{op} {dtype} {what}"

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.cases import OPS
+from harness.cases import KERNEL_OPS
 
 ROOT = Path(__file__).parents[2]
 
@@ -28,7 +28,7 @@ def test_odd_parameters_strides_and_sizes_compile(tmp_path):
     )  # fmt: skip
     assert ended.returncode == 0, ended.stderr
     launched = json.loads(ended.stdout)
-    assert {name.partition(" ")[0] for name in launched} == set(OPS)
+    assert {name.partition(" ")[0] for name in launched} == set(KERNEL_OPS)
     for name, kernels in launched.items():
         assert kernels, name
         if "WIDE=" in kernels[0]:

@@ -9,7 +9,7 @@ import pytest
 
 pytest.importorskip("triton.backends.nvidia")
 
-from harness.cases import OPS
+from harness.cases import KERNEL_OPS
 from harness.inspect import sass
 from harness.inspect.rows import INSPECTION, read_rows
 from harness.inspect.specimens import DTYPES, specimens
@@ -53,7 +53,7 @@ def test_json_has_the_rows_that_programs_rely_on(tmp_path):
 
 
 def test_every_kernel_of_the_suite_has_a_row(suite):
-    asked = {(op, each.variant, dtype) for op in OPS for dtype in DTYPES for each in specimens(op, dtype)}
+    asked = {(op, each.variant, dtype) for op in KERNEL_OPS for dtype in DTYPES for each in specimens(op, dtype)}
     assert {(row.op, row.variant, row.dtype) for row in suite if row.role == "main"} == asked
     for row in suite:
         assert row.reason is None, row
@@ -89,7 +89,7 @@ def test_wrong_usage_is_one_sentence(arguments, words):
 
 def test_a_file_is_inspected_by_launching_what_it_launches():
     rows = survey(["sm_90"], str(PROVIDERS / "tuned.py"), dtypes=["float16"])
-    by_op = {op: [row for row in rows if row.op == op] for op in OPS}
+    by_op = {op: [row for row in rows if row.op == op] for op in KERNEL_OPS}
     tuned = [row for row in by_op["elu"] if row.variant.startswith("unit [")]
     assert [row.variant.partition("[")[2] for row in tuned] == [
         "BLOCK=1024, num_warps=4]",
