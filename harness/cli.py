@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness import cli_claims, cli_inspect, cli_reports
+from harness import cli_claims, cli_crosscheck, cli_inspect, cli_reports
 from harness.exits import CHECK_FAILED, INTERRUPTED, WRONG_USAGE, end
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ app = typer.Typer(
 app.add_typer(cli_reports.app)
 app.add_typer(cli_inspect.app)
 app.add_typer(cli_claims.app)
+app.add_typer(cli_crosscheck.app)
 
 
 class Listed(str, Enum):
