@@ -22,7 +22,7 @@ app = typer.Typer()
 def inspect(
     arch: Annotated[
         list[str] | None,
-        typer.Option(help="sm_80, sm_86, sm_89, sm_90, sm_100, sm_120 or gfx942; may be repeated.  [default: most]"),
+        typer.Option(help="sm_80, sm_86, sm_89, sm_90, sm_100, sm_120 or gfx942; may be repeated. Default: most."),
     ] = None,
     op: Annotated[list[str] | None, typer.Option(help="Only this op; may be repeated.")] = None,
     dtype: Annotated[list[str] | None, typer.Option(help="Only this dtype; may be repeated.")] = None,
@@ -79,15 +79,17 @@ def keep_inspection(run: Path, plan: Sweep, device: Device) -> None:
     A part of the run that can fail without harm: the reason is said, and what was measured stays as it is.
     """
     from harness import providers
+    from harness.cases import KERNEL_OPS
     from harness.inspect.pipes import RATES
-    from harness.inspect.survey import InspectError, survey
+    from harness.inspect.survey import survey
 
     arch = device.capability or "sm_90"
+    cases = [case for case in plan.cases if case.op in KERNEL_OPS]
     kernels = [spec for spec in plan.providers if providers.uses_triton(spec)]
-    if arch not in RATES or not kernels or not plan.cases or (run / INSPECTION).exists():
+    if arch not in RATES or not kernels or not cases or (run / INSPECTION).exists():
         return
-    ops, dtypes = (list(dict.fromkeys(getattr(case, name) for case in plan.cases)) for name in ("op", "dtype"))
+    ops, dtypes = (list(dict.fromkeys(getattr(case, name) for case in cases)) for name in ("op", "dtype"))
     try:
         keep_rows(run, [row for spec in kernels for row in survey([arch], spec, ops, dtypes)])
-    except (InspectError, OSError) as error:
+    except (ValueError, OSError) as error:
         print(f"elubench: machine code was not inspected: {error}", file=sys.stderr)
