@@ -16,6 +16,7 @@ from reports.formatting import printable, significant
 from reports.summary import groups
 
 _LINES: dict[str, Line] = {"memory": "-", "cache": "--"}
+_MOST_NAMED = 5  # ops of one column
 _ONE_COLUMN = 0.06  # intensities closer than this are one column of points
 
 
@@ -83,9 +84,10 @@ def _name_columns(axes: Axes, found: Sequence[Spot]) -> None:
     lowest, highest = min(spot.gflops for spot in found), max(spot.gflops for spot in found)
     axes.set_ylim(lowest / 8, max(highest * 4, axes.get_ylim()[1]))
     for intensity, ops in columns.items():
-        names = [f"{op} {' '.join(dtypes)}" for op, dtypes in ops.items()]
+        names = [literal(printable(f"{op} {' '.join(dtypes)}", 80)) for op, dtypes in ops.items()]
+        names = names if len(names) <= _MOST_NAMED else [*names[: _MOST_NAMED - 1], "and others"]
         axes.axvline(intensity, color="#cccccc", linewidth=0.5, zorder=0)
         axes.text(
-            intensity, 0.02, "\n".join(literal(printable(name, 80)) for name in names), rotation=90, fontsize=5.5,
-            ha="center", va="bottom", transform=axes.get_xaxis_transform(),
+            intensity, 0.02, "\n".join(names), rotation=90, fontsize=5.5, ha="center", va="bottom", ma="left",
+            transform=axes.get_xaxis_transform(),
         )  # fmt: skip

@@ -119,6 +119,19 @@ def test_a_document_that_lost_its_marks_is_named_and_left_alone(checkout, result
     assert text(checkout, "README.md") == "no marks"
 
 
+def test_the_intensities_in_the_text_are_those_of_the_ops():
+    rows = re.findall(
+        r"^\| `(\w+)` \| (\d+) \| (\d+), ([\d.]+) \| (\d+), ([\d.]+) \|", text(ROOT, "docs/rooflines.md"), re.M
+    )
+    assert len(rows) == 4
+    for op, flops, *pairs in rows:
+        for dtype, size, intensity in (("bfloat16", *pairs[:2]), ("float32", *pairs[2:])):
+            case = make_case(op, (4096, 4096), dtype)
+            assert case.flops == int(flops) * case.elements
+            assert round(case.bytes_moved / case.elements) == int(size)
+            assert abs(case.flops / case.bytes_moved - float(intensity)) < 0.006
+
+
 def test_this_checkout_is_up_to_date():
     pinned = re.search(r"^matplotlib==([\d.]+)", (ROOT / "constraints.txt").read_text(), re.MULTILINE)
     if pinned is None or importlib.metadata.version("matplotlib") != pinned[1]:
