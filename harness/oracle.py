@@ -54,15 +54,21 @@ class Error:
 def ulp_size(value: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
     """The distance of neighbouring `dtype` numbers at |value|, in fp64; that of subnormals at and near 0."""
     digits, least_exponent = _FORMAT[dtype]
-    _, exponent = torch.frexp(value.double().abs())  # |value| in [2^(e-1), 2^e)
-    exponent = torch.where(value == 0, least_exponent, exponent - 1)  # frexp gives 0 the exponent 0
-    exponent = torch.clamp(exponent, min=least_exponent) - (digits - 1)
-    return torch.ldexp(torch.ones_like(value, dtype=torch.float64), exponent)
+    if dtype == torch.float64:  # whose smallest steps are subnormal
+        _, exponent = torch.frexp(value.double().abs())  # |value| in [2^(e-1), 2^e)
+        exponent = torch.where(value == 0, least_exponent, exponent - 1)  # frexp gives 0 the exponent 0
+        exponent = torch.clamp(exponent, min=least_exponent) - (digits - 1)
+        return torch.ldexp(torch.ones_like(value, dtype=torch.float64), exponent)
+    # By the exponent's bits, several times as fast: whole tensors are checked, for every provider.
+    exponent = value.double().view(torch.int64) & (0x7FF << 52)
+    return exponent.clamp_(min=(least_exponent + 1023) << 52).sub_((digits - 1) << 52).view(torch.float64)
 
 
 def measure(actual: torch.Tensor, expected: Expected, bound_ulp: float) -> Error:
     """The largest error of `actual` against `expected`; special values must match exactly."""
     value = expected.value
+    if (clean := _measure_finite(actual, expected, bound_ulp)) is not None:
+        return clean
     rounded = value.to(actual.dtype)
     wrong = torch.isnan(actual) != torch.isnan(rounded)
     wrong |= (torch.isinf(rounded) | torch.isinf(actual)) & (actual != rounded) & ~torch.isnan(rounded)
@@ -76,14 +82,32 @@ def measure(actual: torch.Tensor, expected: Expected, bound_ulp: float) -> Error
     excess = torch.where(wrong, math.inf, torch.where(finite, excess, -math.inf))
     if expected.signed_zero:
         # The least of excesses: where a provider also has a large error, that is the one to show.
-        sign = (actual == 0) & (value == 0) & (torch.signbit(actual) != torch.signbit(value))
-        excess = torch.where(sign, 0.5, excess)
+        excess = torch.where(_wrong_zeros(actual, value), 0.5, excess)
     if not excess.numel():
         return Error(0.0, -math.inf, 0)
     # Where nothing is wrong the largest error is of interest, not the least margin.
     index = int((excess if excess.max() > 0 else error).argmax())
     max_ulp = math.inf if bool(wrong.any()) else float(error.max())
     return Error(max_ulp, float(excess.max()), index)
+
+
+def _wrong_zeros(actual: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
+    return (actual == 0) & (value == 0) & (torch.signbit(actual) != torch.signbit(value))
+
+
+def _measure_finite(actual: torch.Tensor, expected: Expected, bound_ulp: float) -> Error | None:
+    """The same where no value is special, as of normals, in a third of the time; None where some may be."""
+    value = expected.value
+    if not value.numel() or not bool(value.abs().max() < torch.finfo(actual.dtype).max):
+        return None
+    scale = value if expected.magnitude is None else expected.magnitude
+    error = (actual.double() - value).abs_() / ulp_size(scale, actual.dtype)
+    max_ulp = float(error.max())  # NaN or infinite if any output is
+    if not math.isfinite(max_ulp) or (expected.signed_zero and bool(_wrong_zeros(actual, value).any())):
+        return None
+    excess = error - (bound_ulp + expected.slack_ulp)
+    most = float(excess.max())
+    return Error(max_ulp, most, int((excess if most > 0 else error).argmax()))
 
 
 def expected(case: Case, inputs: tuple[torch.Tensor, ...]) -> tuple[Expected, ...]:

@@ -78,7 +78,8 @@ def run_sweep(
             timed = [spec for spec in todo if spec not in interpreted]
             for worker, specs in ((timing, timed), (interpreting, interpreted)):
                 if specs:
-                    job = Job(case, tuple(specs), device, sweep.stop, seed + number, worker is timing, sweep.regimes)
+                    is_timed, is_repeat = worker is timing, _kind(case) in map(_kind, sweep.cases[:number])
+                    job = Job(case, tuple(specs), device, sweep.stop, seed + number, is_timed, sweep.regimes, is_repeat)
                     on_stage(case, "start", None)
                     records += _run_job(worker, job, sweep.case_timeout_s, on_stage)
             ledger.enter("store")
@@ -90,6 +91,10 @@ def run_sweep(
         timing.stop()
         interpreting.stop()
         add_time(store.path, ledger.content())
+
+
+def _kind(case: Case) -> tuple[str, str, str, str, int]:
+    return (case.op, str(case.params), case.dtype, case.layout, len(case.shape))
 
 
 def _is_missing(store: Store, case: Case, spec: str, regimes: Sequence[str]) -> bool:
