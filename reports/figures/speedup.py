@@ -36,7 +36,7 @@ def _figure(op: str, found: list[Matrix]) -> Figure:
     for n, (matrix, axes) in enumerate(zip(found, panels[:, 0], strict=True)):
         _draw(axes, matrix)
         if n + 1 < len(found) and found[n + 1].columns == matrix.columns:
-            axes.set_xticks([])
+            axes.tick_params(labelbottom=False)
     title = f"{op}: speed-up over {BASELINE}; ▲ faster, ▼ slower, = same, no sign: undecided; (in brackets): marked"
     figure.suptitle(literal(printable(title)), x=0.01, ha="left", fontsize=9)
     return figure
@@ -64,4 +64,8 @@ def _draw(axes: Axes, matrix: Matrix) -> None:
         for label in axes.get_xticklabels():
             label.set(rotation=30, ha="right", rotation_mode="anchor")
     axes.set_yticks(range(len(matrix.rows)), [literal(row) for row in matrix.rows], fontsize=6.5)
-    axes.tick_params(length=0)
+    axes.tick_params(which="both", length=0)
+    for axis, count in ((axes.xaxis, len(matrix.columns)), (axes.yaxis, len(matrix.rows))):
+        axis.set_ticks([n + 0.5 for n in range(count - 1)], minor=True)  # white lines between the cells
+    axes.grid(which="minor", color="white", linewidth=1.5)
+    axes.spines[:].set_visible(False)
