@@ -12,16 +12,26 @@ program writes the sum of its tile to `partial`, and a second kernel sums those.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import log2
+from typing import Any
 
 import torch
 import triton
 import triton.language as tl
 from torch import Tensor
 
-from . import math
-from .launch import Launch, check_tensors, dense_view, is_wide, kept, parameter, power_of_2, same_strides
+from . import math, tuning
+from .launch import (
+    Launch,
+    check_tensors,
+    dense_view,
+    is_wide,
+    kept,
+    parameter,
+    power_of_2,
+    same_strides,
+)
 
-WARPS = 4
 # Below so many elements per plane a tile of planes would be mostly mask, and partial sums would cost more
 # traffic than 2% of what they sum.
 _LEAST_PLANE = 64
@@ -30,76 +40,85 @@ _LEAST_PLANE = 64
 @triton.jit
 def rows_kernel(
     x_ptr, bias_ptr, out_ptr, rows, columns, alpha,
-    FORM: tl.constexpr, INNER: tl.constexpr, WIDE: tl.constexpr,
-    ROWS: tl.constexpr, COLUMNS: tl.constexpr,
+    FORM: tl.constexpr, INNER: tl.constexpr, EVEN: tl.constexpr, WIDE: tl.constexpr,
+    ROWS: tl.constexpr, COLUMNS: tl.constexpr, TRIPS: tl.constexpr,
 ):  # fmt: skip
-    """out = elu(x + bias) for a tile of ROWS rows of channels·INNER columns."""
-    row, column, inside = _tile(rows, columns, ROWS, COLUMNS, WIDE)
-    bias = tl.load(bias_ptr + column // INNER, column < columns)
-    index = row[:, None] * columns + column[None, :]
-    x = tl.load(x_ptr + index, inside)
-    total = math.widen(x) + math.widen(bias, False)[None, :]
-    tl.store(out_ptr + index, math.elu_of(total, x.dtype, alpha, 1.0, 1.0, FORM), inside)
+    """out = elu(x + bias) for TRIPS tiles, one below the other, of ROWS rows of channels·INNER columns.
+
+    EVEN: the tiles of all programs cover the tensor and nothing else.
+    """
+    chunk, first = _tile(columns, COLUMNS)
+    column = tl.arange(0, COLUMNS)
+    inside_columns = None if EVEN else first + column < columns
+    bias = math.widen(_load_bias(bias_ptr, first, column, inside_columns, INNER), False)[None, :]
+    for trip in range(TRIPS):
+        row = (chunk * TRIPS + trip) * ROWS + tl.arange(0, ROWS)
+        inside = None if EVEN else (row < rows)[:, None] & (first + column < columns)[None, :]
+        row = row.to(tl.int64 if WIDE else tl.int32)
+        start, along = (row * columns + first)[:, None], column[None, :]
+        x = tl.load(x_ptr + start + along, inside)
+        tl.store(out_ptr + start + along, math.elu_of(math.widen(x) + bias, x.dtype, alpha, 1.0, 1.0, FORM), inside)
 
 
 @triton.jit
 def rows_backward_kernel(
     grad_ptr, x_ptr, bias_ptr, out_ptr, partial_ptr, rows, columns, alpha,
-    FORM: tl.constexpr, INNER: tl.constexpr, WIDE: tl.constexpr,
+    FORM: tl.constexpr, INNER: tl.constexpr, EVEN: tl.constexpr, WIDE: tl.constexpr,
     ROWS: tl.constexpr, COLUMNS: tl.constexpr, TRIPS: tl.constexpr,
 ):  # fmt: skip
     """out = grad * elu'(x + bias) for TRIPS tiles, one below the other, and the sum of their columns."""
-    blocks = tl.cdiv(columns, COLUMNS)
-    chunk = tl.program_id(0) // blocks
-    column = (tl.program_id(0) % blocks) * COLUMNS + tl.arange(0, COLUMNS)
-    inside_columns = column < columns
-    bias = math.widen(tl.load(bias_ptr + column // INNER, inside_columns), False)[None, :]
+    chunk, first = _tile(columns, COLUMNS)
+    column = tl.arange(0, COLUMNS)
+    inside_columns = None if EVEN else first + column < columns
+    bias = math.widen(_load_bias(bias_ptr, first, column, inside_columns, INNER), False)[None, :]
     total = tl.zeros((ROWS, COLUMNS), bias.dtype)
     for trip in range(TRIPS):
         row = (chunk * TRIPS + trip) * ROWS + tl.arange(0, ROWS)
-        inside = (row < rows)[:, None] & inside_columns[None, :]
-        if WIDE:
-            row = row.to(tl.int64)
-        index = row[:, None] * columns + column[None, :]
-        grad = tl.load(grad_ptr + index, inside, other=0.0)
-        x = tl.load(x_ptr + index, inside, other=0.0)
+        inside = None if EVEN else (row < rows)[:, None] & (first + column < columns)[None, :]
+        row = row.to(tl.int64 if WIDE else tl.int32)
+        start, along = (row * columns + first)[:, None], column[None, :]
+        grad = tl.load(grad_ptr + start + along, inside, other=None if EVEN else 0.0)
+        x = tl.load(x_ptr + start + along, inside, other=None if EVEN else 0.0)
         value = math.elu_gradient_at(math.widen(grad), math.widen(x) + bias, x.dtype, alpha, 1.0, 1.0, FORM)
-        tl.store(out_ptr + index, math.narrow(value, grad.dtype), inside)
+        tl.store(out_ptr + start + along, math.narrow(value, grad.dtype), inside)
         total += value
     sums = math.narrow(tl.sum(total, 0), partial_ptr.dtype.element_ty)
     # A partial sum stands for 128 rows, so its offset needs 64 bits only for tensors of some 10^11 elements.
-    tl.store(partial_ptr + chunk.to(tl.int64) * columns + column, sums, inside_columns)
+    tl.store(partial_ptr + chunk.to(tl.int64) * columns + first + column, sums, inside_columns)
 
 
 @triton.jit
 def planes_kernel(
     x_ptr, bias_ptr, out_ptr, planes, channels, inner, alpha,
-    FORM: tl.constexpr, WIDE: tl.constexpr, PLANES: tl.constexpr, BLOCK: tl.constexpr,
+    FORM: tl.constexpr, EVEN: tl.constexpr, WIDE: tl.constexpr, PLANES: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
-    """out = elu(x + bias) for BLOCK elements of PLANES planes."""
-    plane, position, inside = _tile(planes, inner, PLANES, BLOCK, WIDE)
-    bias = math.widen(tl.load(bias_ptr + plane % channels, plane < planes), False)[:, None]
-    index = plane[:, None] * inner + position[None, :]
-    x = tl.load(x_ptr + index, inside)
-    value = math.elu_of(math.widen(x) + bias, x.dtype, alpha, 1.0, 1.0, FORM)
-    tl.store(out_ptr + index, value, inside)
+    """out = elu(x + bias) for BLOCK elements of PLANES planes. EVEN: tiles cover nothing but the tensor."""
+    chunk, first = _tile(inner, BLOCK)
+    plane, along = chunk * PLANES + tl.arange(0, PLANES), tl.arange(0, BLOCK)[None, :]
+    inside = None if EVEN else (plane < planes)[:, None] & (first + along < inner)
+    bias = math.widen(tl.load(bias_ptr + plane % channels, None if EVEN else plane < planes), False)[:, None]
+    start = (plane.to(tl.int64 if WIDE else tl.int32) * inner + first)[:, None]
+    x = tl.load(x_ptr + start + along, inside)
+    tl.store(out_ptr + start + along, math.elu_of(math.widen(x) + bias, x.dtype, alpha, 1.0, 1.0, FORM), inside)
 
 
 @triton.jit
 def planes_backward_kernel(
     grad_ptr, x_ptr, bias_ptr, out_ptr, partial_ptr, planes, channels, inner, alpha,
-    FORM: tl.constexpr, WIDE: tl.constexpr, PLANES: tl.constexpr, BLOCK: tl.constexpr,
+    FORM: tl.constexpr, EVEN: tl.constexpr, WIDE: tl.constexpr, PLANES: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
     """out = grad * elu'(x + bias) for BLOCK elements of PLANES planes, and the sum of each plane's."""
-    plane, position, inside = _tile(planes, inner, PLANES, BLOCK, WIDE)
-    bias = math.widen(tl.load(bias_ptr + plane % channels, plane < planes), False)[:, None]
-    index = plane[:, None] * inner + position[None, :]
-    grad = tl.load(grad_ptr + index, inside, other=0.0)
-    x = tl.load(x_ptr + index, inside, other=0.0)
+    chunk, first = _tile(inner, BLOCK)
+    plane, along = chunk * PLANES + tl.arange(0, PLANES), tl.arange(0, BLOCK)[None, :]
+    inside = None if EVEN else (plane < planes)[:, None] & (first + along < inner)
+    inside_planes = None if EVEN else plane < planes
+    bias = math.widen(tl.load(bias_ptr + plane % channels, inside_planes), False)[:, None]
+    start = (plane.to(tl.int64 if WIDE else tl.int32) * inner + first)[:, None]
+    grad = tl.load(grad_ptr + start + along, inside, other=None if EVEN else 0.0)
+    x = tl.load(x_ptr + start + along, inside, other=None if EVEN else 0.0)
     value = math.elu_gradient_at(math.widen(grad), math.widen(x) + bias, x.dtype, alpha, 1.0, 1.0, FORM)
-    tl.store(out_ptr + index, math.narrow(value, grad.dtype), inside)
-    block = tl.program_id(0) % tl.cdiv(inner, BLOCK)
-    tl.store(partial_ptr + block * planes + plane, tl.sum(value, 1), plane < planes)
+    tl.store(out_ptr + start + along, math.narrow(value, grad.dtype), inside)
+    tl.store(partial_ptr + first // BLOCK * planes + plane, tl.sum(value, 1), inside_planes)
 
 
 @triton.jit
@@ -123,15 +142,23 @@ def sum_partials_kernel(
 
 
 @triton.jit
-def _tile(rows, columns, ROWS: tl.constexpr, COLUMNS: tl.constexpr, WIDE: tl.constexpr):
-    """(rows, columns, mask) of this program's tile; programs go along the columns first."""
-    blocks = tl.cdiv(columns, COLUMNS)
-    row = (tl.program_id(0) // blocks) * ROWS + tl.arange(0, ROWS)
-    column = (tl.program_id(0) % blocks) * COLUMNS + tl.arange(0, COLUMNS)
-    inside = (row < rows)[:, None] & (column < columns)[None, :]
-    if WIDE:
-        row = row.to(tl.int64)
-    return row, column, inside
+def _load_bias(bias_ptr, first, column, inside, INNER: tl.constexpr):
+    """The bias of columns of channels·INNER; for INNER 1 at an address to which the column is a constant added."""
+    if INNER == 1:
+        bias = tl.load(bias_ptr + first + column, inside)
+    else:
+        bias = tl.load(bias_ptr + (first + column) // INNER, inside)
+    return bias
+
+
+@triton.jit
+def _tile(columns, COLUMNS: tl.constexpr):
+    """(which row of tiles, first column) of this program's tile; programs go along the columns first."""
+    # Unsigned: a division of signed numbers takes ten instructions more.
+    blocks = (columns.to(tl.uint32) + (COLUMNS - 1)) // COLUMNS
+    program = tl.program_id(0).to(tl.uint32)
+    chunk = program // blocks
+    return chunk.to(tl.int32), (program - chunk * blocks).to(tl.int32) * COLUMNS
 
 
 @dataclass(frozen=True)
@@ -139,21 +166,60 @@ class Tiles:
     """How (outer, channels, inner) is cut into programs."""
 
     kind: str  # "rows" or "planes"
+    height: int  # rows, or planes, of the tensor
+    width: int  # elements of a row, or of a plane
     down: int  # rows, or planes, per tile
-    across: int  # columns, or elements of a plane, per tile
-    trips: int  # tiles that one program of the backward takes, one below the other
+    across: int  # elements of each of them
+    trips: int  # tiles that one program takes, one below the other
+    warps: int
 
     @classmethod
-    def of(cls, outer: int, channels: int, inner: int, item_bytes: int) -> Tiles:
-        """One tile is two 16-byte accesses per thread and tensor, as wide as there are elements to take."""
-        elements = WARPS * 32 * 2 * 16 // item_bytes
+    def of(cls, outer: int, channels: int, inner: int, item_bytes: int, has_sums: bool = False) -> Tiles:
+        """How to cut for the forward, or, with `has_sums`, for the backward with its partial sums."""
+        work = tuning.bias(has_sums, item_bytes, outer * channels * inner)
+        elements = work.elements(item_bytes)
         if inner >= _LEAST_PLANE:
-            across = power_of_2(inner, _LEAST_PLANE, elements)
-            return cls("planes", elements // across, across, 1)
-        across = power_of_2(channels * inner, 16, 256)
+            across = _across_plane(inner, elements)
+            return cls("planes", outer * channels, inner, elements // across, across, 1, work.warps)
+        width = channels * inner
+        across = power_of_2(width, 16, min(elements, work.across))
         down = elements // across
-        # At least 128 rows per partial sum, where there are so many, keeps its traffic near 1%.
-        return cls("rows", down, across, max(1, min(128 // down, triton.cdiv(outer, down))))
+        # So many tiles to a program as leave enough programs: they share its bias, its numbers and its partial sums.
+        tiles = triton.cdiv(outer, down) * triton.cdiv(width, across)
+        trips = 2 ** round(log2(max(1.0, tiles / work.programs)))
+        return cls("rows", outer, width, down, across, min(tuning.MOST_TRIPS, trips), work.warps)
+
+    @property
+    def chunks(self) -> int:
+        """Rows of programs; each has one partial sum for every column of rows."""
+        return triton.cdiv(self.height, self.down * self.trips)
+
+    @property
+    def blocks(self) -> int:
+        """Columns of programs; each has one partial sum for every plane."""
+        return triton.cdiv(self.width, self.across)
+
+    @property
+    def programs(self) -> int:
+        return self.chunks * self.blocks
+
+    @property
+    def partials(self) -> int:
+        """Numbers that the first stage of the backward writes and the second reads."""
+        return self.chunks * self.width if self.kind == "rows" else self.blocks * self.height
+
+    @property
+    def are_even(self) -> bool:
+        """Whether the tiles cover the tensor and nothing else."""
+        return self.height % (self.down * self.trips) == 0 and self.width % self.across == 0
+
+
+def _across_plane(inner: int, elements: int) -> int:
+    """The widest part of a plane for a tile, of those that leave least of their last one unused, within an eighth."""
+    widths = [elements >> shift for shift in range(12) if elements >> shift >= _LEAST_PLANE]
+    waste = {width: triton.cdiv(inner, width) * width / inner - 1.0 for width in widths}
+    least = min(waste.values())
+    return next(width for width in widths if waste[width] <= max(least, 0.125))
 
 
 def bias_elu_out(x: Tensor, bias: Tensor, out: Tensor, alpha: float = 1.0, dim: int = -1) -> None:
@@ -173,18 +239,22 @@ def _bias_elu(tensors: tuple[Tensor, ...], alpha: float, dim: int) -> Launch:
     check_tensors(x=x, bias=bias, out=out)
     outer, channels, inner = _checked_view(x, bias, dim, out=out)
     tiles = Tiles.of(outer, channels, inner, x.element_size())
-    constants = {"FORM": math.form_of(alpha, 1.0, 1.0), "WIDE": is_wide(x.numel(), x), "num_warps": WARPS}
+    return _launch(rows_kernel, planes_kernel, tiles, x, channels, inner, alpha)
+
+
+def _launch(rows: Any, planes: Any, tiles: Tiles, x: Tensor, channels: int, inner: int, alpha: float) -> Launch:
+    """The kernel for the tiles' kind, on x and what is addressed like it."""
+    constants = {
+        "FORM": math.form_of(alpha, 1.0, 1.0), "EVEN": tiles.are_even, "WIDE": is_wide(x.numel(), x),
+        "num_warps": tiles.warps,
+    }  # fmt: skip
     if tiles.kind == "rows":
-        columns = channels * inner
         return Launch(
-            rows_kernel, triton.cdiv(outer, tiles.down) * triton.cdiv(columns, tiles.across), x.device,
-            outer, columns, parameter(alpha, x.dtype),
-            INNER=inner, ROWS=tiles.down, COLUMNS=tiles.across, **constants,
+            rows, tiles.programs, x.device, tiles.height, tiles.width, parameter(alpha, x.dtype),
+            INNER=inner, ROWS=tiles.down, COLUMNS=tiles.across, TRIPS=tiles.trips, **constants,
         )  # fmt: skip
-    planes = outer * channels
     return Launch(
-        planes_kernel, triton.cdiv(planes, tiles.down) * triton.cdiv(inner, tiles.across), x.device,
-        planes, channels, inner, parameter(alpha, x.dtype),
+        planes, tiles.programs, x.device, tiles.height, channels, inner, parameter(alpha, x.dtype),
         PLANES=tiles.down, BLOCK=tiles.across, **constants,
     )  # fmt: skip
 
@@ -230,35 +300,23 @@ def _bias_elu_backward(tensors: tuple[Tensor, ...], alpha: float, dim: int) -> _
     outer, channels, inner = _checked_view(x, bias, dim, grad_output=grad_output, grad_x=grad_x)
     if grad_bias.shape != bias.shape or not grad_bias.is_contiguous():
         raise ValueError(f"grad_bias has to be contiguous, of shape {tuple(bias.shape)}")
-    tiles = Tiles.of(outer, channels, inner, x.element_size())
-    constants = {"FORM": math.form_of(alpha, 1.0, 1.0), "WIDE": is_wide(x.numel(), x), "num_warps": WARPS}
-    sum_dtype = torch.float64 if x.dtype == torch.float64 else torch.float32
-    if tiles.kind == "rows":
-        columns = channels * inner
-        chunks = triton.cdiv(outer, tiles.down * tiles.trips)
-        main = Launch(
-            rows_backward_kernel, chunks * triton.cdiv(columns, tiles.across), x.device,
-            outer, columns, parameter(alpha, x.dtype),
-            INNER=inner, ROWS=tiles.down, COLUMNS=tiles.across, TRIPS=tiles.trips, **constants,
-        )  # fmt: skip
-        is_whole = chunks == 1 and inner == 1  # the only partial sum is the sum
-        sums = None if is_whole else _sum_partials(x.device, chunks * inner, channels, inner)
-        return _Backward(main, sums, chunks * columns, sum_dtype)
-    planes, blocks = outer * channels, triton.cdiv(inner, tiles.across)
-    main = Launch(
-        planes_backward_kernel, triton.cdiv(planes, tiles.down) * blocks, x.device,
-        planes, channels, inner, parameter(alpha, x.dtype),
-        PLANES=tiles.down, BLOCK=tiles.across, **constants,
-    )  # fmt: skip
-    return _Backward(main, _sum_partials(x.device, blocks * outer, channels, 1), blocks * planes, sum_dtype)
+    tiles = Tiles.of(outer, channels, inner, x.element_size(), has_sums=True)
+    main = _launch(rows_backward_kernel, planes_backward_kernel, tiles, x, channels, inner, alpha)
+    if tiles.kind == "planes":
+        sums = _sum_partials(x.device, tiles.blocks * outer, channels, 1)
+    elif tiles.chunks == 1 and inner == 1:  # the only partial sum is the sum
+        sums = None
+    else:
+        sums = _sum_partials(x.device, tiles.chunks * inner, channels, inner)
+    return _Backward(main, sums, tiles.partials, torch.float64 if x.dtype == torch.float64 else torch.float32)
 
 
 def _sum_partials(device: torch.device, terms: int, channels: int, inner: int) -> Launch:
-    across = power_of_2(channels, 1, 32)
+    across = power_of_2(channels, 1, tuning.SUM_CHANNELS)
     return Launch(
         sum_partials_kernel, triton.cdiv(channels, across), device, terms, channels,
-        INNER=inner, WIDE=is_wide(terms * channels), TERMS=power_of_2(terms, 1, 1024 // across), CHANNELS=across,
-        num_warps=WARPS,
+        INNER=inner, WIDE=is_wide(terms * channels), TERMS=power_of_2(terms, 1, tuning.SUM_ELEMENTS // across),
+        CHANNELS=across, num_warps=tuning.SUM_WARPS,
     )  # fmt: skip
 
 

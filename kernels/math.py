@@ -41,6 +41,8 @@ _LOG2_E_BF16, _ASIDE_BF16 = tl.constexpr(1.4426950408889634 * (1 - 2e-05)), tl.c
 _LOG2_E_F16, _ASIDE_F16 = tl.constexpr(1.4426950408889634 * (1 + 1.6e-05)), tl.constexpr(3.0e-07)
 
 # ln 2 in two parts (as in fdlibm): n * HIGH is exact for every n that occurs, so the reduction loses nothing.
+_LN2_HIGH_F32 = tl.constexpr(0.693145751953125)
+_LN2_LOW_F32 = tl.constexpr(1.4286068203094172e-06)
 _LN2_HIGH_F64 = tl.constexpr(6.93147180369123816490e-01)
 _LN2_LOW_F64 = tl.constexpr(1.90821492927058770002e-10)
 
@@ -117,9 +119,9 @@ def elu_of(x, dtype: tl.constexpr, alpha, scale, input_scale, FORM: tl.constexpr
         value = narrow(value, dtype)
     elif dtype.primitive_bitwidth == 16:
         if FORM == "unit":
-            value = _elu_16_bits(x, dtype, 1.0, 1.0, 1.0)
+            value = _elu_16_bits(x, dtype, 1.0, 1.0, 1.0, True)
         else:
-            value = _elu_16_bits(x, dtype, alpha, scale, input_scale)
+            value = _elu_16_bits(x, dtype, alpha, scale, input_scale, False)
     elif FORM == "unit":
         # >= rather than >: the sign of -0 survives the positive branch.
         value = tl.where(x >= 0, x, expm1(x))
@@ -130,7 +132,7 @@ def elu_of(x, dtype: tl.constexpr, alpha, scale, input_scale, FORM: tl.constexpr
 
 
 @triton.jit
-def _elu_16_bits(x, dtype: tl.constexpr, alpha, scale, input_scale):
+def _elu_16_bits(x, dtype: tl.constexpr, alpha, scale, input_scale, IS_UNIT: tl.constexpr):
     """elu of fp32 numbers, for positive parameters, where at most 11 bits of the result are kept.
 
     Near 0 a polynomial, elsewhere e^y - 1. Taylor's series of e^y - 1 is too large below 0 if it ends with an even
@@ -139,16 +141,27 @@ def _elu_16_bits(x, dtype: tl.constexpr, alpha, scale, input_scale):
     limit = alpha * scale
     first = limit * input_scale
     second = first * input_scale * 0.5
+    third = second * input_scale * 0.3333333333333333
     exponent = input_scale * _LOG2_E
-    if dtype == tl.bfloat16:
-        series = x * fma(x, second, first)
-        below = tl.minimum(series, fma(ex2(fma(x, exponent, _ASIDE)), limit, -limit))
-    else:
-        third = second * input_scale * 0.3333333333333333
-        series = x * fma(x, fma(x, third, second), first)
-        below = tl.maximum(series, fma(ex2(fma(x, exponent, -_ASIDE)), limit, -limit))
     above = narrow(x * scale, dtype)
-    return by_sign(above, narrow(below, dtype), above)
+    if IS_UNIT:
+        # No less than x, and above 0 both of what is negated here are negative: no select is needed.
+        if dtype == tl.bfloat16:
+            series = x * fma(x, -second, -first)
+            depth = tl.maximum(series, 1.0 - ex2(fma(x, exponent, _ASIDE)))
+        else:
+            series = x * fma(x, fma(x, -third, -second), -first)
+            depth = tl.minimum(series, 1.0 - ex2(fma(x, exponent, -_ASIDE)))
+        value = larger_of_negated(narrow_positive(depth, dtype), above)
+    else:
+        if dtype == tl.bfloat16:
+            series = x * fma(x, second, first)
+            below = tl.minimum(series, fma(ex2(fma(x, exponent, _ASIDE)), limit, -limit))
+        else:
+            series = x * fma(x, fma(x, third, second), first)
+            below = tl.maximum(series, fma(ex2(fma(x, exponent, -_ASIDE)), limit, -limit))
+        value = by_sign(above, narrow(below, dtype), above)
+    return value
 
 
 @triton.jit
@@ -172,7 +185,7 @@ def elu_gradient_at(grad, x, dtype: tl.constexpr, alpha, scale, input_scale, FOR
         if FORM == "any" or dtype == tl.float64:
             slope = limit * exp_anywhere(input_scale * x)
         elif dtype == tl.float32:
-            slope = _exp_f32(x, limit, input_scale)
+            slope = _scaled_exp_f32(x, limit, input_scale)
         elif dtype == tl.bfloat16:
             root = ex2(x * (input_scale * (0.5 * _LOG2_E)))
             slope = limit * root * root
@@ -188,7 +201,7 @@ def _gradient_unit(grad, x, dtype: tl.constexpr):
     if dtype == tl.float64:
         value = grad * exp_anywhere(x)
     elif dtype == tl.float32:
-        value = grad * _exp_f32(x, 1.0, 1.0)
+        value = grad * _exp_f32(x)
     elif dtype == tl.bfloat16:
         # ex2 gives 0 where bfloat16 still has numbers, as far down as 2^-133; its argument's half stays above that.
         root = ex2(x * (0.5 * _LOG2_E))
@@ -228,13 +241,27 @@ def expm1(y):
 
 
 @triton.jit
-def _exp_f32(x, factor, input_scale):
+def _exp_f32(x):
+    """e^x of fp32 numbers for x <= 0, subnormal results included.
+
+    log2(e) * x is taken as a multiple of 2^-12, which ex2 is given exactly, and e^r is 1 + r for what is left of x,
+    which is below 2^-13. ex2 would give 0 for results below 2^-126, so 64 is added to its argument.
+    """
+    x = tl.maximum(x, -128.0)  # at -infinity nothing would be left to subtract from
+    rounded = fma(x, _LOG2_E, _MAGIC_2_12)
+    multiple = rounded - 3072.0
+    rest = fma(multiple, -_LN2_LOW_F32, fma(multiple, -_LN2_HIGH_F32, x))
+    power = ex2(rounded - 3008.0)
+    return fma(power, rest, power) * 5.421010862427522e-20  # 2^-64
+
+
+@triton.jit
+def _scaled_exp_f32(x, factor, input_scale):
     """factor * e^(input_scale * x) of fp32 numbers for x <= 0, subnormal results included.
 
-    With k = input_scale * log2(e) in two parts, k * x is a multiple of 2^-12, which ex2 is given exactly, and a rest r
-    below 2^-13, for which 2^r is 1 + r ln 2. Neither product is rounded where it would show. ex2 would give 0 for
-    results below 2^-126, so 64 is added to its argument, and the other factor is so much smaller; that one being kept
-    within [0, 1] is what makes the result 0, and not NaN, at -infinity.
+    As above, but the constant k = input_scale * log2(e) is in two parts, so that no rounding of input_scale * x is
+    multiplied by the exponential; what is left of k * x is r, and 2^r is 1 + r ln 2. That factor holds the other one
+    and 2^-64; being kept within [0, 1] is what makes it 0, and not NaN, at -infinity.
     """
     high = input_scale * _LOG2_E_HIGH_F32
     if isinstance(input_scale, tl.tensor):
