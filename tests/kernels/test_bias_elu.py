@@ -124,9 +124,8 @@ def test_every_shape_fills_the_device_and_writes_few_partial_sums(view, item_byt
         tiles = Tiles.of(*view, item_bytes, has_sums)
         assert tiles.programs >= 2 * 148, tiles
         assert tiles.programs * tiles.down * tiles.across * tiles.trips >= elements, tiles
-    if (
-        elements >= 2**24 and tiles.chunks > 1
-    ):  # each is written and read as fp32; what a smaller tensor has of them stays in a cache
+    # Each is written and read as fp32. What a smaller tensor has of them stays in a cache.
+    if elements >= 2**24 and tiles.chunks > 1:
         assert 2 * 4 * tiles.partials <= 0.02 * 3 * item_bytes * elements, tiles
 
 
