@@ -12,7 +12,8 @@ import typer
 from harness.exits import CHECK_FAILED, WRONG_USAGE, end
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+    from typing import Any
 
     from reports.cite import Citable, Refused
     from reports.compare import Comparison
@@ -30,13 +31,18 @@ def is_of_claims(path: Path) -> bool:
 
 
 @app.command()
-def show(run: RunArgument) -> None:
+def show(
+    run: RunArgument,
+    op: Annotated[list[str] | None, typer.Option(help="Only this op; may be repeated.")] = None,
+    dtype: Annotated[list[str] | None, typer.Option(help="Only this dtype; may be repeated.")] = None,
+    case: Annotated[str, typer.Option(help="Only cases with this text in their key, such as 4096x4096.")] = "",
+) -> None:
     """Print a stored run as tables."""
-    show_run(run)
+    show_run(run, op or (), dtype or (), case)
 
 
-def show_run(path: Path) -> None:
-    """The tables of a run, and where it is."""
+def show_run(path: Path, ops: Sequence[str] = (), dtypes: Sequence[str] = (), case: str = "") -> None:
+    """The tables of a run, or of the cases that are asked for, and where it is."""
     from rich.console import Console
 
     from harness.inspect.rows import read_rows
@@ -51,7 +57,16 @@ def show_run(path: Path) -> None:
 
         show_claims(read_claims(path), console)
     else:
-        show_tables(read_run(path), console)
+
+        def wanted(row: Mapping[str, Any]) -> bool:
+            fits = (not ops or row["op"] in ops) and (not dtypes or row["dtype"] in dtypes)
+            return fits and case in row["case_key"]
+
+        is_part = bool(ops or dtypes or case)
+        found = read_run(path, wanted if is_part else None, samples=False)
+        if is_part and not found.records:
+            end(f"{path} has no record that fits; without --op, --dtype and --case all are shown", WRONG_USAGE)
+        show_tables(found, console)
         inspection.show_summary(read_rows(path), console)
     print(f"run: {path}")
 

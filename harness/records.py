@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -110,10 +109,13 @@ def to_json(record: Any) -> str:
     return json.dumps(dataclasses.asdict(record), separators=(",", ":"), allow_nan=False)
 
 
-def from_json(line: str) -> Record:
-    """The record of one line. Raises RunError where the line is not a record of this schema."""
+def from_json(line: str, samples: bool = True) -> Record:
+    """The record of one line; without its samples, which are most of it, where they are not needed.
+
+    Raises RunError where the line is not a record of this schema.
+    """
     try:
-        row = json.loads(line)
+        row = json.loads(line if samples else _without_samples(line))
         if row.get("schema") != SCHEMA:
             raise RunError(
                 f"a record has schema {row.get('schema')!r} and this elubench reads {SCHEMA}; "
@@ -122,9 +124,29 @@ def from_json(line: str) -> Record:
         for name in _TUPLES:
             if row.get(name) is not None:
                 row[name] = tuple(row[name])
-        return Record(**row)
+        return Record(**{"samples_s": ()} | row)
     except (json.JSONDecodeError, TypeError, AttributeError) as error:
         raise RunError(f"a line is not a record ({error}); it may have been edited by hand") from error
+
+
+# A quote inside of a string is escaped in JSON, so this is a field of the record and nothing else.
+_SAMPLES = ',"samples_s":['
+
+
+def _without_samples(line: str) -> str:
+    head, found, rest = line.partition(_SAMPLES)
+    return head + rest[rest.index("]") + 1 :] if found and "]" in rest else line
+
+
+def _is_wanted(line: str, where: Where) -> bool:
+    """Whether the record of a line is wanted, from the fields before its samples: case, op, shape, dtype, layout,
+    provider. A line that cannot be read so is wanted, for the fault in it to be said.
+    """
+    head, found, _ = line.partition(_SAMPLES)
+    try:
+        return not found or where(json.loads(head + "}"))
+    except (json.JSONDecodeError, KeyError, AttributeError):
+        return True
 
 
 @dataclass(frozen=True)
@@ -137,6 +159,10 @@ class Run:
     torn: bool = False  # the last line was cut short (a crash mid-write); it is not among the records
 
 
+# Chooses records by what stands before their samples, as a dict.
+Where = Callable[[Mapping[str, Any]], bool]
+
+
 def complete_lines(path: Path) -> tuple[list[str], int]:
     """The lines of `path` that end in a newline, and how many bytes they take.
 
@@ -145,6 +171,33 @@ def complete_lines(path: Path) -> tuple[list[str], int]:
     data = path.read_bytes() if path.exists() else b""
     end = data.rfind(b"\n") + 1
     return data[:end].decode("utf-8", errors="replace").splitlines(), end
+
+
+def iter_lines(path: Path) -> Iterator[str]:
+    """The complete lines of a file, one by one, with their newlines: a store may be larger than memory."""
+    if path.exists():
+        with path.open("rb") as file:
+            for line in file:
+                if line.endswith(b"\n"):
+                    yield line.decode("utf-8", errors="replace")
+
+
+def whole_bytes(path: Path) -> int:
+    """How many bytes the complete lines of a file take: all of it, unless a crash cut the last line short."""
+    at = path.stat().st_size if path.exists() else 0
+    while at:
+        start = max(0, at - 2**16)
+        with path.open("rb") as file:
+            file.seek(start)
+            newline = file.read(at - start).rfind(b"\n")
+        if newline >= 0:
+            return start + newline + 1
+        at = start
+    return 0
+
+
+def _is_torn(path: Path) -> bool:
+    return path.exists() and whole_bytes(path) != path.stat().st_size
 
 
 def read_manifest(run: Path) -> dict[str, Any]:
@@ -170,22 +223,22 @@ def made_by_verb(manifest: dict[str, Any]) -> str:
     return str(manifest.get("verb", "run"))
 
 
-def iter_records(run: Path) -> Iterator[Record]:
-    """The records of a run, one by one; a torn last line is passed over."""
+def iter_records(run: Path, where: Where | None = None, samples: bool = True) -> Iterator[Record]:
+    """The records of a run, one by one, or those that are wanted; a torn last line is passed over."""
     path = Path(run) / RECORDS
-    for number, line in enumerate(complete_lines(path)[0], start=1):
+    for number, line in enumerate(iter_lines(path), start=1):
+        if where is not None and not _is_wanted(line, where):
+            continue
         try:
-            yield from_json(line)
+            yield from_json(line, samples)
         except RunError as error:
             raise RunError(f"{path}, line {number}: {error}") from None
 
 
-def read_run(run: Path | str) -> Run:
-    """A whole run from disk. Raises RunError."""
+def read_run(run: Path | str, where: Where | None = None, samples: bool = True) -> Run:
+    """A run from disk: whole, or the records that are wanted, or without their samples. Raises RunError."""
     run = Path(run)
     manifest = read_manifest(run)
     if made_by_verb(manifest) != "run":
         raise RunError(f"{run} was made by 'elubench {made_by_verb(manifest)}' and holds no records of a sweep")
-    records = run / RECORDS
-    torn = records.exists() and complete_lines(records)[1] != os.path.getsize(records)
-    return Run(run, manifest, tuple(iter_records(run)), torn)
+    return Run(run, manifest, tuple(iter_records(run, where, samples)), _is_torn(run / RECORDS))

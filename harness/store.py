@@ -16,11 +16,12 @@ from harness.records import (
     RECORDS,
     REGIMES,
     RunError,
-    complete_lines,
     from_json,
+    iter_lines,
     made_by_verb,
     read_manifest,
     to_json,
+    whole_bytes,
 )
 
 
@@ -40,7 +41,7 @@ class Store:
     @staticmethod
     def parse(line: str) -> Row:
         """The row of a line. Raises RunError where it is none."""
-        return from_json(line)
+        return from_json(line, samples=False)
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -48,9 +49,8 @@ class Store:
         if not _locked(self._file.fileno()):
             self._file.close()
             raise RunError(f"{path} is being written by another elubench; wait for it, or end it")
-        lines, end = complete_lines(path / RECORDS)
-        self._file.truncate(end)  # what follows the last newline is a record cut short by a crash
-        self.keys = {self.parse(line).key for line in lines}
+        self._file.truncate(whole_bytes(path / RECORDS))  # what follows is a record cut short by a crash
+        self.keys = {self.parse(line).key for line in iter_lines(path / RECORDS)}
 
     @classmethod
     def create(cls, path: Path, manifest: dict[str, Any]) -> Store:
