@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness import seal
 from harness.records import Run
-from reports import markdown
+from reports import markdown, pytest_benchmark
 from reports.data import MissingLibrary, write_csv, write_parquet
 from reports.figures.files import write_figures
 from reports.page import PAGE, page
 
 REPORT, FIGURES = "report", "figures"
 MARKDOWN, CSV, PARQUET = "report.md", "records.csv", "records.parquet"
+PYTEST_BENCHMARK = "pytest-benchmark.json"
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ def build(run: Run) -> Built:
     content_hash = seal.content_hash(run.path)
     # What people analyse comes first: it is cheap, and there even if drawing fails.
     written(CSV, lambda path: write_csv(run.records, path))
+    written(PYTEST_BENCHMARK, lambda path: _write_text(path, json.dumps(pytest_benchmark.as_json(run))))
     written(PARQUET, lambda path: write_parquet(run.records, path))
     figures: list[Path] = []
     try:
