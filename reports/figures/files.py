@@ -45,7 +45,17 @@ def draw(run: Run) -> Iterator[tuple[str, Figure]]:
     for module in (bandwidth, speedup, roofline, levels, error, instruction_roofline):
         with matplotlib.rc_context(style.RC):
             found = module.figures(run)
+            for figure in found.values():
+                _lay_out(figure)
         yield from found.items()
+
+
+def _lay_out(figure: Figure) -> None:
+    """Find room for everything now, once: else every format does it again, and takes as long as drawing."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")  # a box stands for it
+        figure.draw_without_rendering()
+    figure.set_layout_engine("none")
 
 
 def as_svg(figure: Figure) -> bytes:
