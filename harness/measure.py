@@ -163,7 +163,7 @@ def _measure(job: Job, stage: Stage) -> list[Record]:
 def _after_timing(job: Job, call: ProviderCall, buffers: BufferSet) -> str | None:
     """What is wrong with a provider once it has been timed."""
     refill(job.case, buffers, job.seed + 1000)
-    verdict = gate.check_once(job.case, call, buffers)
+    verdict = gate.check_once(job.case, call, buffers, in_spots=True)
     if replaced := tamper.restore():
         return tamper.sentence(replaced)
     if verdict.passed:

@@ -140,6 +140,24 @@ def test_a_large_case_is_compared_in_pieces(monkeypatch):
     assert not verdict.passed
 
 
+@pytest.mark.parametrize("at", [0, -1, slice(3000, 9000)], ids=["first", "last", "a third"])
+@pytest.mark.parametrize(("op", "params"), [("elu", {}), ("bias_elu", {"dim": 1})])
+def test_spots_are_both_ends_and_somewhere_between(monkeypatch, at, op, params):
+    monkeypatch.setattr(gate, "_SPOT_ELEMENTS", 1000)
+    case = make_case(op, (90, 200), "float32", params)
+    honest = providers.load("eager").prepare(case)
+    (buffers,) = allocate(case, 1, "cpu")
+    assert gate.check_once(case, honest, buffers, in_spots=True).passed
+
+    def spoilt(*tensors):
+        honest(*tensors)
+        tensors[-1].view(-1)[at] += 1.0
+
+    verdicts = [gate.check_once(case, spoilt, buffers, in_spots=True).passed for _ in range(30)]
+    assert not (all(verdicts) if isinstance(at, slice) else any(verdicts))
+    assert not gate.check_once(case, spoilt, buffers).passed
+
+
 @given(st.floats(width=32, allow_nan=False, allow_infinity=False))
 def test_the_ulp_is_numpys_spacing(value):
     ours = oracle.ulp_size(torch.tensor([value], dtype=torch.float64), torch.float32)
