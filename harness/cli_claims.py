@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.exits import INTERRUPTED, WRONG_USAGE, end
+from harness.exits import CHECK_FAILED, INTERRUPTED, WRONG_USAGE, end
 
 if TYPE_CHECKING:
     from harness.claims.plan import Plan
@@ -57,7 +57,6 @@ def _created(plan: Plan, out: Path | None, device: str) -> tuple[Plan, Device, S
 
     found = find_device(device)
     data.load(plan.dataset)  # what is missing is said before there is a run
-    run.prepare()
     time = datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S")
     path = out if out is not None else Path("runs") / f"{time}-claims"
     return plan, found, run.ClaimStore.create(path, run.make_manifest(plan, found, sys.argv))
@@ -81,23 +80,26 @@ def _resumed(path: Path) -> tuple[Plan, Device, Store]:
         )
     store = run.ClaimStore.resume(path)
     seal.unseal(path)
-    run.prepare(stored.manifest.get("threads"))
     add_session(path, sys.argv, "resume")
     return stored.plan, device, store
 
 
 def _measure(plan: Plan, device: Device, store: Store) -> None:
+    from concurrent.futures.process import BrokenProcessPool
+
     from harness import seal
     from harness.claims.live import live
     from harness.claims.run import measure, measure_cost
 
+    resume = f"go on with: elubench claims --resume {store.path}"
     try:
         if "cost" in plan.claims:
             measure_cost(plan, device, store.path)
         with live(plan, device) as progress:
             measure(plan, device, store, progress)
+    except BrokenProcessPool:
+        end(f"a process that trains nets was killed, perhaps for its memory; {resume}", CHECK_FAILED)
     except KeyboardInterrupt:
-        resume = f"go on with: elubench claims --resume {store.path}"
         end(f"interrupted; everything measured so far is in {store.path}; {resume}", INTERRUPTED)
     finally:
         store.close()

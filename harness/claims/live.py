@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
-from harness.claims.plan import Plan, Unit
+from harness.claims.plan import Plan
+from harness.claims.rows import ClaimRow
 from harness.claims.run import Progress
 from harness.devices import Device
 
@@ -36,12 +37,11 @@ def live(plan: Plan, device: Device) -> Iterator[Progress]:
     )
     task = bar.add_task("", total=sum(map(plan.steps_of, units)))
 
-    def on_unit(unit: Unit) -> None:
-        rates = ", ".join(f"{rate:g}" for rate in unit.rates)
-        description = f"{unit.name}, learning rate {rates}"
-        bar.update(task, description=description)
+    def on_done(row: ClaimRow) -> None:
+        text = f"{row.net} {row.variant}"
+        bar.update(task, description=f"stored last: {text}")
         if not console.is_terminal:
-            console.print(description, markup=False, highlight=False, soft_wrap=True)
+            console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     with bar:
-        yield Progress(on_unit, lambda steps: bar.advance(task, steps))
+        yield Progress(lambda steps: bar.advance(task, steps), on_done)

@@ -85,7 +85,7 @@ def row_from_json(line: str) -> ClaimRow:
 
 @dataclass(frozen=True)
 class ClaimsRun:
-    """A claims run read from disk: its rows in the order of writing, and the sweep of its costs, where it has one."""
+    """A claims run read from disk: its rows in the order of its plan, and the sweep of its costs, where it has one."""
 
     path: Path
     manifest: dict[str, Any]
@@ -96,7 +96,7 @@ class ClaimsRun:
 
 
 def read_claims(path: Path | str) -> ClaimsRun:
-    """A whole claims run from disk. Raises RunError or ClaimError."""
+    """A whole claims run from disk, its rows in the order of its plan. Raises RunError or ClaimError."""
     path = Path(path)
     manifest = read_manifest(path)
     if made_by_verb(manifest) != VERB:
@@ -109,6 +109,8 @@ def read_claims(path: Path | str) -> ClaimsRun:
             rows.append(row_from_json(line))
         except RunError as error:
             raise RunError(f"{path / RECORDS}, line {number}: {error}") from None
+    units = {(unit.net, unit.variant.name): place for place, unit in enumerate(plan.units())}
+    rows.sort(key=lambda row: (units.get((row.net, row.variant), len(units)), row.claim, row.rate, row.seed))
     torn = (path / RECORDS).exists() and end != (path / RECORDS).stat().st_size
     cost = read_run(path / COST) if (path / COST / MANIFEST).exists() else None
     return ClaimsRun(path, manifest, plan, tuple(rows), cost, torn)

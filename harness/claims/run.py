@@ -1,7 +1,8 @@
-"""A claims run, measured: unit by unit, every row on disk before the next unit starts."""
+"""A claims run, measured: unit by unit, the rows of each on disk as soon as it is finished."""
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,12 +12,13 @@ from typing import Any
 import torch
 
 from harness import seal
-from harness.claims import data, mean_shift, natural_gradient, saturation, vanishing
+from harness.claims import mean_shift, natural_gradient, saturation, vanishing
 from harness.claims.data import Data
 from harness.claims.nets import FullyConnected, Net
 from harness.claims.plan import PAPER_RATE, Plan, Unit
 from harness.claims.rows import COST, VERB, ClaimRow, make_row, row_from_json
 from harness.claims.training import build, train
+from harness.claims.workers import measured
 from harness.devices import Device
 from harness.store import Store
 
@@ -33,10 +35,10 @@ class ClaimStore(Store):
 
 @dataclass(frozen=True)
 class Progress:
-    """What a caller is told as a run goes on: what is measured, and how much of the work is done."""
+    """What a caller is told as a run goes on: how much of the work is done, and which unit was stored last."""
 
-    on_unit: Callable[[Unit], None]
     on_steps: Callable[[float], None]  # steps as in Plan.steps_of
+    on_done: Callable[[ClaimRow], None]  # a row of the unit
 
 
 def make_manifest(plan: Plan, device: Device, argv: list[str]) -> dict[str, Any]:
@@ -44,6 +46,7 @@ def make_manifest(plan: Plan, device: Device, argv: list[str]) -> dict[str, Any]
     from harness import manifest
 
     made = manifest.make_manifest(device, {"name": f"claims, {plan.name}"}, argv)
+    made["threads"] = 1  # of every process that trains nets; see harness.claims.workers
     return made | {"verb": VERB, "plan": plan.content(), "claims_sources_sha256": sources_sha256()}
 
 
@@ -54,12 +57,9 @@ def sources_sha256() -> str:
     return kernel_sources_sha256(Path(__file__).parent)
 
 
-def prepare(threads: int | None = None) -> None:
-    """Settle what the same seeds need for the same curves: threads, and no choice of algorithm by timing.
-
-    Without `threads` they are as many as PyTorch has chosen, or OMP_NUM_THREADS; the manifest keeps their number.
-    """
-    torch.set_num_threads(threads or torch.get_num_threads())
+def prepare() -> None:
+    """Settle what the same seeds need for the same curves: one thread, and no choice of algorithm by timing."""
+    torch.set_num_threads(1)
     torch.set_flush_denormal(True)  # a net that dies has numbers that a CPU is slow at
     torch.backends.cudnn.benchmark = False
     torch.backends.cudnn.deterministic = True
@@ -67,14 +67,23 @@ def prepare(threads: int | None = None) -> None:
 
 
 def measure(plan: Plan, device: Device, store: Store, progress: Progress) -> None:
-    """Measure what the store does not hold yet. On KeyboardInterrupt everything stored so far is kept."""
-    digits = data.load(plan.dataset, device.torch_device)
+    """Measure what the store does not hold yet. On KeyboardInterrupt everything stored so far is kept.
+
+    On a CPU there is a process for every core, on a GPU one for all: it is the device that is shared there.
+    """
+    missing = []
     for unit in plan.units():
-        progress.on_unit(unit)
-        if not _expected(unit, plan) <= store.keys:
-            store.append(measure_unit(unit, plan, digits, device, progress.on_steps))
-        else:
+        if _expected(unit, plan) <= store.keys:
             progress.on_steps(plan.steps_of(unit))
+        else:
+            missing.append(unit)
+    processes = 1 if device.kind == "cuda" else min(device.cores, len(missing))
+    if not missing:
+        return
+    with contextlib.closing(measured(missing, plan, device, processes, progress.on_steps)) as found:
+        for rows in found:
+            store.append(rows)
+            progress.on_done(rows[0])
 
 
 def _expected(unit: Unit, plan: Plan) -> set[tuple[Any, ...]]:
@@ -165,7 +174,8 @@ def measure_cost(plan: Plan, device: Device, run: Path) -> None:
         store = Store.resume(path)
         seal.unseal(path)
     else:
-        cases = sweep.load("activations").on(device.kind)
+        # On a CPU what the nets run on: PyTorch's operators, one call each.
+        cases = sweep.load("activations").on(device.kind).only([], [], ["eager"] if device.kind == "cpu" else [])
         if plan.name == "quick":
             cases = dataclasses.replace(cases, stop=dataclasses.replace(cases.stop, max_seconds=0.05))
         store = Store.create(path, manifest.make_manifest(device, cases.content(), ["elubench", VERB]))

@@ -28,7 +28,10 @@ INTERVALS = (
 
 def header(run: ClaimsRun) -> Iterator[str]:
     """Device, versions and plan, a line each."""
-    lines = list(wording.header(Run(run.path, run.manifest, ())))
+    _, *lines = wording.header(Run(run.path, run.manifest, ()))
+    device = run.manifest.get("device") or {}
+    where = "GPU" if device.get("kind") == "cuda" else f"CPU, {device.get('cores', '?')} cores, one thread a net"
+    yield f"{device.get('name', 'unknown device')} ({where})"
     yield from lines[:-1]
     plan = run.plan
     yield (

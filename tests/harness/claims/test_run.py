@@ -19,7 +19,7 @@ SMALL = ("claims", "--quick", "--claim", "vanishing", "--activation", "elu", "--
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     run = tmp_path_factory.mktemp("claims") / "run"
-    done = elubench(*SMALL, "--out", run, OMP_NUM_THREADS="1")
+    done = elubench(*SMALL, "--out", run)
     assert done.returncode == 0, done.stderr
     return run, done
 
@@ -27,7 +27,7 @@ def whole(tmp_path_factory):
 def test_a_run_ends_with_verdicts_a_seal_and_a_report(whole):
     run, done = whole
     assert "ELUs alleviate the vanishing gradient" in done.stdout
-    assert "deep elu+bn, learning rate 0.01" in done.stderr
+    assert "deep elu+bn" in done.stderr
     assert state(run) == SEALED
     stored = read_claims(run)
     seen = {(row.claim, row.variant, row.seed) for row in stored.rows}
@@ -37,12 +37,12 @@ def test_a_run_ends_with_verdicts_a_seal_and_a_report(whole):
     assert norms["epoch"] == [0, QUICK.epochs]
     assert [len(each) for each in norms["gradient_norm"]] == [8, 8]
     assert (run / "report" / "index.html").exists()
-    assert stored.manifest["threads"] >= 1
+    assert stored.manifest["threads"] == 1
 
 
 def test_killed_and_gone_on_with_it_stores_the_same_rows(whole, tmp_path):
     run = tmp_path / "run"
-    with start(*SMALL, "--out", run, OMP_NUM_THREADS="1") as process:
+    with start(*SMALL, "--out", run) as process:
         deadline = time.monotonic() + 200
         while process.poll() is None and time.monotonic() < deadline:
             if (run / RECORDS).exists() and (run / RECORDS).stat().st_size:
@@ -55,7 +55,9 @@ def test_killed_and_gone_on_with_it_stores_the_same_rows(whole, tmp_path):
     (run / RECORDS).write_bytes(before + b'{"schema": 2, "claim": "van')  # a row cut short
     done = elubench("claims", "--resume", run)
     assert done.returncode == 0, done.stderr
-    assert (run / RECORDS).read_bytes() == (whole[0] / RECORDS).read_bytes()
+    found, expected = ((path / RECORDS).read_text().splitlines() for path in (run, whole[0]))
+    assert sorted(found) == sorted(expected)
+    assert read_claims(run).rows == read_claims(whole[0]).rows
     assert read_claims(run).manifest["sessions"][0]["note"] == "resume"
 
 
