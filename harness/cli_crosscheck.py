@@ -18,8 +18,10 @@ _SIZES = {"cpu": [2**16, 2**19, 2**22], "cuda": [2**20, 2**24, 2**28]}
 @app.command()
 def crosscheck(
     sizes: Annotated[
-        list[int] | None, typer.Option(min=1, help="Elements; may be repeated.  [default: three, by the device]")
+        list[str] | None,
+        typer.Option(help="Elements, such as 65536,1048576; may be repeated.  [default: three, by the device]"),
     ] = None,
+    rounds: Annotated[int, typer.Option(min=6, help="Rounds in which all timers take turns.")] = 9,
     op: Annotated[str, typer.Option(help="The op to time.")] = "elu",
     dtype: Annotated[str, typer.Option(help="Its dtype.")] = "float32",
     provider: Annotated[
@@ -46,11 +48,11 @@ def crosscheck(
     if found.kind == "cpu" and providers.uses_triton(spec):
         end(f"{spec} needs a GPU to be timed; name another --provider", WRONG_USAGE)
     checks: list[Check] = []
-    for elements in sizes or _SIZES[found.kind]:
+    for elements in _numbers(sizes or []) or _SIZES[found.kind]:
         case = make_case(op, (elements,), dtype)
         try:
             print(f"timing {case.key}", file=sys.stderr)
-            checks += checks_of(case, spec, found)
+            checks += checks_of(case, spec, found, rounds)
         except providers.Unsupported as error:
             end(f"{spec} does not support {case.key}: {error}", WRONG_USAGE)
     if json:
@@ -59,6 +61,16 @@ def crosscheck(
         print(dumps([dataclasses.asdict(check) for check in checks], indent=2))
     else:
         _show(checks, found.name)
+
+
+def _numbers(texts: list[str]) -> list[int]:
+    from harness.exits import WRONG_USAGE, end
+
+    words = [word for text in texts for word in text.replace(",", " ").split()]
+    for word in words:
+        if not word.isdecimal() or not int(word):
+            end(f"--sizes takes numbers of elements, such as 65536,1048576, and {word!r} is none", WRONG_USAGE)
+    return [int(word) for word in words]
 
 
 def _show(checks: list[Check], device: str) -> None:

@@ -221,7 +221,7 @@ class Nvml:
             uuid = str(torch.cuda.get_device_properties(device.torch_device).uuid)
             uuid = uuid if uuid.startswith(("GPU-", "MIG-")) else f"GPU-{uuid}"
             return cls(pynvml, pynvml.nvmlDeviceGetHandleByUUID(uuid))
-        except pynvml.NVMLError as error:
+        except (pynvml.NVMLError, AttributeError) as error:  # AttributeError: a library or torch too old to ask
             return f"NVML says: {error}"
 
     def read(self) -> GpuReading:

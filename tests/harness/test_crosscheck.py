@@ -69,14 +69,16 @@ def test_kernels_of_the_call_are_found_in_a_profile():
 
 
 def test_the_verb_prints_rows_as_json_and_refuses_what_it_cannot_time():
-    ended = elubench("crosscheck", "--sizes", "1000", "--device", "cpu", "--json")
+    ended = elubench("crosscheck", "--sizes", "1000,", "--rounds", "6", "--device", "cpu", "--json")
     assert ended.returncode == 0, ended.stderr
     rows = json.loads(ended.stdout)
-    assert [row["timer"] for row in rows] == list(timers.CPU)
-    assert all(row["theirs_s"] > 0 and row["elements"] == 1000 for row in rows)
-    refused = elubench("crosscheck", "--device", "cpu", "--provider", "triton")
-    assert refused.returncode == 2
-    assert "needs a GPU" in refused.stderr
+    assert [(row["elements"], row["timer"]) for row in rows] == [(1000, timer) for timer in timers.CPU]
+    assert all(row["theirs_s"] > 0 and row["ours_s"] > 0 for row in rows)
+    for arguments, named in ((("--provider", "triton"), "needs a GPU"), (("--sizes", "1e6"), "'1e6' is none")):
+        refused = elubench("crosscheck", "--device", "cpu", *arguments)
+        assert refused.returncode == 2
+        assert named in refused.stderr
+        assert "Traceback" not in refused.stderr
 
 
 @pytest.mark.gpu
