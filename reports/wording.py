@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from harness.cases import OPS
@@ -52,7 +53,19 @@ def speedup(row: Row) -> str:
 def flags_used(timed: list[Group]) -> dict[str, tuple[str, str]]:
     """The flags that occur, in the order in which they are explained: mark and meaning."""
     used = {flag for group in timed for row in group.rows for flag in row.record.flags}
-    return {flag: explained for flag, explained in FLAGS.items() if flag in used}
+    explained = {flag: each for flag, each in FLAGS.items() if flag in used}
+    reasons = over_roof_reasons(timed)
+    if "over_roof" in explained and reasons:
+        mark, meaning = explained["over_roof"]
+        explained["over_roof"] = (mark, f"{meaning}. Likely: {'; '.join(reasons)}")
+    return explained
+
+
+def over_roof_reasons(timed: list[Group]) -> list[str]:
+    """Why rows may be over their roofs, as their records say; each reason once, the most frequent first."""
+    records = (row.record for group in timed for row in group.rows)
+    counts = Counter(str(reason) for record in records for reason in record.details.get("over_roof", ()))
+    return [reason for reason, _ in counts.most_common(3)]
 
 
 def noise(run: Run) -> str | None:

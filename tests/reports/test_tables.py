@@ -53,6 +53,13 @@ def test_differences_within_the_noise_are_marked_as_such():
     assert "2.0% in the worst" in " ".join(shown(run).split())
 
 
+def test_a_row_over_its_roof_says_why_that_may_be():
+    reasons = {"over_roof": ["the roof's own times are not clean (noisy)"]}
+    over = record(provider="compile", time_s=50e-6, flags=("over_roof",), details=reasons)
+    text = " ".join(shown(run_of(record(), over, roof(), control(0.01))).split())
+    assert "not a result. Likely: the roof's own times are not clean (noisy)" in text
+
+
 @pytest.mark.parametrize("width", [80, 200])
 def test_no_line_is_wider_than_the_terminal_and_no_number_is_cut(full_run, width):
     text = shown(full_run, width)
