@@ -44,7 +44,7 @@ def results(tmp_path, plan):
         ("segfault", "crashed", "SIGSEGV"),
         ("raises", "crashed", "ArithmeticError: no kernel today"),
         ("identity", "rejected", "is true"),
-        ("wrong_later", "rejected", "wrong afterwards"),
+        ("wrong_later", "rejected", "on fresh inputs"),  # by an audit, or after timing
         ("poisons", "crashed", "CUDA error: an illegal memory access"),
     ],
 )
