@@ -116,6 +116,8 @@ def _bias(case: Case, name: str) -> TensorSpec:
     return TensorSpec(name, (case.shape[case.params["dim"]],), case.dtype)
 
 
+_LEAKY_PARAMS = {"negative_slope": 0.01}
+_PRELU_PARAMS = {"dim": 1}
 _NORM_PARAMS = {"dim": 1, "eps": 1e-5}
 _ELU_PARAMS = {"alpha": 1.0, "scale": 1.0, "input_scale": 1.0}
 
@@ -153,6 +155,60 @@ OPS: Mapping[str, Op] = {
             lambda case: (_main(case, "grad_output"), _main(case, "x"), _bias(case, "bias")),
             lambda case: (_main(case, "grad_x"), _bias(case, "grad_bias")),
             flops_per_element=5,
+        ),
+        Op(
+            "relu",
+            "x if x > 0 else 0: a comparison for activations",
+            {},
+            lambda case: (_main(case, "x"),),
+            lambda case: (_main(case, "out"),),
+            flops_per_element=1,
+            has_kernel=False,
+        ),
+        Op(
+            "relu_backward",
+            "gradient of relu",
+            {},
+            lambda case: (_main(case, "grad_output"), _main(case, "x")),
+            lambda case: (_main(case, "grad_input"),),
+            flops_per_element=1,
+            has_kernel=False,
+        ),
+        Op(
+            "leaky_relu",
+            "x if x > 0 else negative_slope * x: a comparison for activations",
+            _LEAKY_PARAMS,
+            lambda case: (_main(case, "x"),),
+            lambda case: (_main(case, "out"),),
+            flops_per_element=2,
+            has_kernel=False,
+        ),
+        Op(
+            "leaky_relu_backward",
+            "gradient of leaky_relu",
+            _LEAKY_PARAMS,
+            lambda case: (_main(case, "grad_output"), _main(case, "x")),
+            lambda case: (_main(case, "grad_input"),),
+            flops_per_element=2,
+            has_kernel=False,
+        ),
+        Op(
+            "prelu",
+            "x if x > 0 else weight * x, weight broadcast along dim: a comparison for activations",
+            _PRELU_PARAMS,
+            lambda case: (_main(case, "x"), _bias(case, "weight")),
+            lambda case: (_main(case, "out"),),
+            flops_per_element=2,
+            has_kernel=False,
+        ),
+        Op(
+            "prelu_backward",
+            "gradients of prelu with respect to x and to weight",
+            _PRELU_PARAMS,
+            lambda case: (_main(case, "grad_output"), _main(case, "x"), _bias(case, "weight")),
+            lambda case: (_main(case, "grad_x"), _bias(case, "grad_weight")),
+            flops_per_element=4,
+            has_kernel=False,
         ),
         Op(
             "batch_norm_relu",

@@ -204,6 +204,44 @@ def _bias_elu_backward(
     )
 
 
+def _relu(case: Case, x: torch.Tensor) -> tuple[Expected, ...]:
+    return (Expected(torch.relu(x.double())),)
+
+
+def _relu_backward(case: Case, grad: torch.Tensor, x: torch.Tensor) -> tuple[Expected, ...]:
+    # ATen's order of comparison: a NaN input takes the positive branch.
+    return (Expected(torch.where(x <= 0, 0.0, grad.double()), nan_allowed=x.isnan()),)
+
+
+def _leaky_relu(case: Case, x: torch.Tensor) -> tuple[Expected, ...]:
+    wide = x.double()
+    return (Expected(torch.where(wide > 0, wide, wide * case.params["negative_slope"])),)
+
+
+def _leaky_relu_backward(case: Case, grad: torch.Tensor, x: torch.Tensor) -> tuple[Expected, ...]:
+    wide = grad.double()
+    return (Expected(torch.where(x > 0, wide, wide * case.params["negative_slope"]), nan_allowed=x.isnan()),)
+
+
+def _prelu(case: Case, x: torch.Tensor, weight: torch.Tensor) -> tuple[Expected, ...]:
+    wide = x.double()
+    return (Expected(torch.where(wide > 0, wide, wide * _broadcast(weight, x, case.params["dim"]))),)
+
+
+def _prelu_backward(
+    case: Case, grad: torch.Tensor, x: torch.Tensor, weight: torch.Tensor
+) -> tuple[Expected, ...]:  # fmt: skip
+    dim, wide = case.params["dim"], grad.double()
+    terms = torch.where(x > 0, 0.0, wide * x.double())
+    others = _others(x, dim)
+    grad_weight, size = (each.sum(others) if others else each for each in (terms, terms.abs()))
+    has_nan = x.isnan().sum(others) > 0 if others else x.isnan()
+    return (
+        Expected(torch.where(x > 0, wide, wide * _broadcast(weight, x, dim)), nan_allowed=x.isnan()),
+        Expected(grad_weight, _STATISTICS_ULP, magnitude=size, nan_allowed=has_nan),
+    )
+
+
 # Means over a channel are sums of up to millions of terms, in fp32 and in an order of the implementation's own.
 _STATISTICS_ULP = 64.0
 
@@ -254,6 +292,12 @@ _EXPECTED: dict[str, Callable[..., tuple[Expected, ...]]] = {
     "elu_backward": _elu_backward,
     "bias_elu": _bias_elu,
     "bias_elu_backward": _bias_elu_backward,
+    "relu": _relu,
+    "relu_backward": _relu_backward,
+    "leaky_relu": _leaky_relu,
+    "leaky_relu_backward": _leaky_relu_backward,
+    "prelu": _prelu,
+    "prelu_backward": _prelu_backward,
     "batch_norm_relu": _batch_norm_relu,
     "batch_norm_relu_backward": _batch_norm_relu_backward,
 }

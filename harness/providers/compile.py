@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from harness.cases import Case
-from harness.providers import Unsupported, batch_norm
+from harness.providers import Unsupported, batch_norm, rectifiers
 from harness.providers.eager import bias_shape, other_dims
 
 aten = torch.ops.aten
@@ -70,6 +70,7 @@ _FUNCTION = {
     "elu_backward": _elu_backward,
     "bias_elu": _bias_elu,
     "bias_elu_backward": _bias_elu_backward,
+    **dict.fromkeys(rectifiers.OPS, rectifiers.copied),
     "batch_norm_relu": batch_norm.compiled_forward,
     "batch_norm_relu_backward": batch_norm.compiled_backward,
 }

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from harness.cases import Case
-from harness.providers import batch_norm
+from harness.providers import batch_norm, rectifiers
 
 aten = torch.ops.aten
 
@@ -78,6 +78,7 @@ _PREPARE = {
     "elu_backward": _elu_backward,
     "bias_elu": _bias_elu,
     "bias_elu_backward": _bias_elu_backward,
+    **dict.fromkeys(rectifiers.OPS, rectifiers.eager),
     "batch_norm_relu": batch_norm.eager_forward,
     "batch_norm_relu_backward": batch_norm.eager_backward,
 }

@@ -18,7 +18,10 @@ PASSES = ("forward", "forward + backward")
 
 @dataclass(frozen=True)
 class Cost:
-    """The time of one activation at one shape, by the fastest valid provider; forward + backward is their sum."""
+    """The time of one activation at one shape, by the fastest valid provider; forward + backward is their sum.
+
+    `marks` are against its validity, where there is no provider without one (reports.summary.FLAGS).
+    """
 
     op: str
     shape: tuple[int, ...]
@@ -28,6 +31,15 @@ class Cost:
     ci95_s: Interval
     bytes_moved: int
     roof_fraction: float | None
+    marks: tuple[str, ...]
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether nothing but the kernel decided the time: an interval does not know of what lasted all the while."""
+        return not _DISTURBING & set(self.marks)
+
+
+_DISTURBING = {"over_roof", "throttled", "disturbed", "noisy_neighbour", "drifting", "frequency_step"}
 
 
 def costs(run: Run | None) -> list[Cost]:
@@ -50,7 +62,8 @@ def _cost(run: Run, op: str, shape: tuple[int, ...], passes: str) -> Iterator[Co
     low, high = (sum(record.ci95_s[end] for record in found if record.ci95_s) for end in (0, 1))
     fraction = None if None in roof_s else sum(each or 0.0 for each in roof_s) / time_s
     providers = " + ".join(dict.fromkeys(record.provider for record in found))
-    yield Cost(op, shape, passes, providers, time_s, (low, high), moved, fraction)
+    marks = tuple(dict.fromkeys(flag for record in found for flag in record.flags))
+    yield Cost(op, shape, passes, providers, time_s, (low, high), moved, fraction, marks)
 
 
 def _fastest(run: Run, op: str, shape: tuple[int, ...]) -> Record | None:
@@ -58,9 +71,9 @@ def _fastest(run: Run, op: str, shape: tuple[int, ...]) -> Record | None:
         record
         for record in run.records
         if (record.op, record.shape, record.role, record.outcome) == (op, shape, "provider", "ok")
-        and record.median_s and record.ci95_s and "over_roof" not in record.flags
+        and record.median_s and record.ci95_s
     ]  # fmt: skip
-    return min(valid, key=lambda record: record.median_s or 0.0, default=None)
+    return min(valid, key=lambda record: (bool(record.flags), record.median_s), default=None)
 
 
 def comparisons(run: Run | None) -> list[Comparison]:
@@ -73,7 +86,9 @@ def comparisons(run: Run | None) -> list[Comparison]:
         if op == "elu" or ours is None:
             continue
         quotient = unpaired_ratio(other.time_s, other.ci95_s, ours.time_s, ours.ci95_s)
-        number = Number(None, None, 0) if quotient is None else Number(quotient.ratio, (quotient.low, quotient.high), 1)
+        is_certain = ours.is_certain and other.is_certain
+        interval = (quotient.low, quotient.high) if quotient is not None and is_certain else None
+        number = Number(other.time_s / ours.time_s, interval, 1)
         label = f"{op} / elu, {size_text(shape)}, {passes}"
         is_claim = op == "batch_norm_relu"
         made.append(Comparison(label, "ratio of times", number, ABOVE, 1 + noise if is_claim else 1.0, is_claim))

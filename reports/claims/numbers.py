@@ -159,10 +159,11 @@ def _cost(run: ClaimsRun) -> Iterator[Table]:
             f"[{time_text(cost.ci95_s[0])}, {time_text(cost.ci95_s[1])}]",
             significant(cost.bytes_moved / 1e6),
             percent(cost.roof_fraction),
+            " ".join(cost.marks),
         )
         for cost in costs.costs(run.cost)
     ]
-    head = ("shape", "pass", "activation", "fastest", ">time", ">95% interval", ">MB moved", ">%roof")
+    head = ("shape", "pass", "activation", "fastest", ">time", ">95% interval", ">MB moved", ">%roof", "marks")
     yield Table("Time of a call by the fastest valid provider, float32", head, tuple(rows))
 
 

@@ -29,6 +29,12 @@ def test_every_op_has_the_roof_of_its_traffic():
         "elu_backward": "triad",
         "bias_elu": "copy",
         "bias_elu_backward": "triad",
+        "relu": "copy",
+        "relu_backward": "triad",
+        "leaky_relu": "copy",
+        "leaky_relu_backward": "triad",
+        "prelu": "copy",
+        "prelu_backward": "triad",
         "batch_norm_relu": "copy",
         "batch_norm_relu_backward": "triad",
     }
