@@ -169,7 +169,7 @@ FULL = Plan(
     epochs=40,
     fisher_epochs=(0, 5, 20, 40),
 )
-QUICK = dataclasses.replace(FULL, name="quick", rates=(0.01, 0.03), epochs=5, fisher_epochs=(5,))
+QUICK = dataclasses.replace(FULL, name="quick", rates=(0.01, 0.03), epochs=4, fisher_epochs=(4,))
 
 
 def make_plan(quick: bool, claims: Sequence[str], activations: Sequence[str], dataset: str) -> Plan:

@@ -9,7 +9,6 @@ from harness.records import Record, Run
 from harness.statistics import unpaired_ratio
 from reports.claims.verdicts import ABOVE, Comparison, Interval, Number
 from reports.formatting import size_text
-from reports.summary import noise_floors
 
 # The activations by the names of their ops, with the op of their gradient.
 OPS = ("elu", "relu", "leaky_relu", "prelu", "batch_norm_relu")
@@ -32,6 +31,7 @@ class Cost:
     bytes_moved: int
     roof_fraction: float | None
     marks: tuple[str, ...]
+    noise_floor: float  # the A/A noise of its cases
 
     @property
     def is_certain(self) -> bool:
@@ -63,7 +63,8 @@ def _cost(run: Run, op: str, shape: tuple[int, ...], passes: str) -> Iterator[Co
     fraction = None if None in roof_s else sum(each or 0.0 for each in roof_s) / time_s
     providers = " + ".join(dict.fromkeys(record.provider for record in found))
     marks = tuple(dict.fromkeys(flag for record in found for flag in record.flags))
-    yield Cost(op, shape, passes, providers, time_s, (low, high), moved, fraction, marks)
+    noise = max(record.noise_floor or 0.0 for record in found)
+    yield Cost(op, shape, passes, providers, time_s, (low, high), moved, fraction, marks, noise)
 
 
 def _fastest(run: Run, op: str, shape: tuple[int, ...]) -> Record | None:
@@ -79,7 +80,6 @@ def _fastest(run: Run, op: str, shape: tuple[int, ...]) -> Record | None:
 def comparisons(run: Run | None) -> list[Comparison]:
     """Batch normalisation + ReLU over ELU at every shape; the other activations over ELU beside it."""
     found = {(cost.op, cost.shape, cost.passes): cost for cost in costs(run)}
-    noise = max(noise_floors(run), default=0.0) if run is not None else 0.0
     made = []
     for (op, shape, passes), other in found.items():
         ours = found.get(("elu", shape, passes))
@@ -91,5 +91,6 @@ def comparisons(run: Run | None) -> list[Comparison]:
         number = Number(other.time_s / ours.time_s, interval, 1)
         label = f"{op} / elu, {size_text(shape)}, {passes}"
         is_claim = op == "batch_norm_relu"
-        made.append(Comparison(label, "ratio of times", number, ABOVE, 1 + noise if is_claim else 1.0, is_claim))
+        than = 1 + max(ours.noise_floor, other.noise_floor)
+        made.append(Comparison(label, "ratio of times", number, ABOVE, than if is_claim else 1.0, is_claim))
     return made
