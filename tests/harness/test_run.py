@@ -149,7 +149,7 @@ def test_strict_fails_on_a_rejected_provider(tmp_path, tiny):
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
-        (["run", "--sweep", "huge"], "no sweep 'huge'; choose from default, full, smoke"),
+        (["run", "--sweep", "huge"], "no sweep 'huge'; choose from activations, "),
         (["run", "--op", "gelu"], "no op 'gelu'"),
         (["run", "--dtype", "int8"], "no dtype 'int8'"),
         (["run", "--provider", "magic"], "no provider 'magic'"),
