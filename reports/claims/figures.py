@@ -11,6 +11,7 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from harness.claims.plan import PAPER_RATE
 from harness.claims.rows import ClaimRow, ClaimsRun
@@ -102,6 +103,7 @@ def _saturation(run: ClaimsRun) -> Iterator[tuple[str, Figure]]:
         panels[1].plot([place] * len(points), points, look.marker, color=look.colour)
     panels[0].set_xlabel("tenths of the deactivated inputs, furthest down first")
     panels[0].set_ylabel("share passed on")
+    panels[1].set_xlim(-0.5, len(variants) - 0.5)
     panels[1].set_xticks(range(len(variants)), [name_of(name) for name in variants], fontsize=7)
     panels[1].set_title("through 8 layers, every seed")
     panels[1].set_ylabel("relative change")
@@ -151,6 +153,8 @@ def _learning(run: ClaimsRun) -> Iterator[tuple[str, Figure]]:
             row[0].set_yscale("log")
             row[0].set_ylabel(f"{net}: training loss")
             row[1].set_ylabel("test accuracy")
+        for axes in grid.flat:
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         for axes in grid[-1]:
             axes.set_xlabel("epoch")
         figure.suptitle(how, x=0.01, ha="left", fontsize=9)

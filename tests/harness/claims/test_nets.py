@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 
+import kernels
 from harness.claims.activations import make
 from harness.claims.data import Data, load
 from harness.claims.nets import stacked
@@ -75,6 +76,11 @@ def test_slopes_of_prelu_are_learned_run_by_run(few):
     net, _ = trained("shallow", "prelu", few)
     slopes = torch.stack([activation.slope for activation in net.activations])
     assert len(set(slopes.flatten().tolist())) == slopes.numel()
+
+
+def test_on_a_gpu_elu_is_this_suites_kernel():
+    assert isinstance(make("elu", 1, "cuda:0"), kernels.ELU)
+    assert isinstance(make("elu", 1, "cpu"), torch.nn.ELU)
 
 
 def test_an_unknown_activation_is_named():
