@@ -48,7 +48,7 @@ class Op:
     inputs: Callable[[Case], tuple[TensorSpec, ...]]
     outputs: Callable[[Case], tuple[TensorSpec, ...]]
     flops_per_element: int
-    mixes_elements: bool = False  # every output depends on many inputs, so that one NaN leaves nothing to check
+    mixes_elements: bool = False  # an output depends on many inputs, so that one NaN or overflow hides the others
     has_kernel: bool = True
 
 
@@ -208,6 +208,7 @@ OPS: Mapping[str, Op] = {
             lambda case: (_main(case, "grad_output"), _main(case, "x"), _bias(case, "weight")),
             lambda case: (_main(case, "grad_x"), _bias(case, "grad_weight")),
             flops_per_element=4,
+            mixes_elements=True,  # the gradient of the weight is a sum of products, which extreme inputs overflow
             has_kernel=False,
         ),
         Op(
