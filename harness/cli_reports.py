@@ -227,12 +227,16 @@ def cite(
     """Print what to cite a run by: BibTeX, a LaTeX table, sentences with their intervals."""
     from harness.records import read_run
     from reports import latex
-    from reports.cite import Selection, citable
+    from reports.cite import NotCitable, Selection, citable
 
     if is_of_claims(run):
         _cite_claims(run, out)
         return
-    cited = citable(read_run(run), Selection(op or (), dtype or (), provider or ()))
+    try:
+        cited = citable(read_run(run), Selection(op or (), dtype or (), provider or ()))
+    except NotCitable as error:
+        _refuse(error.refused)
+        end(str(error), CHECK_FAILED)
     _refuse(cited.refused)
     if out is not None:
         _write_citation(cited, out)

@@ -40,6 +40,14 @@ class Refused:
     why: str
 
 
+class NotCitable(RunError):
+    """A run of which nothing is to be quoted; `refused` holds what was looked at."""
+
+    def __init__(self, message: str, refused: tuple[Refused, ...] = ()) -> None:
+        super().__init__(message)
+        self.refused = refused
+
+
 @dataclass(frozen=True)
 class Citable:
     """What can be quoted from a run. No group is empty."""
@@ -69,8 +77,7 @@ def citable(run: Run, selection: Selection) -> Citable:
     refused = tuple(Refused(record, why) for record in wanted if (why := objection(record)))
     found = tuple(kept for group in groups(run) if (kept := _valid(group, selection)).rows)
     if not found:
-        reasons = "; ".join(f"{count} {why}" for why, count in Counter(each.why for each in refused).most_common(5))
-        raise RunError(f"{run.path} holds no row that can be cited: {reasons}")
+        raise NotCitable(f"{run.path} holds no row that can be cited", refused)
     headline = _headline(found)
     return Citable(
         run=run,

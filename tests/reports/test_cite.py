@@ -13,7 +13,7 @@ from harness import seal
 from harness.cases import make_case
 from harness.records import RECORDS, RunError
 from reports import latex
-from reports.cite import Selection, citable
+from reports.cite import NotCitable, Selection, citable
 from reports.escaping import latex as escaped
 from tests.harness.command import ROOT, elubench
 from tests.reports.runs import HOSTILE, control, hostile_run, record, roof, run_of, stored, untimed
@@ -104,8 +104,9 @@ def test_a_selection_and_what_it_leaves(run):
     assert {row.record.provider for group in cited.groups for row in group.rows} == {"triton"}
     with pytest.raises(RunError, match="no such row; it has elu by cached"):
         citable(run, Selection(ops=("gelu",)))
-    with pytest.raises(RunError, match="no row that can be cited: 1 the device was slowed down"):
+    with pytest.raises(NotCitable, match="no row that can be cited") as none:
         citable(run, Selection(providers=("hot",)))
+    assert [each.record.provider for each in none.value.refused] == ["hot"]
 
 
 def test_a_run_that_was_changed_cannot_be_cited(run):
@@ -113,7 +114,7 @@ def test_a_run_that_was_changed_cannot_be_cited(run):
     path = run.path / RECORDS
     path.write_text(path.read_text().replace("0.00", "0.01", 1))
     ended = elubench("cite", run.path)
-    assert ended.returncode == 2 and "was changed after it ended" in ended.stderr and not ended.stdout
+    assert ended.returncode == 1 and "was changed after it ended" in ended.stderr and not ended.stdout
 
 
 def test_the_command_prints_or_writes_it_and_says_what_it_refused(run, tmp_path):
@@ -122,6 +123,9 @@ def test_the_command_prints_or_writes_it_and_says_what_it_refused(run, tmp_path)
     assert ended.stdout.count("@misc{") == 2 and r"\toprule" in ended.stdout
     assert "'elubench report" in ended.stdout.splitlines()[-1]
     assert "refused: elu by wrong, 1 of them (8192×8192 bfloat16): rejected: out is 0" in ended.stderr
+    none = elubench("cite", run.path, "--provider", "hot")
+    assert none.returncode == 1 and not none.stdout
+    assert [line.split(":")[1] for line in none.stderr.splitlines()[:1]] == [" refused"]
     ended = elubench("cite", run.path, "--out", tmp_path / "paper", "--provider", "triton")
     assert ended.returncode == 0, ended.stderr
     assert {path.name for path in (tmp_path / "paper").iterdir()} == {
