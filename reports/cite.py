@@ -66,7 +66,7 @@ def citable(run: Run, selection: Selection) -> Citable:
     Raises RunError where the run was changed after it ended, or where no row is valid.
     """
     if seal.state(run.path) == seal.BROKEN:
-        raise RunError(
+        raise NotCitable(
             f"{run.path} was changed after it ended, so it cannot be cited; see 'elubench verify {run.path}'"
         )
     wanted = [record for record in run.records if record.role == "provider" and selection.holds(record)]
