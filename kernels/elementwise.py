@@ -11,7 +11,7 @@ import triton.language as tl
 from torch import Tensor
 
 from . import math, tuning
-from .launch import Launch, check_tensors, collapse, is_wide, kept, parameter, place
+from .launch import Launch, check_shapes, check_tensors, collapse, is_wide, kept, parameter, place
 
 
 @triton.jit
@@ -91,7 +91,7 @@ def elu_out(x: Tensor, out: Tensor, alpha: float = 1.0, scale: float = 1.0, inpu
 def _elu(tensors: tuple[Tensor, ...], alpha: float, scale: float, input_scale: float) -> Launch:
     x, out = tensors
     check_tensors(x=x, out=out)
-    _check_shapes(x=x, out=out)
+    check_shapes(x=x, out=out)
     sizes, strides = collapse(x, out)
     elements, dtype = x.numel(), x.dtype
     work = tuning.elementwise("1+1", dtype.itemsize, elements)
@@ -127,7 +127,7 @@ def _elu_backward(
 ) -> Launch:
     grad_output, known, grad_input = tensors
     check_tensors(grad_output=grad_output, self_or_result=known, grad_input=grad_input)
-    _check_shapes(grad_output=grad_output, self_or_result=known, grad_input=grad_input)
+    check_shapes(grad_output=grad_output, self_or_result=known, grad_input=grad_input)
     sizes, strides = collapse(*tensors)
     elements, dtype = known.numel(), known.dtype
     work = tuning.elementwise("2+1", dtype.itemsize, elements)
@@ -138,13 +138,3 @@ def _elu_backward(
         FORM=math.form_of(alpha, scale, input_scale), IS_RESULT=is_result,
         EVEN=elements % block == 0, WIDE=is_wide(elements, *tensors), BLOCK=block, num_warps=work.warps,
     )  # fmt: skip
-
-
-def _check_shapes(**tensors: Tensor) -> None:
-    (first_name, first), *others = tensors.items()
-    for name, tensor in others:
-        if tensor.shape != first.shape:
-            raise ValueError(
-                f"{name} has shape {tuple(tensor.shape)} and {first_name} {tuple(first.shape)}; "
-                "they have to be the same"
-            )

@@ -145,6 +145,17 @@ def check_tensors(**tensors: Tensor) -> None:
             )
 
 
+def check_shapes(**tensors: Tensor) -> None:
+    """Raise ValueError where the tensors have not all one shape."""
+    (first_name, first), *others = tensors.items()
+    for name, tensor in others:
+        if tensor.shape != first.shape:
+            raise ValueError(
+                f"{name} has shape {tuple(tensor.shape)} and {first_name} {tuple(first.shape)}; "
+                "they have to be the same"
+            )
+
+
 def collapse(*tensors: Tensor) -> tuple[tuple[int, ...], tuple[tuple[int, ...], ...]]:
     """(sizes, strides of each tensor) with as few dimensions as address all elements, innermost first.
 

@@ -14,18 +14,21 @@ class ELU(nn.Module):
     Args:
         alpha: the negative side saturates at -alpha.
         inplace: write the result into the input.
+        save_result: keep the result for the gradient in place of the input; see `elu`.
     """
 
-    def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
+    def __init__(self, alpha: float = 1.0, inplace: bool = False, *, save_result: bool = False) -> None:
         super().__init__()
         self.alpha = alpha
         self.inplace = inplace
+        self.save_result = save_result
 
     def forward(self, x: Tensor) -> Tensor:
-        return elu(x, self.alpha, inplace=self.inplace)
+        return elu(x, self.alpha, inplace=self.inplace, save_result=self.save_result)
 
     def extra_repr(self) -> str:
-        return f"alpha={self.alpha}" + (", inplace=True" if self.inplace else "")
+        options = (name for name in ("inplace", "save_result") if getattr(self, name))
+        return ", ".join([f"alpha={self.alpha}", *(f"{name}=True" for name in options)])
 
 
 class BiasELU(nn.Module):

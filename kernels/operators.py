@@ -1,43 +1,47 @@
-"""The operators: what to call, what autograd does with it, and PyTorch's own operators on a plain CPU."""
+"""The operators: what to call. Derivatives and what PyTorch is told of them: activation.py and fused.py."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor
-from torch.autograd import Function
 
-from .bias import bias_elu_backward_out, bias_elu_out, check_bias
+from .activation import Activation
+from .bias import bias_elu_backward_out, bias_elu_out
 from .elementwise import elu_backward_out, elu_out
-from .launch import check_tensors, dense_view, same_strides
-from .primitives import INTERPRETED
+from .fused import Fused
 
 aten = torch.ops.aten
 
 
-def elu(x: Tensor, alpha: float = 1.0, scale: float = 1.0, input_scale: float = 1.0, inplace: bool = False) -> Tensor:
+def elu(
+    x: Tensor,
+    alpha: float = 1.0,
+    scale: float = 1.0,
+    input_scale: float = 1.0,
+    inplace: bool = False,
+    *,
+    save_result: bool = False,
+) -> Tensor:
     """scale * (x if x > 0 else alpha * expm1(input_scale * x)), with the semantics of ATen's elu.
+
+    Under autocast it is computed in the dtype of x, as PyTorch's is.
 
     Args:
         x: any shape and strides, in float16, bfloat16, float32 or float64; the result is like it.
         alpha, scale, input_scale: the positive side ignores input_scale, and `alpha` too.
-        inplace: write the result into x. Its gradient is computed from the result, so while x has one, negative
-            parameters are refused: from the result alone it cannot be told on which side x was.
+        inplace: write the result into x.
+        save_result: keep the result for the gradient instead of x. The layer after this one mostly keeps it
+            anyway, so that x can be freed; the gradient is then exact to rounding errors of the result, which in 16
+            bits shows where the result is near its limit. An `inplace` elu has nothing but the result.
 
     Raises:
         TypeError: for an integer, boolean or complex tensor.
-        RuntimeError: for `inplace` with a negative parameter where a gradient is needed, and for `inplace` on
-            a tensor whose elements share memory.
+        RuntimeError: for `inplace` or `save_result` with a negative parameter where a gradient is needed: from the
+            result alone it cannot be told on which side x was. For `inplace` on a tensor whose elements share memory.
     """
-    check_tensors(x=x)
-    if not inplace:
-        return _Elu.apply(x, alpha, scale, input_scale)
-    if any(stride == 0 and size > 1 for size, stride in zip(x.shape, x.stride(), strict=True)):
-        raise RuntimeError("x has elements that share memory, so it cannot be written in place; use x.clone()")
-    if torch.is_grad_enabled() and x.requires_grad:
-        _check_invertible(alpha, scale, input_scale, "inplace=True")
-    return _EluInplace.apply(x, alpha, scale, input_scale)
+    if inplace:
+        return ELU.in_place(x, alpha, scale, input_scale)
+    return ELU(x, alpha, scale, input_scale, save_result=save_result)
 
 
 def elu_backward(
@@ -59,19 +63,13 @@ def elu_backward(
         RuntimeError: for `is_result` with a negative parameter (as ATen for alpha; it goes wrong silently for
             the others).
     """
-    check_tensors(grad_output=grad_output, self_or_result=self_or_result)
-    if grad_output.shape != self_or_result.shape:
-        raise ValueError(
-            f"self_or_result has shape {tuple(self_or_result.shape)} and grad_output "
-            f"{tuple(grad_output.shape)}; they have to be the same"
-        )
-    if is_result:
-        _check_invertible(alpha, scale, input_scale, "is_result=True")
-    return _EluBackward.apply(grad_output, self_or_result, alpha, scale, input_scale, is_result)
+    return ELU.backward(grad_output, self_or_result, alpha, scale, input_scale, is_result)
 
 
 def bias_elu(x: Tensor, bias: Tensor, alpha: float = 1.0, dim: int = -1) -> Tensor:
     """elu(x + bias, alpha) in one kernel; 16-bit sums are not rounded in between.
+
+    Under autocast both are taken in autocast's dtype first, as those of a Linear layer with a bias are.
 
     Args:
         x: any shape of at least one dimension. Dense layouts (contiguous, channels_last, …) are used as they
@@ -83,9 +81,8 @@ def bias_elu(x: Tensor, bias: Tensor, alpha: float = 1.0, dim: int = -1) -> Tens
         TypeError, ValueError: for a dtype that is not a float, mixed dtypes or devices, or a bias that does not
             fit.
     """
-    check_tensors(x=x, bias=bias)
-    check_bias(x, bias, dim)
-    return _BiasElu.apply(x, bias, alpha, dim)
+    x, bias = _autocast(x, bias)
+    return BIAS_ELU(x, bias, alpha, dim)
 
 
 def bias_elu_backward(
@@ -95,175 +92,82 @@ def bias_elu_backward(
 
     grad_bias has the same bits in every run. Raises as `bias_elu` does.
     """
-    check_tensors(x=x, grad_output=grad_output, bias=bias)
-    check_bias(x, bias, dim)
-    if grad_output.shape != x.shape:
-        raise ValueError(
-            f"grad_output has shape {tuple(grad_output.shape)} and x {tuple(x.shape)}; they have to be the same"
-        )
-    return _BiasEluBackward.apply(grad_output, x, bias, alpha, dim)
+    return BIAS_ELU.backward(grad_output, x, bias, alpha, dim)
 
 
-class _Elu(Function):
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, alpha: float, scale: float, input_scale: float) -> Tensor:
-        ctx.save_for_backward(x)
-        ctx.parameters = (alpha, scale, input_scale)
-        return _compute_elu(x, alpha, scale, input_scale)
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        (x,) = ctx.saved_tensors
-        alpha, scale, input_scale = ctx.parameters
-        return elu_backward(grad, alpha, scale, input_scale, False, x), None, None, None
+def _autocast(*tensors: Tensor) -> tuple[Tensor, ...]:
+    """The tensors as autocast, where it is on, gives them to a Linear layer; fp64 ones stay as they are."""
+    device = tensors[0].device.type
+    if not torch.is_autocast_enabled(device):
+        return tensors
+    dtype = torch.get_autocast_dtype(device)
+    return tuple(
+        each.to(dtype) if each.is_floating_point() and each.dtype != torch.float64 else each for each in tensors
+    )
 
 
-class _EluInplace(Function):
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, alpha: float, scale: float, input_scale: float) -> Tensor:
-        ctx.mark_dirty(x)
-        ctx.parameters = (alpha, scale, input_scale)
-        if _on_triton(x):
-            elu_out(x, x, alpha, scale, input_scale)
-        else:
-            aten.elu_(x, alpha, scale, input_scale)
-        ctx.save_for_backward(x)
-        return x
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        (result,) = ctx.saved_tensors
-        alpha, scale, input_scale = ctx.parameters
-        return elu_backward(grad, alpha, scale, input_scale, True, result), None, None, None
-
-
-class _EluBackward(Function):
-    @staticmethod
-    def forward(
-        ctx: Any,
-        grad: Tensor,
-        known: Tensor,
-        alpha: float,
-        scale: float,
-        input_scale: float,
-        is_result: bool,
-    ) -> Tensor:
-        ctx.save_for_backward(grad, known)
-        ctx.parameters = (alpha, scale, input_scale, is_result)
-        return _compute_elu_backward(grad, known, alpha, scale, input_scale, is_result)
-
-    @staticmethod
-    def backward(ctx: Any, second: Tensor) -> tuple[Tensor | None, ...]:
-        """`second` is the gradient with respect to grad_input = grad * slope(known)."""
-        grad, known = ctx.saved_tensors
-        alpha, scale, input_scale, is_result = ctx.parameters
-        to_grad = to_known = None
-        if ctx.needs_input_grad[0]:
-            to_grad = elu_backward(second, alpha, scale, input_scale, is_result, known)
-        if ctx.needs_input_grad[1]:
-            if is_result:  # the slope is input_scale * (result + alpha * scale)
-                curvature = second * grad * input_scale
-            else:  # the slope is an exponential, its own derivative but for input_scale
-                curvature = elu_backward(second * grad, alpha, scale, input_scale, False, known) * input_scale
-            to_known = torch.where(known <= 0, curvature, 0)
-        return to_grad, to_known, None, None, None, None
-
-
-class _BiasElu(Function):
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, bias: Tensor, alpha: float, dim: int) -> Tensor:
-        ctx.save_for_backward(x, bias)
-        ctx.parameters = (alpha, dim)
-        return _compute_bias_elu(x, bias, alpha, dim)
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        x, bias = ctx.saved_tensors
-        return *bias_elu_backward(grad, x, bias, *ctx.parameters), None, None
-
-
-class _BiasEluBackward(Function):
-    @staticmethod
-    def forward(ctx: Any, grad: Tensor, x: Tensor, bias: Tensor, alpha: float, dim: int) -> tuple[Tensor, Tensor]:
-        ctx.save_for_backward(grad, x, bias)
-        ctx.parameters = (alpha, dim)
-        return _compute_bias_elu_backward(grad, x, bias, alpha, dim)
-
-    @staticmethod
-    def backward(ctx: Any, second_x: Tensor, second_bias: Tensor) -> tuple[Tensor | None, ...]:
-        """The gradients with respect to grad_x = grad * slope(x + bias) and its sum, grad_bias."""
-        grad, x, bias = ctx.saved_tensors
-        alpha, dim = ctx.parameters
-        total = x + _along(bias, x, dim)
-        second = second_x + _along(second_bias, x, dim)
-        to_grad = elu_backward(second, alpha, 1.0, 1.0, False, total)
-        curvature = elu_backward(second * grad, alpha, 1.0, 1.0, False, total)
-        to_x = torch.where(total <= 0, curvature, 0)
-        return to_grad, to_x, _sum_to_bias(to_x, dim), None, None
-
-
-def _compute_elu(x: Tensor, alpha: float, scale: float, input_scale: float) -> Tensor:
-    if not _on_triton(x):
-        return aten.elu(x, alpha, scale, input_scale)
-    out = torch.empty_like(x)
-    elu_out(x, out, alpha, scale, input_scale)
-    return out
-
-
-def _compute_elu_backward(
-    grad: Tensor, known: Tensor, alpha: float, scale: float, input_scale: float, is_result: bool
+def _elu_curvature(
+    weight: Tensor, known: Tensor, alpha: float, scale: float, input_scale: float, is_result: bool
 ) -> Tensor:
-    if not _on_triton(grad):
-        return aten.elu_backward(grad, alpha, scale, input_scale, is_result, known)
-    out = torch.empty_like(known)
-    elu_backward_out(grad, known, out, alpha, scale, input_scale, is_result)
-    return out
+    if is_result:  # the slope is input_scale * (result + alpha * scale)
+        curvature = weight * input_scale
+    else:  # the slope is an exponential, its own derivative but for input_scale
+        curvature = ELU.backward(weight, known, alpha, scale, input_scale, False) * input_scale
+    return torch.where(known <= 0, curvature, 0)
 
 
-def _compute_bias_elu(x: Tensor, bias: Tensor, alpha: float, dim: int) -> Tensor:
-    if not _on_triton(x):
-        return aten.elu(x + _along(bias, x, dim), alpha)
-    x = _dense(x)
-    out = torch.empty_like(x)
-    bias_elu_out(x, bias, out, alpha, dim)
-    return out
-
-
-def _compute_bias_elu_backward(grad: Tensor, x: Tensor, bias: Tensor, alpha: float, dim: int) -> tuple[Tensor, Tensor]:
-    if not _on_triton(x):
-        grad_x = aten.elu_backward(grad, alpha, 1.0, 1.0, False, x + _along(bias, x, dim))
-        return grad_x, _sum_to_bias(grad_x, dim)
-    x = _dense(x)
-    grad_x, grad_bias = torch.empty_like(x), torch.empty_like(bias, memory_format=torch.contiguous_format)
-    if not same_strides(x, grad):  # a broadcast gradient, or one in another memory format
-        grad = torch.empty_like(x).copy_(grad)
-    bias_elu_backward_out(grad, x, bias, grad_x, grad_bias, alpha, dim)
-    return grad_x, grad_bias
-
-
-def _on_triton(tensor: Tensor) -> bool:
-    return tensor.device.type != "cpu" or INTERPRETED.value
-
-
-def _dense(x: Tensor) -> Tensor:
-    return x if x.numel() == 0 or dense_view(x, -1) is not None else x.contiguous()
-
-
-def _along(bias: Tensor, x: Tensor, dim: int) -> Tensor:
-    shape = [1] * x.dim()
-    shape[dim] = -1
-    return bias.view(shape)
-
-
-def _sum_to_bias(grad: Tensor, dim: int) -> Tensor:
-    others = [axis for axis in range(grad.dim()) if axis != dim % grad.dim()]
-    return grad.sum(others) if others else grad
-
-
-def _check_invertible(alpha: float, scale: float, input_scale: float, what: str) -> None:
+def _check_invertible(alpha: float, scale: float, input_scale: float) -> None:
     if alpha < 0 or scale < 0 or input_scale < 0:
         raise RuntimeError(
-            f"the gradient of elu with {what} needs alpha, scale and input_scale of at least 0, not "
-            f"({alpha:g}, {scale:g}, {input_scale:g}): the sign of a result does not tell that of its input; "
-            "compute it from the input"
+            "the gradient of elu from its result (inplace=True, save_result=True, is_result=True) needs alpha, scale "
+            f"and input_scale of at least 0, not ({alpha:g}, {scale:g}, {input_scale:g}): the sign of a result does "
+            "not tell that of its input; compute it from the input"
         )
+
+
+ELU = Activation(
+    "elu",
+    ("alpha", "scale", "input_scale"),
+    elu_out,
+    elu_backward_out,
+    aten.elu,
+    lambda grad, known, *parameters: aten.elu_backward(grad, *parameters, known),
+    _elu_curvature,
+    _check_invertible,
+).register()
+
+
+def _bias_elu_gradient(grad: Tensor, x: Tensor, bias: Tensor, alpha: float) -> tuple[Tensor, Tensor]:
+    """That of x; the bias is added to x, so it has the same."""
+    gradient = ELU.backward(grad, x + bias, alpha, 1.0, 1.0, False)
+    return gradient, gradient
+
+
+def _bias_elu_second(
+    second_x: Tensor, second_bias: Tensor, grad: Tensor, x: Tensor, bias: Tensor, alpha: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    second = second_x + second_bias
+    to_x = _elu_curvature(second * grad, x + bias, alpha, 1.0, 1.0, False)
+    return _bias_elu_gradient(second, x, bias, alpha)[0], to_x, to_x
+
+
+def _bias_elu_backward_tangent(
+    of_grad: Tensor, of_x: Tensor, of_bias: Tensor, grad: Tensor, x: Tensor, bias: Tensor, alpha: float
+) -> tuple[Tensor, Tensor]:
+    by_x = _elu_curvature((of_x + of_bias) * grad, x + bias, alpha, 1.0, 1.0, False)
+    tangent = _bias_elu_gradient(of_grad, x, bias, alpha)[0] + by_x
+    return tangent, tangent
+
+
+BIAS_ELU = Fused(
+    "bias_elu",
+    "bias",
+    ("alpha",),
+    bias_elu_out,
+    bias_elu_backward_out,
+    steps=lambda x, bias, alpha: ELU(x + bias, alpha, 1.0, 1.0),
+    backward_steps=_bias_elu_gradient,
+    tangent=lambda of_x, of_bias, x, bias, alpha: _bias_elu_gradient(of_x + of_bias, x, bias, alpha)[0],
+    second=_bias_elu_second,
+    backward_tangent=_bias_elu_backward_tangent,
+).register()

@@ -1,0 +1,243 @@
+"""An elementwise activation as PyTorch wants it: registered operators, derivatives of every order and mode, vmap.
+
+Two operators for each, `NAME` and `NAME_backward`. The backward takes the input of the activation or its result, as
+ATen's `is_result` does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd import Function
+
+from .launch import check_shapes, check_tensors
+from .library import define, is_traced, needs_derivative, on_triton, run
+
+Parameters = tuple[float, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Activation:
+    """How an activation with float parameters is computed, on our kernels and by PyTorch's own operators.
+
+    Args:
+        launch: (x, out, *parameters), and `launch_backward` (grad_output, self_or_result, grad_input, *parameters,
+            is_result), write into given tensors.
+        aten: (x, *parameters), and `aten_backward` (grad_output, self_or_result, *parameters, is_result), on a CPU
+            without the interpreter.
+        curvature: (weight, self_or_result, *parameters, is_result): weight times the derivative of the slope with
+            respect to self_or_result.
+        check: (*parameters) raises RuntimeError where the slope cannot be told from the result.
+    """
+
+    name: str
+    parameters: tuple[str, ...]
+    launch: Callable[..., None]
+    launch_backward: Callable[..., None]
+    aten: Callable[..., Tensor]
+    aten_backward: Callable[..., Tensor]
+    curvature: Callable[..., Tensor]
+    check: Callable[..., None]
+
+    def __call__(self, x: Tensor, *parameters: float, save_result: bool = False) -> Tensor:
+        if save_result:
+            self.check(*parameters)
+        if is_traced(x):
+            return self.operator(x, *parameters, save_result)
+        if needs_derivative(x):
+            return _Forward.apply(self, save_result, x, *parameters)
+        return self.compute(x, *parameters)
+
+    def in_place(self, x: Tensor, *parameters: float) -> Tensor:
+        if not x.is_contiguous() and any(s == 0 and n > 1 for n, s in zip(x.shape, x.stride(), strict=True)):
+            raise RuntimeError("x has elements that share memory, so it cannot be written in place; use x.clone()")
+        if is_traced(x):  # a compiler makes this one kernel that writes into x
+            return x.copy_(self(x, *parameters, save_result=x.requires_grad))
+        if not needs_derivative(x):
+            return self.compute_in_place(x, *parameters)
+        self.check(*parameters)
+        return _InPlace.apply(self, x, *parameters)
+
+    def backward(self, grad_output: Tensor, known: Tensor, *parameters: Any) -> Tensor:
+        """The gradient from `known`, the input or the result; differentiable in both. `parameters` and is_result."""
+        if is_traced(grad_output, known):
+            return self.backward_operator(grad_output, known, *parameters)
+        if needs_derivative(grad_output, known):
+            return _Backward.apply(self, grad_output, known, *parameters)
+        return self.compute_backward(grad_output, known, *parameters)
+
+    def compute(self, x: Tensor, *parameters: float) -> Tensor:
+        check_tensors(x=x)
+        if not on_triton(x):
+            return self.aten(x, *parameters)
+        out = torch.empty_like(x)
+        self.launch(x, out, *parameters)
+        return out
+
+    def compute_in_place(self, x: Tensor, *parameters: float) -> Tensor:
+        check_tensors(x=x)
+        if on_triton(x):
+            self.launch(x, x, *parameters)
+        else:
+            x.copy_(self.aten(x, *parameters))
+        return x
+
+    def compute_backward(self, grad_output: Tensor, known: Tensor, *parameters: Any) -> Tensor:
+        self._check_backward(grad_output, known, *parameters)
+        if not on_triton(known):
+            return self.aten_backward(grad_output, known, *parameters)
+        grad_input = torch.empty_like(known)
+        self.launch_backward(grad_output, known, grad_input, *parameters)
+        return grad_input
+
+    def _check_backward(self, grad_output: Tensor, known: Tensor, *parameters: Any) -> None:
+        check_tensors(grad_output=grad_output, self_or_result=known)
+        check_shapes(grad_output=grad_output, self_or_result=known)
+        if parameters[-1]:
+            self.check(*parameters[:-1])
+
+    def register(self) -> Activation:
+        """This, after PyTorch was told of its operators."""
+        _ = self.operator, self.backward_operator
+        return self
+
+    @cached_property
+    def operator(self) -> torch._ops.OpOverload:
+        """NAME(x, *parameters, save_result): which of x and the result autograd keeps is part of the schema."""
+
+        def fake(x: Tensor, *_: Any) -> Tensor:
+            check_tensors(x=x)
+            return torch.empty_like(x)
+
+        return define(
+            self.name,
+            f"(Tensor x, {self._floats}bool save_result=False) -> Tensor",
+            compute=lambda x, *rest: self.compute(x, *rest[: len(self.parameters)]),
+            fake=fake,
+            differentiable=lambda x, *rest: _Forward.apply(self, len(rest) > len(self.parameters) and rest[-1], x,
+                                                           *rest[: len(self.parameters)]),
+        )  # fmt: skip
+
+    @cached_property
+    def backward_operator(self) -> torch._ops.OpOverload:
+        """NAME_backward(grad_output, self_or_result, *parameters, is_result)"""
+
+        def fake(grad_output: Tensor, known: Tensor, *parameters: Any) -> Tensor:
+            self._check_backward(grad_output, known, *parameters)
+            return torch.empty_like(known)
+
+        return define(
+            f"{self.name}_backward",
+            f"(Tensor grad_output, Tensor self_or_result, {self._floats}bool is_result) -> Tensor",
+            compute=self.compute_backward,
+            fake=fake,
+            differentiable=lambda *args: _Backward.apply(self, *args),
+        )
+
+    @property
+    def _floats(self) -> str:
+        return "".join(f"float {each}, " for each in self.parameters)
+
+
+class _Forward(Function):
+    """activation(x), keeping x or, where asked to, the result."""
+
+    @staticmethod
+    def forward(activation: Activation, save_result: bool, x: Tensor, *parameters: float) -> Tensor:
+        return run(activation.operator, activation.compute, x, *parameters)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        activation, save_result, x, *parameters = inputs
+        known = output if save_result else x
+        ctx.save_for_backward(known)
+        ctx.save_for_forward(known)
+        ctx.activation, ctx.parameters = activation, (*parameters, save_result)
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor | None, ...]:
+        grad = ctx.activation.backward(grad_output, *ctx.saved_tensors, *ctx.parameters)
+        return None, None, grad, *([None] * (len(ctx.parameters) - 1))
+
+    @staticmethod
+    def jvp(ctx: Any, _activation: None, _save_result: None, tangent: Tensor, *_parameters: None) -> Tensor:
+        return ctx.activation.backward(tangent, *ctx.saved_tensors, *ctx.parameters)
+
+    @staticmethod
+    def vmap(info: Any, dims: tuple[Any, ...], *inputs: Any) -> tuple[Tensor, int]:
+        return _Forward.apply(*inputs), dims[2]
+
+
+class _InPlace(Function):
+    """x becomes activation(x), and is all that is kept."""
+
+    @staticmethod
+    def forward(activation: Activation, x: Tensor, *parameters: float) -> Tensor:
+        return activation.compute_in_place(x, *parameters)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        activation, x, *parameters = inputs
+        ctx.mark_dirty(x)
+        ctx.save_for_backward(output)
+        ctx.save_for_forward(output)
+        ctx.activation, ctx.parameters = activation, (*parameters, True)
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor | None, ...]:
+        grad = ctx.activation.backward(grad_output, *ctx.saved_tensors, *ctx.parameters)
+        return None, grad, *([None] * (len(ctx.parameters) - 1))
+
+    @staticmethod
+    def jvp(ctx: Any, _activation: None, tangent: Tensor, *_parameters: None) -> Tensor:
+        """The tangent is written in place, as the tensor was."""
+        return tangent.copy_(ctx.activation.backward(tangent, *ctx.saved_tensors, *ctx.parameters))
+
+
+class _Backward(Function):
+    """grad_output * activation'(known), whose own derivative needs the derivative of the slope."""
+
+    @staticmethod
+    def forward(activation: Activation, grad_output: Tensor, known: Tensor, *parameters: Any) -> Tensor:
+        return run(activation.backward_operator, activation.compute_backward, grad_output, known, *parameters)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        ctx.activation, grad, known, *parameters = inputs
+        ctx.save_for_backward(grad, known)
+        ctx.save_for_forward(grad, known)
+        ctx.parameters = parameters
+
+    @staticmethod
+    def backward(ctx: Any, second: Tensor) -> tuple[Tensor | None, ...]:
+        """`second` is the gradient with respect to grad * slope(known)."""
+        grad, known = ctx.saved_tensors
+        to_grad = to_known = None
+        if ctx.needs_input_grad[1]:
+            to_grad = ctx.activation.backward(second, known, *ctx.parameters)
+        if ctx.needs_input_grad[2]:
+            to_known = ctx.activation.curvature(second * grad, known, *ctx.parameters)
+        return None, to_grad, to_known, *([None] * len(ctx.parameters))
+
+    @staticmethod
+    def jvp(ctx: Any, _activation: None, of_grad: Tensor | None, of_known: Tensor | None, *_: None) -> Tensor:
+        grad, known = ctx.saved_tensors
+        parts = []
+        if of_grad is not None:
+            parts.append(ctx.activation.backward(of_grad, known, *ctx.parameters))
+        if of_known is not None:
+            parts.append(ctx.activation.curvature(of_known * grad, known, *ctx.parameters))
+        return sum(parts[1:], parts[0])
+
+    @staticmethod
+    def vmap(info: Any, dims: tuple[Any, ...], activation: Activation, *inputs: Any) -> tuple[Tensor, int]:
+        tensors = [
+            each.expand(info.batch_size, *each.shape) if dim is None else each.movedim(dim, 0)
+            for each, dim in zip(inputs[:2], dims[1:3], strict=True)
+        ]
+        return _Backward.apply(activation, *tensors, *inputs[2:]), 0

@@ -1,0 +1,233 @@
+"""An activation of a tensor and a vector along one of its dimensions (a bias, a slope per channel), for PyTorch.
+
+As `activation.py`, with two operators for each: `NAME`, and `NAME_backward`, which gives both gradients in one pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd import Function
+
+from .bias import check_bias
+from .launch import check_shapes, check_tensors, dense_view, same_strides
+from .library import define, is_traced, needs_derivative, on_triton, run
+
+
+@dataclass(frozen=True, eq=False)
+class Fused:
+    """How it is computed: by one kernel, and step by step where there is none or where derivatives are derived.
+
+    In the steps, `vector` has the dimensions of x, of size 1 but for its own, so that the two broadcast; all of them
+    are differentiable. Every function takes the float parameters last.
+
+    Args:
+        launch: (x, vector, out, *parameters, dim), and `launch_backward` (grad_output, x, vector, grad_x, grad_vector,
+            *parameters, dim), write into given tensors, dense ones.
+        steps: (x, vector) -> result.
+        backward_steps: (grad_output, x, vector) -> the gradient of x, and the terms that sum to that of the vector.
+        tangent: (of_x, of_vector, x, vector) -> that of the result.
+        second: (second_x, second_vector, grad_output, x, vector) -> the gradients of grad_output and x, and the terms
+            of that of the vector, given those of what the backward returns.
+        backward_tangent: (of_grad, of_x, of_vector, grad_output, x, vector) -> those of what backward_steps returns.
+    """
+
+    name: str
+    vector: str  # what errors and the schema call it
+    parameters: tuple[str, ...]
+    launch: Callable[..., None]
+    launch_backward: Callable[..., None]
+    steps: Callable[..., Tensor]
+    backward_steps: Callable[..., tuple[Tensor, Tensor]]
+    tangent: Callable[..., Tensor]
+    second: Callable[..., tuple[Tensor, Tensor, Tensor]]
+    backward_tangent: Callable[..., tuple[Tensor, Tensor]]
+
+    def __call__(self, x: Tensor, vector: Tensor, *rest: Any) -> Tensor:
+        """`rest`: the parameters, then dim."""
+        if is_traced(x, vector):
+            return self.operator(x, vector, *rest)
+        if needs_derivative(x, vector):
+            return _Forward.apply(self, x, vector, *rest)
+        return self.compute(x, vector, *rest)
+
+    def backward(self, grad_output: Tensor, x: Tensor, vector: Tensor, *rest: Any) -> tuple[Tensor, Tensor]:
+        if is_traced(grad_output, x, vector):
+            return self.backward_operator(grad_output, x, vector, *rest)
+        if needs_derivative(grad_output, x, vector):
+            return _Backward.apply(self, grad_output, x, vector, *rest)
+        return self.compute_backward(grad_output, x, vector, *rest)
+
+    def compute(self, x: Tensor, vector: Tensor, *rest: Any) -> Tensor:
+        self._check(x, vector, rest[-1])
+        if not on_triton(x):
+            return self.steps(x, along(vector, x, rest[-1]), *rest[:-1])
+        x = _dense(x)
+        out = torch.empty_like(x)
+        self.launch(x, vector, out, *rest)
+        return out
+
+    def compute_backward(self, grad_output: Tensor, x: Tensor, vector: Tensor, *rest: Any) -> tuple[Tensor, Tensor]:
+        self._check(x, vector, rest[-1], grad_output=grad_output)
+        if not on_triton(x):
+            grad_x, terms = self.backward_steps(grad_output, x, along(vector, x, rest[-1]), *rest[:-1])
+            return grad_x, sum_along(terms, rest[-1])
+        x = _dense(x)
+        grad_x = torch.empty_like(x)
+        grad_vector = torch.empty_like(vector, memory_format=torch.contiguous_format)
+        if not same_strides(x, grad_output):  # a broadcast gradient, or one in another memory format
+            grad_output = torch.empty_like(x).copy_(grad_output)
+        self.launch_backward(grad_output, x, vector, grad_x, grad_vector, *rest)
+        return grad_x, grad_vector
+
+    def _check(self, x: Tensor, vector: Tensor, dim: int, **others: Tensor) -> None:
+        check_tensors(x=x, **others, **{self.vector: vector})
+        check_shapes(x=x, **others)
+        check_bias(x, vector, dim)
+
+    def register(self) -> Fused:
+        """This, after PyTorch was told of its operators."""
+        _ = self.operator, self.backward_operator
+        return self
+
+    @cached_property
+    def operator(self) -> torch._ops.OpOverload:
+        """NAME(x, vector, *parameters, dim)"""
+
+        def fake(x: Tensor, vector: Tensor, *rest: Any) -> Tensor:
+            self._check(x, vector, rest[-1])
+            return torch.empty_like(x)
+
+        return define(
+            self.name,
+            f"(Tensor x, Tensor {self.vector}, {self._floats}int dim) -> Tensor",
+            compute=self.compute,
+            fake=fake,
+            differentiable=lambda *args: _Forward.apply(self, *args),
+        )
+
+    @cached_property
+    def backward_operator(self) -> torch._ops.OpOverload:
+        """NAME_backward(grad_output, x, vector, *parameters, dim)"""
+
+        def fake(grad_output: Tensor, x: Tensor, vector: Tensor, *rest: Any) -> tuple[Tensor, Tensor]:
+            self._check(x, vector, rest[-1], grad_output=grad_output)
+            return torch.empty_like(x), torch.empty_like(vector, memory_format=torch.contiguous_format)
+
+        return define(
+            f"{self.name}_backward",
+            f"(Tensor grad_output, Tensor x, Tensor {self.vector}, {self._floats}int dim) -> (Tensor, Tensor)",
+            compute=self.compute_backward,
+            fake=fake,
+            differentiable=lambda *args: _Backward.apply(self, *args),
+        )
+
+    @property
+    def _floats(self) -> str:
+        return "".join(f"float {each}, " for each in self.parameters)
+
+
+class _Forward(Function):
+    @staticmethod
+    def forward(fused: Fused, x: Tensor, vector: Tensor, *rest: Any) -> Tensor:
+        return run(fused.operator, fused.compute, x, vector, *rest)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        ctx.fused, x, vector, *ctx.rest = inputs
+        ctx.save_for_backward(x, vector)
+        ctx.save_for_forward(x, vector)
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor | None, ...]:
+        grads = ctx.fused.backward(grad_output, *ctx.saved_tensors, *ctx.rest)
+        return None, *grads, *([None] * len(ctx.rest))
+
+    @staticmethod
+    def jvp(ctx: Any, _fused: None, of_x: Tensor, of_vector: Tensor, *_rest: None) -> Tensor:
+        x, vector = ctx.saved_tensors
+        *parameters, dim = ctx.rest
+        return ctx.fused.tangent(of_x, along(of_vector, x, dim), x, along(vector, x, dim), *parameters)
+
+    @staticmethod
+    def vmap(info: Any, dims: tuple[Any, ...], fused: Fused, x: Tensor, vector: Tensor, *rest: Any) -> Any:
+        x, broadcast, parameters, _ = _batched(info, dims[1:3], (x, vector), rest)
+        return fused.steps(x, broadcast, *parameters), 0
+
+
+class _Backward(Function):
+    @staticmethod
+    def forward(fused: Fused, grad_output: Tensor, x: Tensor, vector: Tensor, *rest: Any) -> tuple[Tensor, Tensor]:
+        return run(fused.backward_operator, fused.compute_backward, grad_output, x, vector, *rest)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
+        ctx.fused, grad_output, x, vector, *ctx.rest = inputs
+        ctx.save_for_backward(grad_output, x, vector)
+        ctx.save_for_forward(grad_output, x, vector)
+
+    @staticmethod
+    def backward(ctx: Any, second_x: Tensor, second_vector: Tensor) -> tuple[Tensor | None, ...]:
+        grad_output, x, vector = ctx.saved_tensors
+        *parameters, dim = ctx.rest
+        to_grad, to_x, terms = ctx.fused.second(
+            second_x, along(second_vector, x, dim), grad_output, x, along(vector, x, dim), *parameters
+        )
+        return None, to_grad, to_x, sum_along(terms, dim), *([None] * len(ctx.rest))
+
+    @staticmethod
+    def jvp(
+        ctx: Any, _fused: None, of_grad: Tensor, of_x: Tensor, of_vector: Tensor, *_: None
+    ) -> tuple[Tensor, Tensor]:
+        grad_output, x, vector = ctx.saved_tensors
+        *parameters, dim = ctx.rest
+        of_grad_x, terms = ctx.fused.backward_tangent(
+            of_grad, of_x, along(of_vector, x, dim), grad_output, x, along(vector, x, dim), *parameters
+        )
+        return of_grad_x, sum_along(terms, dim)
+
+    @staticmethod
+    def vmap(info: Any, dims: tuple[Any, ...], fused: Fused, *inputs: Any) -> Any:
+        grad_output, *tensors = inputs[:3]
+        grad_output = _at_front(info, dims[1], grad_output)
+        x, broadcast, parameters, dim = _batched(info, dims[2:4], tensors, inputs[3:])
+        grad_x, terms = fused.backward_steps(grad_output, x, broadcast, *parameters)
+        others = [axis for axis in range(1, x.dim()) if axis != dim]
+        return (grad_x, terms.sum(others) if others else terms), (0, 0)
+
+
+def _at_front(info: Any, dim: int | None, tensor: Tensor) -> Tensor:
+    """The tensor with the dimension that vmap goes over in front, whether it has one or not."""
+    return tensor.expand(info.batch_size, *tensor.shape) if dim is None else tensor.movedim(dim, 0)
+
+
+def _batched(info: Any, dims: tuple[Any, ...], tensors: Any, rest: Any) -> tuple[Tensor, Tensor, tuple[Any, ...], int]:
+    """(x, the vector made to broadcast, the parameters, dim), the batch in front."""
+    x, vector = (_at_front(info, dim, tensor) for dim, tensor in zip(dims, tensors, strict=True))
+    *parameters, dim = rest
+    dim = dim % (x.dim() - 1) + 1
+    shape = [1] * x.dim()
+    shape[0], shape[dim] = vector.shape
+    return x, vector.reshape(shape), tuple(parameters), dim
+
+
+def along(vector: Tensor, x: Tensor, dim: int) -> Tensor:
+    """The vector with the dimensions of x, all of size 1 but `dim`."""
+    shape = [1] * x.dim()
+    shape[dim] = -1
+    return vector.reshape(shape)
+
+
+def sum_along(terms: Tensor, dim: int) -> Tensor:
+    """The sums over all dimensions but `dim`."""
+    others = [axis for axis in range(terms.dim()) if axis != dim % terms.dim()]
+    return terms.sum(others) if others else terms
+
+
+def _dense(x: Tensor) -> Tensor:
+    return x if x.numel() == 0 or dense_view(x, -1) is not None else x.contiguous()
