@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness import cli_claims, cli_crosscheck, cli_inspect, cli_reports
-from harness.exits import CHECK_FAILED, INTERRUPTED, WRONG_USAGE, end
+from harness.exits import CHECK_FAILED, INTERRUPTED, WRONG_USAGE, command_line, end
 
 if TYPE_CHECKING:
     from harness.devices import Device
@@ -122,7 +122,7 @@ def _resumed(path: Path) -> tuple[Sweep, Device, Store]:
     plan = from_content(manifest["sweep"])
     store = Store.resume(path)
     seal.unseal(path)
-    add_session(path, sys.argv, "resume")
+    add_session(path, command_line(), "resume")
     return plan, device, store
 
 
@@ -148,7 +148,7 @@ def _created(
     plan = plan.on(found.kind).only(ops or [], dtypes or [], specs or [], regimes or [])
     time = datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S")
     path = out if out is not None else Path("runs") / f"{time}-{plan.name}"
-    return plan, found, Store.create(path, make_manifest(found, plan.content(), sys.argv))
+    return plan, found, Store.create(path, make_manifest(found, plan.content(), command_line()))
 
 
 def _measure(plan: Sweep, device: Device, store: Store, budget: float | None) -> None:

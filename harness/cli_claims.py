@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.exits import CHECK_FAILED, INTERRUPTED, WRONG_USAGE, end
+from harness.exits import CHECK_FAILED, INTERRUPTED, WRONG_USAGE, command_line, end
 
 if TYPE_CHECKING:
     from harness.claims.plan import Plan
@@ -59,7 +58,7 @@ def _created(plan: Plan, out: Path | None, device: str) -> tuple[Plan, Device, S
     data.load(plan.dataset)  # what is missing is said before there is a run
     time = datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S")
     path = out if out is not None else Path("runs") / f"{time}-claims"
-    return plan, found, run.ClaimStore.create(path, run.make_manifest(plan, found, sys.argv))
+    return plan, found, run.ClaimStore.create(path, run.make_manifest(plan, found, command_line()))
 
 
 def _resumed(path: Path) -> tuple[Plan, Device, Store]:
@@ -80,7 +79,7 @@ def _resumed(path: Path) -> tuple[Plan, Device, Store]:
         )
     store = run.ClaimStore.resume(path)
     seal.unseal(path)
-    add_session(path, sys.argv, "resume")
+    add_session(path, command_line(), "resume")
     return stored.plan, device, store
 
 

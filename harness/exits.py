@@ -1,4 +1,4 @@
-"""Exit codes, and how a verb ends with one."""
+"""How a verb was called, exit codes, and how it ends with one."""
 
 from __future__ import annotations
 
@@ -6,6 +6,11 @@ import sys
 from typing import NoReturn
 
 CHECK_FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130
+
+
+def command_line() -> list[str]:
+    """The command as a manifest keeps it: without the path of this installation, which is nobody's business."""
+    return ["elubench", *sys.argv[1:]]
 
 
 def end(message: str, code: int) -> NoReturn:

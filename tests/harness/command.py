@@ -29,11 +29,12 @@ shapes = [[300, 300]]
 
 
 def environment() -> dict[str, str]:
-    """This process's environment without what other tests set, and with the checkout on the path.
+    """This process's environment without what tests set, and with the checkout on the path.
 
+    Without pytest-xdist's own variables too: pytest-benchmark times nothing where they are set.
     Runs make no report there, which takes longer than a tiny run; tests of reports ask for it.
     """
-    kept = {name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("TRITON_INTERPRET", "PYTEST_"))}
     return kept | {"PYTHONPATH": str(ROOT), "COLUMNS": "200", "ELUBENCH_REPORT": "0", "ELUBENCH_INSPECT": "0"}
 
 

@@ -17,8 +17,12 @@ CPU = find_device("cpu")
 
 
 @pytest.fixture(autouse=True)
-def one_thread():
-    """Threads that wait for each other on a busy machine would measure the machine, not the clocks."""
+def one_thread(monkeypatch):
+    """Threads that wait for each other on a busy machine would measure the machine, not the clocks.
+
+    And pytest-benchmark times nothing where pytest-xdist's variable is set.
+    """
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield

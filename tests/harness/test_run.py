@@ -30,6 +30,7 @@ def test_a_sweep_is_measured_stored_and_shown(tmp_path, tiny):
     assert ended.returncode == 0, ended.stderr
     assert str(run) in ended.stdout
     stored = read_run(run)
+    assert stored.manifest["argv"] == ["elubench", "run", "--sweep", str(tiny), "--out", str(run), "--device", "cpu"]
     assert [record.outcome for record in provider_rows(run)] == ["ok"] * 3
     roles = [(record.op, record.role) for record in stored.records]
     assert roles.count(("elu", "roof")) == 4
