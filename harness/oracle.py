@@ -141,11 +141,10 @@ def _product_slack(x: torch.Tensor, input_scale: float, dtype: torch.dtype) -> t
     return _finite((input_scale * x).abs()) * _compute_eps_over_ulp(dtype)
 
 
-def _sum_slack(gradient: torch.Tensor, total: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+def _sum_error(gradient: torch.Tensor, total: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
     """What a sum rounded to `dtype` before exp does to the gradient: a factor of up to e^(half an ulp of the sum)."""
     rounding = _finite(total.abs()) * 2.0 ** -_FORMAT[dtype][0]
-    slack = gradient.abs() * torch.expm1(rounding) / ulp_size(gradient, dtype)
-    return _finite(torch.where(total <= 0, slack, 1.0)).clamp(min=1.0)
+    return _finite(torch.where(total <= 0, gradient.abs() * torch.expm1(rounding), 0.0))
 
 
 def _finite(slack: torch.Tensor) -> torch.Tensor:
@@ -195,12 +194,14 @@ def _bias_elu_backward(
     others = [axis for axis in range(x.dim()) if axis != dim % x.dim()]
     grad_bias = grad_x.sum(dim=others) if others else grad_x
     terms = grad_x.abs().sum(dim=others) if others else grad_x.abs()
-    slack = _sum_slack(grad_x, total, x.dtype)
+    error = _sum_error(grad_x, total, x.dtype)
+    slack = _finite(error / ulp_size(grad_x, x.dtype)).clamp(min=1.0)
+    sum_error = error.sum(dim=others) if others else error
     has_nan = total.isnan()
     column_has_nan = has_nan.any(dim=tuple(others)) if others else has_nan
     return (
         Expected(grad_x, slack, nan_allowed=has_nan),
-        Expected(grad_bias, magnitude=terms, nan_allowed=column_has_nan),
+        Expected(grad_bias, _finite(sum_error / ulp_size(terms, x.dtype)), terms, nan_allowed=column_has_nan),
     )
 
 

@@ -55,6 +55,19 @@ def test_a_sum_rounded_before_the_exponential_is_forgiven_as_much_as_it_costs_an
     assert not verdict.passed
 
 
+def test_the_gradient_of_the_bias_inherits_what_its_terms_are_forgiven():
+    case = make_case("bias_elu_backward", (2, 64), "float32")
+    buffers = allocate(case, 1, "cpu")[0]
+    eager = providers.load("eager").prepare(case)
+    _, x, bias = buffers.inputs
+    x.copy_(torch.linspace(-90, -60, x.numel()).view_as(x))  # every term of a column is far down
+    bias.copy_(torch.linspace(0.1, 0.9, 64))
+    assert gate.check_once(case, eager, buffers).passed
+    grad_bias = buffers.outputs[1]
+    verdict = gate.check_once(case, lambda *tensors: (eager(*tensors), grad_bias.mul_(1 + 2e-5)), buffers)
+    assert "grad_bias" in verdict.reason
+
+
 @pytest.mark.parametrize(("op", "layout"), [("elu", "transposed"), ("elu_backward", "transposed")])
 def test_eager_passes_in_other_layouts(op, layout):
     assert judge("eager", op, layout=layout).passed
