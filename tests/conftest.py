@@ -7,8 +7,14 @@ In between it is not set: what other tests start as a process of its own does no
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 import torch
+
+# A shell's background job ignores Ctrl-C, and so does all that it starts, which some tests interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 with pytest.MonkeyPatch.context() as patch:
     if not torch.cuda.is_available():
