@@ -137,8 +137,8 @@ class _Places:
         for spec, index, tensor in zip(case.inputs, self.inputs, buffers.inputs, strict=True):
             # Near 0 as well: there a short cut in the arithmetic shows.
             fresh = values(tensor[_on(tensor, index)], chance.choice([2.0, 1.0, 0.01, 1e-3]))
-            if spec.name == "self_or_result" and case.params.get("is_result"):
-                fresh.clamp_(min=-abs(case.params["alpha"] * case.params["scale"]))
+            if spec.name == "self_or_result":
+                fresh.clamp_(min=case.least_known)
             tensor[_on(tensor, index)] = fresh
         for index, tensor in zip(self.outputs, buffers.outputs, strict=True):
             # Not NaN, which would give the audit away.

@@ -47,12 +47,12 @@ def normals(elements: int, device: str, seed: int = 0) -> torch.Tensor:
 
 
 def refill(case: Case, buffers: BufferSet, seed: int) -> None:
-    """Fresh normals into the inputs; what is a result of elu becomes one."""
+    """Fresh normals into the inputs; what is a result of the activation becomes one."""
     for offset, (spec, tensor) in enumerate(zip(case.inputs, buffers.inputs, strict=True)):
         generator = torch.Generator(device=tensor.device).manual_seed(seed + offset)
         tensor.normal_(generator=generator)
-        if spec.name == "self_or_result" and case.params["is_result"]:
-            tensor.clamp_(min=-abs(case.params["alpha"] * case.params["scale"]))
+        if spec.name == "self_or_result":
+            tensor.clamp_(min=case.least_known)
 
 
 def poison(outputs: Sequence[torch.Tensor]) -> None:

@@ -50,6 +50,7 @@ class Op:
     flops_per_element: int
     mixes_elements: bool = False  # an output depends on many inputs, so that one NaN or overflow hides the others
     has_kernel: bool = True
+    least_result: Callable[[Mapping[str, Any]], float] | None = None  # of the activation, by params with `is_result`
 
 
 @dataclass(frozen=True)
@@ -96,6 +97,12 @@ class Case:
         reads = sum(spec.shape == self.shape for spec in self.inputs)
         return "triad" if reads >= 2 else "copy"
 
+    @property
+    def least_known(self) -> float:
+        """The least that `self_or_result` can be: -inf for an input of the activation, a bound for a result of it."""
+        least = OPS[self.op].least_result
+        return least(self.params) if least is not None and self.params["is_result"] else -math.inf
+
     def reduced(self, max_elements: int) -> Case:
         """This case with its first dimension cut so that it has at most about `max_elements` elements."""
         if self.elements <= max_elements or not self.shape:
@@ -139,6 +146,7 @@ OPS: Mapping[str, Op] = {
             lambda case: (_main(case, "grad_output"), _main(case, "self_or_result")),
             lambda case: (_main(case, "grad_input"),),
             flops_per_element=5,
+            least_result=lambda params: -abs(params["alpha"] * params["scale"]),
         ),
         Op(
             "bias_elu",
@@ -155,6 +163,25 @@ OPS: Mapping[str, Op] = {
             lambda case: (_main(case, "grad_output"), _main(case, "x"), _bias(case, "bias")),
             lambda case: (_main(case, "grad_x"), _bias(case, "grad_bias")),
             flops_per_element=5,
+        ),
+        Op(
+            "elu_plus_one",
+            "elu(x) + 1: the feature map of linear attention (Katharopoulos et al. 2020)",
+            {},
+            lambda case: (_main(case, "x"),),
+            lambda case: (_main(case, "out"),),
+            flops_per_element=3,
+            has_kernel=False,
+        ),
+        Op(
+            "elu_plus_one_backward",
+            "gradient of elu_plus_one from its input, or from its result (is_result)",
+            {"is_result": False},
+            lambda case: (_main(case, "grad_output"), _main(case, "self_or_result")),
+            lambda case: (_main(case, "grad_input"),),
+            flops_per_element=3,
+            least_result=lambda params: 0.0,
+            has_kernel=False,
         ),
         Op(
             "relu",

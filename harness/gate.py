@@ -152,8 +152,8 @@ def same_bits(a: torch.Tensor, b: torch.Tensor) -> bool:
 def _adversarial(case: Case, buffers: BufferSet, seed: int) -> None:
     """Values that break implementations, at both ends of the activation's argument; the rest stays normals.
 
-    Every other bias is 0, so that half of the sums x + bias are the adversarial values themselves. A result
-    of elu is never below -alpha·scale, so none is given where the argument is a result.
+    Every other bias is 0, so that half of the sums x + bias are the adversarial values themselves. Where the
+    argument is a result of the activation, it is none that the activation never gives.
     """
     refill(case, buffers, seed)
     for spec, tensor in zip(case.inputs, buffers.inputs, strict=True):
@@ -161,8 +161,7 @@ def _adversarial(case: Case, buffers: BufferSet, seed: int) -> None:
             tensor[::2] = 0.0
     main = flat(_argument(buffers))
     values = adversarial_values(main.dtype, seed)
-    if case.params.get("is_result"):
-        values = values.clamp(min=-abs(case.params["alpha"] * case.params["scale"]))
+    values = values.clamp(min=case.least_known)
     if main.numel() < values.numel():  # a small tensor gets a sample, the special values first
         values = values[: main.numel()]
     values = values.to(main.device)

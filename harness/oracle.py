@@ -205,6 +205,24 @@ def _bias_elu_backward(
     )
 
 
+def _elu_plus_one(case: Case, x: torch.Tensor) -> tuple[Expected]:
+    wide = x.double()
+    value = torch.where(wide > 0, wide + 1, torch.exp(wide))
+    # In two calls elu(x) is rounded before 1 is added: far below 0, no digit of e^x is left of it.
+    rounding = ulp_size(torch.expm1(wide), x.dtype) / ulp_size(value, x.dtype)
+    return (Expected(value, torch.where(wide <= 0, rounding, 0.0)),)
+
+
+def _elu_plus_one_backward(case: Case, grad: torch.Tensor, known: torch.Tensor) -> tuple[Expected]:
+    wide_grad, wide = grad.double(), known.double()
+    if not case.params["is_result"]:
+        return (Expected(_gradient(wide_grad, wide, 1.0, 1.0, 1.0), nan_allowed=known.isnan()),)
+    value = wide_grad * torch.where(wide <= 1, wide, 1.0)
+    # The slope is the result itself, up to 1. Whoever asks elu for it, of result - 1, rounds that difference.
+    rounding = wide_grad.abs() * ulp_size(wide - 1, known.dtype) / ulp_size(value, known.dtype)
+    return (Expected(value, torch.where(wide <= 1, _finite(rounding), 0.0), nan_allowed=known.isnan()),)
+
+
 def _relu(case: Case, x: torch.Tensor) -> tuple[Expected, ...]:
     return (Expected(torch.relu(x.double())),)
 
@@ -216,7 +234,7 @@ def _relu_backward(case: Case, grad: torch.Tensor, x: torch.Tensor) -> tuple[Exp
 
 def _leaky_relu(case: Case, x: torch.Tensor) -> tuple[Expected, ...]:
     wide = x.double()
-    return (Expected(torch.where(wide > 0, wide, wide * case.params["negative_slope"])),)
+    return (Expected(torch.where(wide > 0, wide, wide * case.params["negative_slope"]), signed_zero=True),)
 
 
 def _leaky_relu_backward(case: Case, grad: torch.Tensor, x: torch.Tensor) -> tuple[Expected, ...]:
@@ -225,8 +243,8 @@ def _leaky_relu_backward(case: Case, grad: torch.Tensor, x: torch.Tensor) -> tup
 
 
 def _prelu(case: Case, x: torch.Tensor, weight: torch.Tensor) -> tuple[Expected, ...]:
-    wide = x.double()
-    return (Expected(torch.where(wide > 0, wide, wide * _broadcast(weight, x, case.params["dim"]))),)
+    wide, slope = x.double(), _broadcast(weight, x, case.params["dim"])
+    return (Expected(torch.where(wide > 0, wide, wide * slope), signed_zero=True),)
 
 
 def _prelu_backward(
@@ -293,6 +311,8 @@ _EXPECTED: dict[str, Callable[..., tuple[Expected, ...]]] = {
     "elu_backward": _elu_backward,
     "bias_elu": _bias_elu,
     "bias_elu_backward": _bias_elu_backward,
+    "elu_plus_one": _elu_plus_one,
+    "elu_plus_one_backward": _elu_plus_one_backward,
     "relu": _relu,
     "relu_backward": _relu_backward,
     "leaky_relu": _leaky_relu,

@@ -65,11 +65,30 @@ def _bias_elu_backward(case: Case) -> Callable[..., None]:
     return call
 
 
+def _elu_plus_one(case: Case) -> Callable[..., None]:
+    def call(x: Tensor, out: Tensor) -> None:
+        out.copy_(aten.elu(x) + 1.0)
+
+    return call
+
+
+def _elu_plus_one_backward(case: Case) -> Callable[..., None]:
+    is_result = case.params["is_result"]
+
+    def call(grad_output: Tensor, self_or_result: Tensor, grad_input: Tensor) -> None:
+        known = self_or_result - 1.0 if is_result else self_or_result
+        grad_input.copy_(aten.elu_backward(grad_output, 1.0, 1.0, 1.0, is_result, known))
+
+    return call
+
+
 _FUNCTION = {
     "elu": _elu,
     "elu_backward": _elu_backward,
     "bias_elu": _bias_elu,
     "bias_elu_backward": _bias_elu_backward,
+    "elu_plus_one": _elu_plus_one,
+    "elu_plus_one_backward": _elu_plus_one_backward,
     **dict.fromkeys(rectifiers.OPS, rectifiers.copied),
     "batch_norm_relu": batch_norm.compiled_forward,
     "batch_norm_relu_backward": batch_norm.compiled_backward,

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from harness.cases import Case
+from harness.cases import Case, make_case
 from harness.providers import batch_norm, rectifiers
 
 aten = torch.ops.aten
@@ -60,6 +60,25 @@ def _bias_elu_backward(case: Case) -> Callable[..., None]:
     return call
 
 
+def _elu_plus_one(case: Case) -> Callable[..., None]:
+    def call(x: Tensor, out: Tensor) -> None:
+        aten.elu.out(x, 1.0, 1.0, 1.0, out=out)
+        out.add_(1.0)
+
+    return call
+
+
+def _elu_plus_one_backward(case: Case) -> Callable[..., None]:
+    if not case.params["is_result"]:
+        return _elu_backward(make_case("elu_backward", case.shape, case.dtype))
+
+    def call(grad_output: Tensor, result: Tensor, grad_input: Tensor) -> None:
+        torch.sub(result, 1.0, out=grad_input)  # the result of elu, of which ATen knows the gradient
+        aten.elu_backward.grad_input(grad_output, 1.0, 1.0, 1.0, True, grad_input, grad_input=grad_input)
+
+    return call
+
+
 def bias_shape(case: Case) -> list[int]:
     """The shape in which the bias broadcasts against the main tensor."""
     shape = [1] * len(case.shape)
@@ -78,6 +97,8 @@ _PREPARE = {
     "elu_backward": _elu_backward,
     "bias_elu": _bias_elu,
     "bias_elu_backward": _bias_elu_backward,
+    "elu_plus_one": _elu_plus_one,
+    "elu_plus_one_backward": _elu_plus_one_backward,
     **dict.fromkeys(rectifiers.OPS, rectifiers.eager),
     "batch_norm_relu": batch_norm.eager_forward,
     "batch_norm_relu_backward": batch_norm.eager_backward,

@@ -1,3 +1,5 @@
+import math
+
 import pytest
 
 from harness.cases import OPS, CaseError, make_case
@@ -14,6 +16,10 @@ from harness.cases import OPS, CaseError, make_case
         ("bias_elu", {"dim": 1}, "bfloat16", (32, 64, 56, 56), 2 * 32 * 64 * 56 * 56 * 2 + 64 * 2),
         ("bias_elu_backward", {}, "bfloat16", (8192, 8192), 3 * 8192 * 8192 * 2 + 2 * 8192 * 2),
         ("bias_elu_backward", {"dim": 1}, "float32", (2, 3, 4, 5), 3 * 120 * 4 + 2 * 3 * 4),
+        ("elu_plus_one", {}, "bfloat16", (8192, 8192), 2 * 8192 * 8192 * 2),
+        ("elu_plus_one_backward", {"is_result": True}, "float32", (10,), 3 * 10 * 4),
+        ("prelu", {}, "float32", (2, 3, 4, 5), 2 * 120 * 4 + 3 * 4),
+        ("prelu_backward", {"dim": 0}, "float32", (1, 100), 3 * 100 * 4 + 2 * 4),
         ("batch_norm_relu", {}, "float32", (2, 3, 4, 5), 2 * 120 * 4 + 4 * 3 * 4),
         ("batch_norm_relu_backward", {}, "float32", (2, 3, 4, 5), 4 * 120 * 4 + 5 * 3 * 4),
     ],
@@ -29,6 +35,8 @@ def test_every_op_has_the_roof_of_its_traffic():
         "elu_backward": "triad",
         "bias_elu": "copy",
         "bias_elu_backward": "triad",
+        "elu_plus_one": "copy",
+        "elu_plus_one_backward": "triad",
         "relu": "copy",
         "relu_backward": "triad",
         "leaky_relu": "copy",
@@ -42,6 +50,15 @@ def test_every_op_has_the_roof_of_its_traffic():
 
 def test_a_bias_as_long_as_the_main_tensor_is_counted_like_any_tensor():
     assert make_case("bias_elu", (7,), "float32").bytes_moved == 3 * 7 * 4
+
+
+def test_what_is_known_is_bounded_where_it_is_a_result():
+    def least(op, **params):
+        return make_case(op, (4,), "float32", params).least_known
+
+    assert least("elu_backward") == least("elu_plus_one_backward") == least("relu_backward") == -math.inf
+    assert least("elu_backward", is_result=True, alpha=2.0, scale=1.5) == -3.0
+    assert least("elu_plus_one_backward", is_result=True) == 0.0
 
 
 def test_keys_tell_cases_apart_and_join_equal_ones():

@@ -102,6 +102,8 @@ def test_honest_providers_pass_every_audit(op):
         ("elu", {}, (5, 3, 2), "bfloat16", "contiguous"),
         ("elu", {}, (64, 65), "float16", "transposed"),
         ("elu_backward", {"is_result": True, "alpha": 0.5}, (33, 7), "float32", "contiguous"),
+        ("elu_plus_one_backward", {"is_result": True}, (33, 7), "bfloat16", "contiguous"),
+        ("prelu_backward", {"dim": 0}, (1, 9, 40), "float32", "contiguous"),
         ("bias_elu", {"dim": 1}, (2, 6, 5, 4), "float32", "channels_last"),
         ("bias_elu_backward", {"dim": 1}, (2, 6, 5, 4), "bfloat16", "channels_last"),
         ("bias_elu_backward", {}, (9,), "float64", "contiguous"),

@@ -1,4 +1,4 @@
-"""What ELU is compared with: the references of its comparisons, and that eager meets them."""
+"""Batch normalisation + ReLU, which ELU is compared with: its reference, and that eager meets it."""
 
 import pytest
 import torch
@@ -7,7 +7,6 @@ from harness import oracle, providers
 from harness.buffers import allocate
 from harness.cases import make_case
 from harness.gate import check
-from harness.providers import rectifiers
 
 
 def judge(provider, op, shape, dtype="float32", seed=3, **params):
@@ -21,13 +20,6 @@ def test_eager_passes_the_gate(op, shape):
     for seed in range(5):
         assert judge("eager", op, shape, seed=seed).passed
     assert judge("eager", op, shape, "float64").passed
-
-
-@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
-@pytest.mark.parametrize("op", rectifiers.OPS)
-def test_eager_passes_the_gate_with_rectifiers(op, dtype):
-    verdict = judge("eager", op, (3000, 70), dtype)
-    assert verdict.passed, verdict.reason
 
 
 def test_the_reference_is_that_of_autograd():
