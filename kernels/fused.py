@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 from torch.autograd import Function
 
-from .bias import check_bias
 from .launch import check_shapes, check_tensors, dense_view, same_strides
 from .library import define, is_traced, needs_derivative, on_triton, run
+from .vector import check_vector
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +88,7 @@ class Fused:
     def _check(self, x: Tensor, vector: Tensor, dim: int, **others: Tensor) -> None:
         check_tensors(x=x, **others, **{self.vector: vector})
         check_shapes(x=x, **others)
-        check_bias(x, vector, dim)
+        check_vector(x, self.vector, vector, dim)
 
     def register(self) -> Fused:
         """This, after PyTorch was told of its operators."""

@@ -124,12 +124,12 @@ def parameter(value: float, dtype: torch.dtype) -> Any:
 
 
 def check_tensors(**tensors: Tensor) -> None:
-    """Raise TypeError for a dtype that ELU is not computed in, ValueError for mixed dtypes or devices."""
+    """Raise TypeError for a dtype that our kernels do not have, ValueError for mixed dtypes or devices."""
     (first_name, first), *others = tensors.items()
     for name, tensor in tensors.items():
         if tensor.dtype not in DTYPES:
             raise TypeError(
-                f"{name} is {tensor.dtype}, and elu takes float16, bfloat16, float32 or float64; "
+                f"{name} is {tensor.dtype}, and our kernels take float16, bfloat16, float32 or float64; "
                 f"convert it first, as in {name}.float()"
             )
     for name, tensor in others:

@@ -13,6 +13,7 @@ import triton
 import triton.language as tl
 
 from .primitives import (
+    at_most,
     by_sign,
     ex2,
     fma,
@@ -22,7 +23,6 @@ from .primitives import (
     lesser_of_negated,
     narrow,
     narrow_positive,
-    negative_part,
     square_added_f16,
     widen,
 )
@@ -72,25 +72,6 @@ def form_of(alpha: float, scale: float, input_scale: float) -> str:
 def number(value, like):
     """A parameter (a runtime fp32 scalar, or a constant where fp64 is computed) in the type of `like`."""
     return tl.full((), value, like.dtype)
-
-
-@triton.jit
-def activation(x, alpha, scale, input_scale, FORM: tl.constexpr):
-    """What FORM names, of a block as it was loaded; the result is of its type.
-
-    An activation other than elu is a branch here and one in `gradient`, and may use the three parameters as it likes.
-    """
-    return elu(x, alpha, scale, input_scale, FORM)
-
-
-@triton.jit
-def gradient(grad, known, alpha, scale, input_scale, FORM: tl.constexpr, IS_RESULT: tl.constexpr):
-    """grad times the derivative of what FORM names, not rounded yet, from its input or, with IS_RESULT, its result."""
-    if IS_RESULT:
-        value = elu_gradient_from_result(grad, known, alpha, scale, input_scale, FORM)
-    else:
-        value = elu_gradient(grad, known, alpha, scale, input_scale, FORM)
-    return value
 
 
 @triton.jit
@@ -168,7 +149,7 @@ def _elu_16_bits(x, dtype: tl.constexpr, alpha, scale, input_scale, IS_UNIT: tl.
 def elu_gradient(grad, x, alpha, scale, input_scale, FORM: tl.constexpr):
     """grad * elu'(x) of two blocks as they were loaded, not rounded yet; at NaN as on the positive side, like ATen."""
     if FORM == "unit":
-        value = _gradient_unit(widen(grad), widen(negative_part(x)), grad.dtype)
+        value = gradient_unit(widen(grad), widen(at_most(x, 0.0)), grad.dtype)
     else:
         value = elu_gradient_at(widen(grad), widen(x), grad.dtype, alpha, scale, input_scale, FORM)
     return value
@@ -178,7 +159,7 @@ def elu_gradient(grad, x, alpha, scale, input_scale, FORM: tl.constexpr):
 def elu_gradient_at(grad, x, dtype: tl.constexpr, alpha, scale, input_scale, FORM: tl.constexpr):
     """grad * elu'(x) of widened blocks, not rounded yet; it will be stored in the type given."""
     if FORM == "unit":
-        value = _gradient_unit(grad, negative_part(x), dtype)
+        value = gradient_unit(grad, at_most(x, 0.0), dtype)
     else:
         alpha, scale, input_scale = number(alpha, x), number(scale, x), number(input_scale, x)
         limit = alpha * scale * input_scale
@@ -196,7 +177,7 @@ def elu_gradient_at(grad, x, dtype: tl.constexpr, alpha, scale, input_scale, FOR
 
 
 @triton.jit
-def _gradient_unit(grad, x, dtype: tl.constexpr):
+def gradient_unit(grad, x, dtype: tl.constexpr):
     """grad * e^x for x <= 0, both widened."""
     if dtype == tl.float64:
         value = grad * exp_anywhere(x)
@@ -215,7 +196,7 @@ def _gradient_unit(grad, x, dtype: tl.constexpr):
 def elu_gradient_from_result(grad, result, alpha, scale, input_scale, FORM: tl.constexpr):
     """grad * elu' from elu's result, which at and below 0 is input_scale * (result + alpha * scale)."""
     if FORM == "unit":
-        value = widen(grad) * (widen(negative_part(result)) + 1.0)
+        value = widen(grad) * (widen(at_most(result, 0.0)) + 1.0)
     else:
         result = widen(result)
         alpha, scale = number(alpha, result), number(scale, result)

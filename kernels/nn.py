@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from .family import celu, elu_plus_one, leaky_relu, prelu, relu, selu
 from .operators import bias_elu, elu
 
 
@@ -29,6 +30,55 @@ class ELU(nn.Module):
     def extra_repr(self) -> str:
         options = (name for name in ("inplace", "save_result") if getattr(self, name))
         return ", ".join([f"alpha={self.alpha}", *(f"{name}=True" for name in options)])
+
+
+class SELU(nn.SELU):
+    """`torch.nn.SELU` on this suite's kernel."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return selu(x, self.inplace)
+
+
+class CELU(nn.CELU):
+    """`torch.nn.CELU` on this suite's kernel."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return celu(x, self.alpha, self.inplace)
+
+
+class ELUPlusOne(nn.Module):
+    """elu(x) + 1, the feature map of linear attention. `save_result`: see `elu_plus_one`."""
+
+    def __init__(self, *, save_result: bool = False) -> None:
+        super().__init__()
+        self.save_result = save_result
+
+    def forward(self, x: Tensor) -> Tensor:
+        return elu_plus_one(x, save_result=self.save_result)
+
+    def extra_repr(self) -> str:
+        return "save_result=True" if self.save_result else ""
+
+
+class ReLU(nn.ReLU):
+    """`torch.nn.ReLU` on this suite's kernel."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return relu(x, self.inplace)
+
+
+class LeakyReLU(nn.LeakyReLU):
+    """`torch.nn.LeakyReLU` on this suite's kernel."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return leaky_relu(x, self.negative_slope, self.inplace)
+
+
+class PReLU(nn.PReLU):
+    """`torch.nn.PReLU` on this suite's kernel."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return prelu(x, self.weight)
 
 
 class BiasELU(nn.Module):

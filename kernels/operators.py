@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 
 from .activation import Activation
-from .bias import bias_elu_backward_out, bias_elu_out
 from .elementwise import elu_backward_out, elu_out
 from .fused import Fused
+from .vector import bias_elu_backward_out, bias_elu_out
 
 aten = torch.ops.aten
 
@@ -81,7 +81,7 @@ def bias_elu(x: Tensor, bias: Tensor, alpha: float = 1.0, dim: int = -1) -> Tens
         TypeError, ValueError: for a dtype that is not a float, mixed dtypes or devices, or a bias that does not
             fit.
     """
-    x, bias = _autocast(x, bias)
+    x, bias = as_autocast(x, bias)
     return BIAS_ELU(x, bias, alpha, dim)
 
 
@@ -95,7 +95,7 @@ def bias_elu_backward(
     return BIAS_ELU.backward(grad_output, x, bias, alpha, dim)
 
 
-def _autocast(*tensors: Tensor) -> tuple[Tensor, ...]:
+def as_autocast(*tensors: Tensor) -> tuple[Tensor, ...]:
     """The tensors as autocast, where it is on, gives them to a Linear layer; fp64 ones stay as they are."""
     device = tensors[0].device.type
     if not torch.is_autocast_enabled(device):

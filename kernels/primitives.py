@@ -167,7 +167,7 @@ def larger(a, b):
         else:
             value = tl.inline_asm_elementwise("max.NaN.f16x2 $0, $1, $2;", "=r,r,r", [a, b], a.dtype, True, 2)
     else:
-        value = tl.where((widen(a) > widen(b)) | (a != a), a, b)
+        value = tl.where((widen(a) > widen(b)) | (widen(a) != widen(a)), a, b)
     return value
 
 
@@ -180,7 +180,7 @@ def lesser(a, b):
         else:
             value = tl.inline_asm_elementwise("min.f16x2 $0, $1, $2;", "=r,r,r", [a, b], a.dtype, True, 2)
     else:
-        value = tl.where((widen(a) < widen(b)) | (b != b), a, b)
+        value = tl.where((widen(a) < widen(b)) | (widen(b) != widen(b)), a, b)
     return value
 
 
@@ -199,6 +199,56 @@ def by_sign(x, negative, positive):
 
 
 @triton.jit
+def where_above_0(x, positive, other, OF_NAN: tl.constexpr = False):
+    """`positive` where x > 0, else `other`; OF_NAN: also where x is NaN."""
+    above: tl.constexpr = "gtu" if OF_NAN else "gt"
+    if INTERPRETED:
+        value = _where_above_0(x, positive, other, OF_NAN)
+    elif (x.dtype == tl.bfloat16 and newer_than_ampere()) or (x.dtype == tl.float16 and on_nvidia()):
+        # The comparison of a pair leaves 16 ones for each that holds.
+        name: tl.constexpr = "bf16x2" if x.dtype == tl.bfloat16 else "f16x2"
+        value = tl.inline_asm_elementwise(
+            "{ .reg .b32 mask; set." + above + ".u32." + name + " mask, $1, $4; lop3.b32 $0, mask, $2, $3, 0xca; }",
+            "=r,r,r,r,r", [x, positive, other, tl.zeros_like(x)], x.dtype, is_pure=True, pack=2,
+        )  # fmt: skip
+    elif x.dtype == tl.float32 and on_nvidia():
+        # Side by side, or the compiler keeps all comparisons as bits of registers until it selects.
+        value = tl.inline_asm_elementwise(
+            "{ .reg .pred p; setp." + above + ".f32 p, $1, 0f00000000; selp.f32 $0, $2, $3, p; }",
+            "=f,f,f,f", [x, positive, other], x.dtype, is_pure=True, pack=1,
+        )  # fmt: skip
+    else:
+        value = _where_above_0(x, positive, other, OF_NAN)
+    return value
+
+
+@triton.jit
+def _where_above_0(x, positive, other, OF_NAN: tl.constexpr):
+    return tl.where(widen(x) <= 0, other, positive) if OF_NAN else tl.where(widen(x) > 0, positive, other)
+
+
+@triton.jit
+def filled(x, value: tl.constexpr):
+    """A block like x, all of whose elements are the constant; the interpreter makes no 16-bit constants but 0."""
+    wide: tl.constexpr = tl.float64 if x.dtype == tl.float64 else tl.float32
+    return narrow(tl.full(x.shape, value, wide), x.dtype)
+
+
+@triton.jit
+def fma_16_bits(a, b, c: tl.constexpr):
+    """a * b + c of 16-bit blocks of one type and a constant, rounded once."""
+    if not INTERPRETED and on_nvidia():
+        name: tl.constexpr = "bf16x2" if a.dtype == tl.bfloat16 else "f16x2"
+        value = tl.inline_asm_elementwise(
+            "fma.rn." + name + " $0, $1, $2, $3;", "=r,r,r,r",
+            [a, b, filled(a, c)], a.dtype, is_pure=True, pack=2,
+        )  # fmt: skip
+    else:
+        value = narrow(widen(a) * widen(b) + c, a.dtype)
+    return value
+
+
+@triton.jit
 def square_added_f16(x):
     """x + x * x / 2 of fp16, rounded once, for x <= 0; keeps -0, since 0 is added to its half, which is so 0."""
     if not INTERPRETED and on_nvidia():
@@ -213,14 +263,14 @@ def square_added_f16(x):
 
 
 @triton.jit
-def negative_part(x):
-    """The lesser of a block and 0, and 0 for NaN; the sign of a 0 is not to be relied on."""
+def at_most(x, limit: tl.constexpr):
+    """The lesser of a block and a constant, and the constant for NaN; the sign of a 0 is not to be relied on."""
     if x.dtype.primitive_bitwidth == 16:
-        value = lesser(x, tl.zeros_like(x))
+        value = lesser(x, filled(x, limit))
     elif INTERPRETED:
-        value = tl.where(x < 0, x, 0.0)
+        value = tl.where(x < limit, x, limit)
     else:
-        value = tl.minimum(x, 0.0)
+        value = tl.minimum(x, limit)
     return value
 
 

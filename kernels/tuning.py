@@ -46,9 +46,9 @@ _TABLE = {
     ("2+1", 4): Work(8),
     ("2+1", 8): Work(2),
 }
-# elu(x + bias) and its backward, by (whether there are partial sums, bytes per element): every row costs an address,
-# and every column a bias, which stays in registers.
-_BIAS = {
+# x and a vector along one dimension (elu(x + bias), prelu), and the backward, by (whether there are partial sums, bytes
+# per element): every row costs an address, and every column a number of the vector, which stays in registers.
+_VECTOR = {
     # Four accesses in one row share its address, or two, where numbers are wider.
     (False, 2): Work(8, across=4096),
     (False, 4): Work(4, across=1024),
@@ -80,9 +80,9 @@ def elementwise(mix: str, item_bytes: int, elements: int, arch: str = "") -> Wor
     return _small_enough(_BY_ARCH.get((arch, mix, item_bytes), _TABLE[mix, item_bytes]), item_bytes, elements)
 
 
-def bias(has_sums: bool, item_bytes: int, elements: int) -> Work:
-    """Work for a tile of x + bias, or, with sums, for one of its backward, of `elements` in all."""
-    return _small_enough(_BIAS[has_sums, item_bytes], item_bytes, elements)
+def vector(has_sums: bool, item_bytes: int, elements: int) -> Work:
+    """Work for a tile of x and a vector, or, with sums, for one of its backward, of `elements` in all."""
+    return _small_enough(_VECTOR[has_sums, item_bytes], item_bytes, elements)
 
 
 def _small_enough(work: Work, item_bytes: int, elements: int) -> Work:

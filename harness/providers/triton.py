@@ -8,8 +8,8 @@ from torch import Tensor
 
 from harness.cases import Case
 from harness.providers import Unsupported
-from kernels.bias import bias_elu_backward_out, bias_elu_out
 from kernels.elementwise import elu_backward_out, elu_out
+from kernels.vector import bias_elu_backward_out, bias_elu_out
 
 
 def prepare(case: Case) -> Callable[..., None]:

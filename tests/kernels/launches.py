@@ -16,7 +16,7 @@ import torch
 import triton
 from triton.backends.compiler import GPUTarget
 
-from kernels import bias, elementwise
+from kernels import elementwise, vector
 from kernels.launch import Launch
 
 DEVICE = torch.device("cuda", 0)
@@ -94,7 +94,7 @@ def cases():
     launch = on_the_device(elementwise._elu_backward((strided, x, x), 1.0, 1.0, 1.0, False))
     yield "elu_backward of other strides", launch, [[torch.empty(2048) for _ in range(3)]] * 2
     along = torch.empty(32, device="meta")
-    launch = on_the_device(bias._bias_elu((x, along, x), 1.0, -1))
+    launch = on_the_device(vector._bias_elu((x, along, x), 1.0, -1))
     yield "bias_elu", launch, [[torch.empty(2048), torch.empty(32), torch.empty(2048)]] * 2
 
 

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kernels import bias_elu, bias_elu_backward, tuning
-from kernels.bias import Tiles
 from kernels.launch import dense_view, forget
+from kernels.vector_kernels import Tiles
 from tests.kernels.numbers import (
     BF16,
     DEVICE,
@@ -103,7 +103,7 @@ def test_programs_that_take_many_tiles_and_sums_of_many_partial_sums(shape, trip
     monkeypatch.setattr(tuning, "ENOUGH_PROGRAMS", 1)
     monkeypatch.setattr(tuning, "MOST_TRIPS", trips)
     monkeypatch.setattr(tuning, "SUM_ELEMENTS", 8)
-    monkeypatch.setattr(tuning, "_BIAS", dict.fromkeys(tuning._BIAS, tuning.Work(1, across=32, programs=1)))
+    monkeypatch.setattr(tuning, "_VECTOR", dict.fromkeys(tuning._VECTOR, tuning.Work(1, across=32, programs=1)))
     forget()
     grad, x, bias = make(shape, -1)
     assert Tiles.of(*dense_view(x, -1), 4).trips == trips

@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from kernels import bias_elu, bias_elu_backward, elu, elu_backward
-from kernels.bias import bias_elu_backward_out, bias_elu_out
 from kernels.elementwise import elu_backward_out, elu_out
+from kernels.vector import bias_elu_backward_out, bias_elu_out
 from tests.kernels.numbers import DEVICE, FP16, FP32, normals
 
 ROOT = Path(__file__).parents[2]
@@ -38,7 +38,7 @@ def test_other_dtypes_are_type_errors(dtype):
         lambda: bias_elu_backward_out(good, good, x, good, good),
     ]
     for call in calls:
-        with pytest.raises(TypeError, match=f"{dtype}, and elu takes float16, bfloat16, float32 or float64"):
+        with pytest.raises(TypeError, match=f"{dtype}, and our kernels take float16, bfloat16, float32 or float64"):
             call()
 
 
@@ -134,7 +134,7 @@ def test_launchers_never_copy_so_they_refuse_other_layouts():
 PLAIN_CPU = """
 import pytest, torch
 from kernels import ELU, BiasELU, bias_elu, bias_elu_backward, elu, elu_backward
-from kernels.bias import bias_elu_backward_out, bias_elu_out
+from kernels.vector import bias_elu_backward_out, bias_elu_out
 from kernels.elementwise import elu_backward_out, elu_out
 from tests.kernels.numbers import same_bits
 

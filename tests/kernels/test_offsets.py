@@ -8,7 +8,7 @@ import psutil
 import pytest
 import torch
 
-from kernels import bias, bias_elu, bias_elu_backward, elementwise, elu, elu_backward
+from kernels import bias_elu, bias_elu_backward, elementwise, elu, elu_backward, vector
 from kernels.elementwise import elu_backward_out, elu_out
 from kernels.launch import forget, is_wide
 from tests.kernels.numbers import BF16, DEVICE, normals, same_bits
@@ -72,7 +72,7 @@ def test_kernels_compute_the_same_with_wide_offsets(monkeypatch, plans_of_its_ow
     plain = list(results())
     forget()
     asked = []
-    for module in (elementwise, bias):
+    for module in (elementwise, vector):
         monkeypatch.setattr(module, "is_wide", lambda *_: asked.append(True) or True)
     wide = list(results())
     assert len(asked) > 10
