@@ -185,7 +185,7 @@ OPS: Mapping[str, Op] = {
         ),
         Op(
             "relu",
-            "x if x > 0 else 0: a comparison for activations",
+            "x if x > 0 else 0",
             {},
             lambda case: (_main(case, "x"),),
             lambda case: (_main(case, "out"),),
@@ -203,7 +203,7 @@ OPS: Mapping[str, Op] = {
         ),
         Op(
             "leaky_relu",
-            "x if x > 0 else negative_slope * x: a comparison for activations",
+            "x if x > 0 else negative_slope * x",
             _LEAKY_PARAMS,
             lambda case: (_main(case, "x"),),
             lambda case: (_main(case, "out"),),
@@ -221,7 +221,7 @@ OPS: Mapping[str, Op] = {
         ),
         Op(
             "prelu",
-            "x if x > 0 else weight * x, weight broadcast along dim: a comparison for activations",
+            "x if x > 0 else weight * x, weight broadcast along dim",
             _PRELU_PARAMS,
             lambda case: (_main(case, "x"), _bias(case, "weight")),
             lambda case: (_main(case, "out"),),

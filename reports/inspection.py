@@ -18,6 +18,7 @@ SHORT = {"bfloat16": "bf16", "float16": "fp16", "float32": "fp32", "float64": "f
 LEFT = ("op", "dtype", "variant", "roof", "bound", "next")  # columns of words, set to the left
 _WIDE = 120  # columns of a terminal that have room for everything
 _VARIANT = 14  # of which the names of the suite's variants need so many
+_NARROW_DTYPES = 3  # that a summary has side by side in a narrower one
 _LONGEST = 40  # and those of autotuned ones get so many before they are folded
 
 LEGEND = (
@@ -51,12 +52,18 @@ class Column:
 
 
 def show(rows: Sequence[Row], console: Console) -> None:
-    """Print a table for each architecture, op and dtype, then the architecture's instruction roofline."""
+    """Print a table for each architecture, op and dtype, then the architecture's instruction roofline.
+
+    Where there are several ops, tables that have them side by side come first.
+    """
     counted = [row for row in rows if row.instructions_per_element is not None]
     for arch, of_arch in groupby(counted, key=lambda row: row.arch):
         listed = list(of_arch)
         devices = ", ".join(f"{each.device} ({each.peak_gbps:g} GB/s)" for each in listed[0].ceilings)
         console.print(Text(f"modelled, not measured: machine code for {arch}, against {devices}", style="bold"))
+        if len({row.op for row in listed}) > 1:
+            for each in summaries(listed, _most_dtypes(console)):
+                _print(console, each)
         for _, alike in groupby(listed, key=lambda row: (row.op, row.dtype)):
             _print(console, counts(list(alike), is_wide=console.width >= _WIDE))
         _print(console, roofline(listed))
@@ -69,7 +76,7 @@ def show(rows: Sequence[Row], console: Console) -> None:
 
 def show_summary(rows: Sequence[Row], console: Console) -> None:
     """Print one table with a line for each kernel: what a reader of a run without a GPU learns about the kernels."""
-    found = summaries(rows)
+    found = summaries(rows, _most_dtypes(console))
     for each in found:
         _print(console, each)
     if found:
@@ -77,16 +84,25 @@ def show_summary(rows: Sequence[Row], console: Console) -> None:
     _reasons([row for row in rows if row.reason], console)
 
 
-def summaries(rows: Sequence[Row]) -> list[Cells]:
-    """A table for each architecture and provider, with a line for each kernel and its dtypes side by side."""
+def _most_dtypes(console: Console) -> int | None:
+    return None if console.width >= _WIDE else _NARROW_DTYPES
+
+
+def summaries(rows: Sequence[Row], most_dtypes: int | None = None) -> list[Cells]:
+    """A table for each architecture and provider: a line for each kernel, so many dtypes side by side at most."""
     counted = [row for row in rows if row.instructions_per_element is not None]
-    return [_summary(list(alike)) for _, alike in groupby(counted, key=lambda row: (row.arch, row.provider))]
+    found = []
+    for _, alike in groupby(counted, key=lambda row: (row.arch, row.provider)):
+        listed = list(alike)
+        dtypes = list(dict.fromkeys(row.dtype for row in listed))
+        step = most_dtypes or len(dtypes)
+        found += [_summary(listed, dtypes[first : first + step]) for first in range(0, len(dtypes), step)]
+    return found
 
 
-def _summary(rows: Sequence[Row]) -> Cells:
+def _summary(rows: Sequence[Row], dtypes: Sequence[str]) -> Cells:
     arch, provider, device = rows[0].arch, rows[0].provider, rows[0].ceilings[0]
     title = f"modelled, not measured: machine code of {provider} for {arch}, on the {device.device}"
-    dtypes = list(dict.fromkeys(row.dtype for row in rows))
     found = totals(rows)
     mains = {(row.op, row.variant, row.dtype): row for row in rows if row.role == "main"}
     lines = []

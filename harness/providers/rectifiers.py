@@ -1,4 +1,4 @@
-"""ReLU, leaky ReLU and PReLU by PyTorch: what ELU is compared with, not what is shipped.
+"""ReLU, leaky ReLU and PReLU by PyTorch: what ELU is compared with.
 
 Each op has a function that computes its results; a provider copies them, or, where ATen has a form that writes into a
 given tensor, has that.

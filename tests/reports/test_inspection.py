@@ -13,7 +13,7 @@ from rich.console import Console
 
 from harness.inspect.rows import Ceiling, Row, keep_rows, totals
 from reports import markdown
-from reports.inspection import show, show_summary
+from reports.inspection import SHORT, show, show_summary
 from tests.reports.runs import record, run_of, stored
 
 H100 = Ceiling("H100 SXM", 3350.0, 1045.0, {"memory": 1.0, "issue": 2.5, "alu": 3.0})
@@ -80,6 +80,25 @@ def test_the_instruction_roofline_says_which_roof_it_is_under():
 def test_the_summary_adds_the_second_pass_to_the_first():
     assert totals([ROW, SECOND])["sm_90", "elu_backward", "result general", "bfloat16"] == pytest.approx(14.7188)
     assert line_with(shown(ROW, SECOND, make=show_summary), "elu_backward")[-3:] == ["14.7", "40", "memory"]
+
+
+@pytest.mark.parametrize(("width", "tables"), [(80, 2), (140, 1)])
+def test_several_ops_come_side_by_side_first_whole_at_any_width(width, tables):
+    ops = ("elu_plus_one_backward", "relu_backward")
+    rows = [replace(ROW, op=op, dtype=dtype, variant="result odd") for op in ops for dtype in SHORT]
+    text, first = shown(*rows, width=width), "machine code of triton for sm_90"
+    assert text.count(first) == tables and text.index(first) < text.index("elu_plus_one_backward  bfloat16")
+    assert first not in shown(*rows[: len(SHORT)], width=width)  # one op has its own tables, and they are enough
+    summary = shown(*rows, width=width, make=show_summary)
+    assert max(cell_len(line) for line in summary.splitlines()) <= width
+    lines = [line.split() for line in summary.splitlines() if line.startswith(ops)]
+    assert [name for line in lines for name in (line[0], line[-1])] == [
+        *(x for op in ops for x in (op, "memory"))
+    ] * tables
+    for op in ops:
+        cells = [cell for line in lines if line[0] == op for cell in line]
+        assert cells.count("14.6") == cells.count("40") == len(SHORT)
+    assert summary.count("issue%") == len(SHORT) + 1  # and the legend
 
 
 def test_what_was_not_counted_has_its_reason_without_control_codes():
