@@ -84,9 +84,9 @@ def gradient_with_vector(grad, x, vector, alpha, FORM: tl.constexpr):
 @triton.jit
 def _elu_plus_one(x):
     """e^x at and below 0, where elu(x) + 1 would lose its digits; x + 1 above."""
-    power = math.gradient_unit(filled(widen(x), 1.0), at_most(widen(x), 0.0), x.dtype)
+    power = math.gradient_unit(filled(widen(x), 1.0), widen(x), x.dtype)  # of no meaning above 0
     if x.dtype.primitive_bitwidth == 16:
-        value = by_sign(x, narrow(power, x.dtype), fma_16_bits(x, filled(x, 1.0), 1.0))
+        value = by_sign(x, narrow(power, x.dtype), fma_16_bits(x, filled(x, 1.0), filled(x, 1.0)))
     else:
         value = tl.where(x <= 0, power, x + 1.0)
     return value
@@ -113,7 +113,8 @@ def _times(x, factor):
 def _product(a, b):
     """The product of two blocks of one type, rounded once."""
     if a.dtype.primitive_bitwidth == 16:
-        value = fma_16_bits(a, b, -0.0)
+        # -0 is what a sum leaves as it is; Triton's own constants know but one 0.
+        value = fma_16_bits(a, b, tl.full(a.shape, 0x8000, tl.uint16).to(a.dtype, bitcast=True))
     else:
         value = a * b
     return value

@@ -235,16 +235,17 @@ def filled(x, value: tl.constexpr):
 
 
 @triton.jit
-def fma_16_bits(a, b, c: tl.constexpr):
-    """a * b + c of 16-bit blocks of one type and a constant, rounded once."""
-    if not INTERPRETED and on_nvidia():
+def fma_16_bits(a, b, c):
+    """a * b + c of 16-bit blocks of one type, rounded once."""
+    if INTERPRETED:
+        value = narrow(widen(a) * widen(b) + widen(c), a.dtype)
+    elif on_nvidia():
         name: tl.constexpr = "bf16x2" if a.dtype == tl.bfloat16 else "f16x2"
         value = tl.inline_asm_elementwise(
-            "fma.rn." + name + " $0, $1, $2, $3;", "=r,r,r,r",
-            [a, b, filled(a, c)], a.dtype, is_pure=True, pack=2,
-        )  # fmt: skip
+            "fma.rn." + name + " $0, $1, $2, $3;", "=r,r,r,r", [a, b, c], a.dtype, is_pure=True, pack=2
+        )
     else:
-        value = narrow(widen(a) * widen(b) + c, a.dtype)
+        value = narrow(widen(a) * widen(b) + widen(c), a.dtype)
     return value
 
 

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import nn
 
+import kernels
 from kernels import ELU, BiasELU, elu
 from tests.kernels.numbers import BF16, DEVICE, FP64, normals, same_bits
 
@@ -22,6 +23,43 @@ def test_elu_reads_and_computes_as_pytorchs(arguments):
     torch.testing.assert_close(ours(x.clone()), theirs(x.clone()), rtol=1e-6, atol=0.0)
     given = x.clone()
     assert (ours(given) is given) == arguments.get("inplace", False)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("SELU", {}),
+        ("SELU", {"inplace": True}),
+        ("CELU", {"alpha": 0.5}),
+        ("ReLU", {"inplace": True}),
+        ("LeakyReLU", {"negative_slope": 0.2}),
+        ("PReLU", {}),
+        ("PReLU", {"num_parameters": 6, "init": 0.1}),
+    ],
+)
+def test_relatives_read_compute_and_learn_as_pytorchs(name, arguments):
+    ours, theirs = getattr(kernels, name)(**arguments).to(DEVICE), getattr(nn, name)(**arguments).to(DEVICE)
+    assert repr(ours) == repr(theirs)
+    theirs.load_state_dict(ours.state_dict())
+    given = [normals(4, 6, 3).requires_grad_() for _ in range(2)]
+    results = [module(x * 1) for module, x in zip((ours, theirs), given, strict=True)]
+    torch.testing.assert_close(*results, rtol=1e-6, atol=0.0)
+    weights = [[x, *module.parameters()] for module, x in zip((ours, theirs), given, strict=True)]
+    found = [torch.autograd.grad(each.square().sum(), of) for each, of in zip(results, weights, strict=True)]
+    torch.testing.assert_close(*found)
+
+
+def test_elu_plus_one_is_the_feature_map_of_linear_attention():
+    module = kernels.ELUPlusOne(save_result=True)
+    assert repr(module) == "ELUPlusOne(save_result=True)"
+    query, key, value = (normals(2, 5, 4, seed=seed) for seed in range(3))
+    weights = module(query) @ module(key).mT
+    assert bool((weights > 0).all())
+    attended = weights @ value / weights.sum(-1, keepdim=True)
+    mapped = (nn.functional.elu(each) + 1 for each in (query, key))
+    expected = torch.stack(list(mapped))
+    expected = expected[0] @ expected[1].mT
+    torch.testing.assert_close(attended, expected @ value / expected.sum(-1, keepdim=True))
 
 
 def test_bias_elu_starts_as_elu():

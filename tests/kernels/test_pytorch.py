@@ -7,7 +7,18 @@ import torch
 from torch._subclasses import FakeTensorMode
 from torch.autograd import gradcheck, gradgradcheck
 
-from kernels import ELU, bias_elu, elu, elu_backward, library
+from kernels import (
+    ELU,
+    bias_elu,
+    elu,
+    elu_backward,
+    elu_plus_one,
+    leaky_relu,
+    library,
+    prelu,
+    prelu_backward,
+    relu,
+)
 from tests.kernels.numbers import DEVICE
 
 OPERATORS = getattr(torch.ops, library.NAMESPACE)
@@ -27,6 +38,12 @@ def numbers(*shape: int, needs_grad: bool = False) -> torch.Tensor:
         ("elu_backward", (numbers(5, 3, needs_grad=True), numbers(3, 5).t().requires_grad_(), *PARAMETERS, False)),
         ("bias_elu", (numbers(5, 3, needs_grad=True), numbers(3, needs_grad=True), 0.7, -1)),
         ("bias_elu_backward", (*[numbers(5, 3, needs_grad=True)] * 2, numbers(5, needs_grad=True), 0.7, 0)),
+        ("relu", (numbers(5, 3, needs_grad=True), True)),
+        ("leaky_relu_backward", (*[numbers(5, 3, needs_grad=True)] * 2, 0.1, False)),
+        ("elu_plus_one", (numbers(5, 3, needs_grad=True), False)),
+        ("elu_plus_one_backward", (*[numbers(5, 3, needs_grad=True)] * 2, True)),
+        ("prelu", (numbers(5, 3, needs_grad=True), numbers(3, needs_grad=True), 1)),
+        ("prelu_backward", (*[numbers(5, 3, needs_grad=True)] * 2, numbers(3, needs_grad=True), 1)),
     ],
 )
 def test_pytorchs_own_check_of_operators_passes(name, arguments):
@@ -62,6 +79,32 @@ def test_bias_elu_is_differentiable_in_every_mode(dim):
     assert gradgradcheck(function, (x, bias), check_fwd_over_rev=True)
 
 
+@pytest.mark.parametrize(
+    "function",
+    [
+        relu,
+        lambda x: relu(x * 2, inplace=True),
+        lambda x: leaky_relu(x, 0.1),
+        lambda x: leaky_relu(x * 2, 0.1, inplace=True),
+        elu_plus_one,
+        lambda x: elu_plus_one(x, save_result=True),
+    ],
+)
+def test_relatives_are_differentiable_in_every_mode(function):
+    x = numbers(3, 2, needs_grad=True)
+    assert gradcheck(function, x, check_forward_ad=True, check_batched_grad=True)
+    assert gradgradcheck(function, x, check_fwd_over_rev=True)
+
+
+@pytest.mark.parametrize("slopes", [2, 1])
+def test_prelu_is_differentiable_in_both_arguments(slopes):
+    inputs = numbers(3, 2, needs_grad=True), numbers(slopes, needs_grad=True)
+    assert gradcheck(prelu, inputs, check_forward_ad=True, check_batched_grad=True)
+    assert gradgradcheck(prelu, inputs, check_fwd_over_rev=True)
+    grads = numbers(3, 2, needs_grad=True)
+    assert gradcheck(prelu_backward, (grads, *inputs), check_forward_ad=True, fast_mode=True)
+
+
 def test_transforms_of_functions_give_what_loops_give():
     x, biases = numbers(3, 4, 2), numbers(3, 4)
     apart = [bias_elu(one, bias, 0.7, 0) for one, bias in zip(x, biases, strict=True)]
@@ -86,6 +129,8 @@ def test_transforms_of_functions_give_what_loops_give():
         lambda x, bias: elu(x * 2, 0.7, inplace=True) + bias,
         lambda x, bias: elu(x, 0.7, save_result=True) + bias,
         lambda x, bias: ELU(0.7)(x) * bias,
+        lambda x, bias: prelu(x, bias) + relu(x) + leaky_relu(x * 2, inplace=True) + elu_plus_one(x),
+        lambda x, bias: prelu(x, bias[:1]) * bias,
     ],
 )
 def test_a_compiled_function_has_no_break_and_takes_any_size(function):
