@@ -94,9 +94,7 @@ def run(
         plan, found, store = _resumed(resume)
     else:
         plan, found, store = _created(sweep or "default", out, device or "auto", op, dtype, provider, regime)
-    _measure(plan, found, store, budget)
-    if inspect:
-        cli_inspect.keep_inspection(store.path, plan, found)
+    _measure(plan, found, store, budget, inspect)
     cli_reports.show_run(store.path)
     if report:
         _report(store.path)
@@ -151,7 +149,8 @@ def _created(
     return plan, found, Store.create(path, make_manifest(found, plan.content(), command_line()))
 
 
-def _measure(plan: Sweep, device: Device, store: Store, budget: float | None) -> None:
+def _measure(plan: Sweep, device: Device, store: Store, budget: float | None, inspect: bool) -> None:
+    from harness.inspect.keep import keep_inspection
     from harness.live import live
     from harness.runner import run_sweep
 
@@ -159,6 +158,8 @@ def _measure(plan: Sweep, device: Device, store: Store, budget: float | None) ->
     try:
         with live(plan, device, budget) as progress:
             summary = run_sweep(plan, device, store, progress, budget_s=budget)
+        if inspect:
+            keep_inspection(store.path, plan, device)
     except KeyboardInterrupt:
         end(f"interrupted; everything measured so far is in {store.path}; {resume}", INTERRUPTED)
     finally:

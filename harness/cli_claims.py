@@ -29,6 +29,9 @@ def claims(
     activation: Annotated[list[str] | None, typer.Option(help="Only this activation; may be repeated.")] = None,
     dataset: Annotated[str | None, typer.Option(help="The data to train on.  [default: digits]")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu or cuda:N.  [default: auto]")] = None,
+    inspect: Annotated[
+        bool, typer.Option(help="Count the kernels' machine code.", envvar="ELUBENCH_INSPECT", show_envvar=True)
+    ] = True,
 ) -> None:
     """Put the statements of the ELU paper to the test: what holds, what does not, what cannot be told."""
     if resume is not None:
@@ -43,7 +46,7 @@ def claims(
 
         plan = make_plan(quick, claim or [], activation or [], dataset or "digits")
         plan, found, store = _created(plan, out, device or "auto")
-    _measure(plan, found, store)
+    _measure(plan, found, store, inspect)
     from harness.cli_reports import show_run, write_report
 
     show_run(store.path)
@@ -83,7 +86,7 @@ def _resumed(path: Path) -> tuple[Plan, Device, Store]:
     return stored.plan, device, store
 
 
-def _measure(plan: Plan, device: Device, store: Store) -> None:
+def _measure(plan: Plan, device: Device, store: Store, inspect: bool) -> None:
     from concurrent.futures.process import BrokenProcessPool
 
     from harness import seal
@@ -93,7 +96,7 @@ def _measure(plan: Plan, device: Device, store: Store) -> None:
     resume = f"go on with: elubench claims --resume {store.path}"
     try:
         if "cost" in plan.claims:
-            measure_cost(plan, device, store.path)
+            measure_cost(plan, device, store.path, inspect)
         with live(plan, device) as progress:
             measure(plan, device, store, progress)
     except BrokenProcessPool:

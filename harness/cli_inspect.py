@@ -1,4 +1,4 @@
-"""The verb `inspect` of the command line, and what a run keeps of it; `harness.cli` takes them in."""
+"""The verb `inspect` of the command line; `harness.cli` takes it in."""
 
 from __future__ import annotations
 
@@ -8,12 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.inspect.rows import INSPECTION, keep_rows
-
 if TYPE_CHECKING:
-    from harness.devices import Device
     from harness.inspect.rows import Row
-    from harness.sweep import Sweep
 
 app = typer.Typer()
 
@@ -71,25 +67,3 @@ def _check(rows: tuple[Row, ...]) -> None:
         print(f"elubench: {each}", file=sys.stderr)
     if found:
         end(f"{len(found)} limits of harness/inspect/budgets.toml are exceeded", CHECK_FAILED)
-
-
-def keep_inspection(run: Path, plan: Sweep, device: Device) -> None:
-    """Count the code of the kernels that a run names, and keep the rows with it; those for sm_90 where there is no GPU.
-
-    A part of the run that can fail without harm: the reason is said, and what was measured stays as it is.
-    """
-    from harness import providers
-    from harness.cases import KERNEL_OPS
-    from harness.inspect.pipes import RATES
-    from harness.inspect.survey import survey
-
-    arch = device.capability or "sm_90"
-    cases = [case for case in plan.cases if case.op in KERNEL_OPS]
-    kernels = [spec for spec in plan.providers if providers.uses_triton(spec)]
-    if arch not in RATES or not kernels or not cases or (run / INSPECTION).exists():
-        return
-    ops, dtypes = (list(dict.fromkeys(getattr(case, name) for case in cases)) for name in ("op", "dtype"))
-    try:
-        keep_rows(run, [row for spec in kernels for row in survey([arch], spec, ops, dtypes)])
-    except (ValueError, OSError) as error:
-        print(f"elubench: machine code was not inspected: {error}", file=sys.stderr)

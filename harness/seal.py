@@ -11,6 +11,7 @@ import hashlib
 import json
 from pathlib import Path
 
+from harness.inspect.rows import INSPECTED, INSPECTION
 from harness.records import RECORDS, RunError, read_manifest
 
 SEAL = "seal.json"
@@ -19,20 +20,25 @@ SEALED, UNSEALED, BROKEN = "sealed", "unsealed", "broken"
 
 
 def content_hash(run: Path) -> str:
-    """SHA-256 over the manifest and the records of a run, as 64 hexadecimal digits; over nothing else in it.
+    """SHA-256 over the manifest, the records and the inspection of a run, as 64 hexadecimal digits; over nothing else.
 
     The manifest counts as JSON with sorted keys and no white space, each record as its line: neither the indent of
-    the one nor a line ending that git changed in the other matters. A torn last line does not count.
+    the one nor a line ending that git changed in the other matters. A torn last line does not count. The inspection
+    counts, line by line too, where the manifest says that the run has one.
     """
     digest = hashlib.sha256()
-    manifest = json.dumps(read_manifest(run), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    digest.update(manifest.encode("utf-8", "surrogatepass") + b"\n")
+    manifest = read_manifest(run)
+    text = json.dumps(manifest, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    digest.update(text.encode("utf-8", "surrogatepass") + b"\n")
     path = Path(run) / RECORDS
     if path.exists():
         with path.open("rb") as lines:
             for line in lines:
                 if line.endswith(b"\n"):
                     digest.update(line.rstrip(b"\r\n") + b"\n")
+    inspection = Path(run) / INSPECTION
+    if manifest.get(INSPECTED) and inspection.exists():
+        digest.update(b"\n".join(inspection.read_bytes().splitlines()))
     return digest.hexdigest()
 
 

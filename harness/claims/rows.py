@@ -1,7 +1,8 @@
 """The row that a claims run stores, and a whole claims run read from disk. Imports no torch.
 
 A claims run is a directory like that of a sweep: `manifest.json`, and `records.jsonl` with a row for each claim, net
-and seed. What activations cost is an ordinary run of the sweep "activations" inside it, in `cost/`.
+and seed. What activations cost is an ordinary run of the sweep "activations" inside it, in `cost/`, which keeps the
+counts of machine code too.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.claims.plan import Plan, from_content
+from harness.inspect.rows import Row as InspectedRow
+from harness.inspect.rows import read_rows
 from harness.records import (
     MANIFEST,
     RECORDS,
@@ -85,7 +88,10 @@ def row_from_json(line: str) -> ClaimRow:
 
 @dataclass(frozen=True)
 class ClaimsRun:
-    """A claims run read from disk: its rows in the order of its plan, and the sweep of its costs, where it has one."""
+    """A claims run read from disk: its rows in the order of its plan, and the sweep of its costs, where it has one.
+
+    `inspected` is what was read from the machine code of this suite's kernels for the ops of that sweep: modelled.
+    """
 
     path: Path
     manifest: dict[str, Any]
@@ -93,6 +99,7 @@ class ClaimsRun:
     rows: tuple[ClaimRow, ...]
     cost: Run | None
     torn: bool = False  # the last line was cut short (a crash mid-write); it is not among the rows
+    inspected: tuple[InspectedRow, ...] = ()
 
 
 def read_claims(path: Path | str) -> ClaimsRun:
@@ -113,4 +120,4 @@ def read_claims(path: Path | str) -> ClaimsRun:
     rows.sort(key=lambda row: (units.get((row.net, row.variant), len(units)), row.claim, row.rate, row.seed))
     torn = (path / RECORDS).exists() and end != (path / RECORDS).stat().st_size
     cost = read_run(path / COST) if (path / COST / MANIFEST).exists() else None
-    return ClaimsRun(path, manifest, plan, tuple(rows), cost, torn)
+    return ClaimsRun(path, manifest, plan, tuple(rows), cost, torn, read_rows(path / COST))

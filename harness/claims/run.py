@@ -161,9 +161,13 @@ class _Look:
                 values.setdefault(name, []).append(value)
 
 
-def measure_cost(plan: Plan, device: Device, run: Path) -> None:
-    """What activations cost: an ordinary sweep in a directory of its own, begun or gone on with."""
+def measure_cost(plan: Plan, device: Device, run: Path, inspect: bool) -> None:
+    """What activations cost: an ordinary sweep in a directory of its own, begun or gone on with.
+
+    With `inspect` it keeps what the machine code of this suite's kernels for the same ops would cost on a GPU.
+    """
     from harness import manifest, sweep
+    from harness.inspect.keep import keep_inspection
     from harness.live import live
     from harness.records import MANIFEST
     from harness.runner import run_sweep
@@ -182,6 +186,8 @@ def measure_cost(plan: Plan, device: Device, run: Path) -> None:
     try:
         with live(cases, device) as progress:
             run_sweep(cases, device, store, progress)
+        if inspect:
+            keep_inspection(path, dataclasses.replace(cases, providers=("triton",)), device)
     finally:
         store.close()
         seal.seal(path)

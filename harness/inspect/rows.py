@@ -1,7 +1,7 @@
 """What `elubench inspect` says about one kernel on one architecture. Standard library only.
 
 Everything here is read from machine code or derived from it and a datasheet: it is modelled, never measured.
-A run made on a machine without a GPU keeps its rows in `inspect.json` beside its records.
+A run keeps the rows of its kernels in `inspect.json` beside its records (`keep`).
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 from harness.records import RunError
 
 INSPECTION = "inspect.json"
+INSPECTED = "inspected"  # in a manifest: that the run has such rows, which its seal then covers
 TRANSACTION_BYTES = 32  # a sector: what memory transactions are counted in
 
 

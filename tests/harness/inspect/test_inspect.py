@@ -15,6 +15,7 @@ from harness.inspect.rows import INSPECTION, read_rows
 from harness.inspect.specimens import DTYPES, specimens
 from harness.inspect.survey import survey
 from harness.records import RunError
+from harness.seal import BROKEN, SEALED, state
 from tests.harness.command import elubench
 
 PROVIDERS = Path(__file__).parent / "providers"
@@ -117,6 +118,8 @@ def test_a_run_keeps_what_was_counted_and_show_needs_it_only(tmp_path):
     for text in (made.stdout, elubench("show", run).stdout):
         assert "modelled, not measured: machine code of triton for sm_90" in text
         assert text.index("validated") < text.index("modelled, not measured")
+    assert state(run) == SEALED
     (run / INSPECTION).write_text("[{}]")
+    assert state(run) == BROKEN
     with pytest.raises(RunError, match=r"inspect\.json cannot be read"):
         read_rows(run)
