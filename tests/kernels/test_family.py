@@ -40,7 +40,7 @@ from tests.kernels.numbers import (
 )
 
 aten = torch.ops.aten
-SLOPES = (0.01, -0.5, 1.0, 0.0, 3.0, 0.2)
+SLOPES = (0.01, -0.5, 1.0, 0.0, 3.0, 0.2, 1e-6, -7.0)
 
 
 def inputs(dtype):
@@ -80,10 +80,10 @@ def test_leaky_relu_and_its_gradient_are_pytorchs(dtype, slope):
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_prelu_and_its_gradient_are_pytorchs(dtype):
     x = inputs(dtype)
-    x = x[: x.numel() // 48 * 48].view(-1, 6, 8)
+    x = x[: x.numel() // 1024 * 1024].view(-1, 8, 128)
     grad = gradients(x.flatten()).view_as(x)
     weight = torch.tensor(SLOPES, dtype=FP64).to(dtype).to(DEVICE)
-    for slope, shape in ((weight, (6, 1)), (weight[1:2], (1, 1)), (weight[2], ())):
+    for slope, shape in ((weight, (8, 1)), (weight[1:2], (1, 1)), (weight[2], ())):
         assert same_bits(prelu(x, slope), aten._prelu_kernel(x, slope.view(shape)))
         grad_x, grad_weight = prelu_backward(grad, x, slope)
         assert same_bits(grad_x, aten._prelu_kernel_backward(grad, x, slope.view(shape))[0])
@@ -104,8 +104,8 @@ def test_the_gradient_of_prelus_weight_is_summed_in_fp32_in_the_same_order(shape
     again = prelu_backward(grad, x, weight)
     assert all(same_bits(one, other) for one, other in zip(outputs, again, strict=True))
     if channels > 1 and dtype in NARROW:
-        many = torch.full((4096, channels), -1.0, dtype=dtype, device=DEVICE)
-        assert prelu_backward(-many, many, weight)[1].tolist() == [-4096.0] * channels
+        many = torch.full((4096, 2), -1.0, dtype=dtype, device=DEVICE)
+        assert prelu_backward(-many, many, weight[:2])[1].tolist() == [-4096.0] * 2
 
 
 @pytest.mark.parametrize("layout", [torch.channels_last, torch.contiguous_format])
