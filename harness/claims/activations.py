@@ -1,10 +1,12 @@
-"""The activations as modules. On a CUDA device ELU runs on this suite's Triton kernel; the others, for which it has
-none, and all of them on a CPU, are PyTorch's own.
+"""The activations as modules: on a CUDA device those of this suite, on its Triton kernels; on a CPU PyTorch's own.
 
 Nets are trained side by side: a tensor is (batch, runs × units, …), the units of one run next to each other.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -19,28 +21,30 @@ def make(name: str, runs: int, device: str) -> nn.Module:
         raise ClaimError(f"there is no activation {name!r}; choose from {', '.join(ACTIVATIONS)}")
     if name == CONTRAST:
         return nn.Sigmoid()
-    if name == "prelu":
-        return StackedPReLU(runs)
+    modules: Any = nn
+    prelu: Callable[[Tensor, Tensor], Tensor] = functional.prelu
+    if device.startswith("cuda"):
+        import kernels
+
+        modules, prelu = kernels, kernels.prelu
     kind, _, slope = name.partition("_")
+    if kind == "prelu":
+        return StackedPReLU(runs, prelu)
     if kind == "elu":
-        return _elu(device)
-    return nn.LeakyReLU(float(slope)) if slope else nn.ReLU()
-
-
-def _elu(device: str) -> nn.Module:
-    if not device.startswith("cuda"):
-        return nn.ELU()
-    import kernels
-
-    return kernels.ELU()
+        return modules.ELU()
+    return modules.LeakyReLU(float(slope)) if slope else modules.ReLU()
 
 
 class StackedPReLU(nn.Module):
-    """PReLU with one learned slope for each of `runs` nets, from 0.25 as in He et al. 2015."""
+    """PReLU with one learned slope for each of `runs` nets, from 0.25 as in He et al. 2015.
 
-    def __init__(self, runs: int) -> None:
+    `prelu` is torch.nn.functional.prelu or what computes the same.
+    """
+
+    def __init__(self, runs: int, prelu: Callable[[Tensor, Tensor], Tensor]) -> None:
         super().__init__()
         self.slope = nn.Parameter(torch.full((runs,), 0.25))
+        self.prelu = prelu
 
     def forward(self, x: Tensor) -> Tensor:
-        return functional.prelu(x, self.slope.repeat_interleave(x.shape[1] // len(self.slope)))
+        return self.prelu(x, self.slope.repeat_interleave(x.shape[1] // len(self.slope)))

@@ -30,7 +30,8 @@ def header(run: ClaimsRun) -> Iterator[str]:
     """Device, versions and plan, a line each."""
     _, *lines = wording.header(Run(run.path, run.manifest, ()))
     device = run.manifest.get("device") or {}
-    where = "GPU" if device.get("kind") == "cuda" else f"CPU, {device.get('cores', '?')} cores, one thread a net"
+    on_gpu = "GPU, activations on this suite's Triton kernels"
+    where = on_gpu if device.get("kind") == "cuda" else f"CPU, {device.get('cores', '?')} cores, one thread a net"
     yield f"{device.get('name', 'unknown device')} ({where})"
     yield from lines[:-1]
     plan = run.plan

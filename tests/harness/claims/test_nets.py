@@ -5,12 +5,12 @@ import math
 import pytest
 import torch
 
-import kernels
 from harness.claims.activations import make
 from harness.claims.data import Data, load
-from harness.claims.nets import stacked
-from harness.claims.plan import ClaimError, Unit, variant_of
-from harness.claims.training import build, train
+from harness.claims.nets import Convolutional, FullyConnected, initialise, stacked
+from harness.claims.plan import ACTIVATIONS, ClaimError, Unit, variant_of
+from harness.claims.training import build, run_losses, train
+from kernels.primitives import INTERPRETED
 
 SEEDS, RATES = (0, 1, 0), (0.01, 0.01, 0.05)
 
@@ -78,9 +78,29 @@ def test_slopes_of_prelu_are_learned_run_by_run(few):
     assert len(set(slopes.flatten().tolist())) == slopes.numel()
 
 
-def test_on_a_gpu_elu_is_this_suites_kernel():
-    assert isinstance(make("elu", 1, "cuda:0"), kernels.ELU)
-    assert isinstance(make("elu", 1, "cpu"), torch.nn.ELU)
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_the_nets_of_a_gpu_run_on_this_suites_kernels_and_learn_the_same(name, monkeypatch):
+    """Built as for a GPU; where there is none, Triton's interpreter runs their kernels on the CPU."""
+    if INTERPRETED.value:
+        monkeypatch.setenv("TRITON_INTERPRET", "1")
+    where = "cpu" if INTERPRETED.value else "cuda"
+    images = torch.randn(6, 2 * 64, generator=torch.Generator().manual_seed(0)).to(where)
+    labels = torch.arange(12, device=where).view(6, 2) % 10
+    for make_net in (
+        lambda kind: FullyConnected(2, (64, 5, 3, 10), variant_of(f"{name}+bn"), kind),
+        lambda kind: Convolutional(2, ((2,), (3,)), variant_of(name), kind),
+    ):
+        theirs, ours = make_net("cpu"), make_net("cuda")
+        losses, gradients = [], []
+        for net in (theirs, ours):
+            initialise(net, (3, 4))
+            losses.append(run_losses(net.to(where)(images), labels))
+            gradients.append(torch.autograd.grad(losses[-1].sum(), list(net.parameters())))
+        torch.testing.assert_close(losses[1], losses[0], rtol=1e-5, atol=1e-6)
+        torch.testing.assert_close(gradients[1], gradients[0], rtol=1e-4, atol=1e-5)
+    x = torch.randn(3, 4, device=where, requires_grad=True)
+    step_of = {kind: type(make(name, 2, kind).to(where)(x).grad_fn) for kind in ("cpu", "cuda")}
+    assert step_of["cuda"] is not step_of["cpu"]  # not PyTorch's operator, then
 
 
 def test_an_unknown_activation_is_named():
