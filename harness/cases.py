@@ -171,7 +171,6 @@ OPS: Mapping[str, Op] = {
             lambda case: (_main(case, "x"),),
             lambda case: (_main(case, "out"),),
             flops_per_element=3,
-            has_kernel=False,
         ),
         Op(
             "elu_plus_one_backward",
@@ -181,7 +180,6 @@ OPS: Mapping[str, Op] = {
             lambda case: (_main(case, "grad_input"),),
             flops_per_element=3,
             least_result=lambda params: 0.0,
-            has_kernel=False,
         ),
         Op(
             "relu",
@@ -190,7 +188,6 @@ OPS: Mapping[str, Op] = {
             lambda case: (_main(case, "x"),),
             lambda case: (_main(case, "out"),),
             flops_per_element=1,
-            has_kernel=False,
         ),
         Op(
             "relu_backward",
@@ -199,7 +196,6 @@ OPS: Mapping[str, Op] = {
             lambda case: (_main(case, "grad_output"), _main(case, "x")),
             lambda case: (_main(case, "grad_input"),),
             flops_per_element=1,
-            has_kernel=False,
         ),
         Op(
             "leaky_relu",
@@ -208,7 +204,6 @@ OPS: Mapping[str, Op] = {
             lambda case: (_main(case, "x"),),
             lambda case: (_main(case, "out"),),
             flops_per_element=2,
-            has_kernel=False,
         ),
         Op(
             "leaky_relu_backward",
@@ -217,7 +212,6 @@ OPS: Mapping[str, Op] = {
             lambda case: (_main(case, "grad_output"), _main(case, "x")),
             lambda case: (_main(case, "grad_input"),),
             flops_per_element=2,
-            has_kernel=False,
         ),
         Op(
             "prelu",
@@ -226,7 +220,6 @@ OPS: Mapping[str, Op] = {
             lambda case: (_main(case, "x"), _bias(case, "weight")),
             lambda case: (_main(case, "out"),),
             flops_per_element=2,
-            has_kernel=False,
         ),
         Op(
             "prelu_backward",
@@ -236,7 +229,6 @@ OPS: Mapping[str, Op] = {
             lambda case: (_main(case, "grad_x"), _bias(case, "grad_weight")),
             flops_per_element=4,
             mixes_elements=True,  # the gradient of the weight is a sum of products, which extreme inputs overflow
-            has_kernel=False,
         ),
         Op(
             "batch_norm_relu",

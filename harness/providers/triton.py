@@ -4,60 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from torch import Tensor
-
 from harness.cases import Case
 from harness.providers import Unsupported
-from kernels.elementwise import elu_backward_out, elu_out
-from kernels.vector import bias_elu_backward_out, bias_elu_out
+from kernels import elementwise, vector
+
+# Each takes the inputs, the outputs and the parameters of its op, in the order in which harness.cases has them.
+_LAUNCHERS: dict[str, Callable[..., None]] = {
+    "elu": elementwise.elu_out,
+    "elu_backward": elementwise.elu_backward_out,
+    "bias_elu": vector.bias_elu_out,
+    "bias_elu_backward": vector.bias_elu_backward_out,
+    "elu_plus_one": elementwise.elu_plus_one_out,
+    "elu_plus_one_backward": elementwise.elu_plus_one_backward_out,
+    "relu": elementwise.relu_out,
+    "relu_backward": elementwise.relu_backward_out,
+    "leaky_relu": elementwise.leaky_relu_out,
+    "leaky_relu_backward": elementwise.leaky_relu_backward_out,
+    "prelu": vector.prelu_out,
+    "prelu_backward": vector.prelu_backward_out,
+}
 
 
 def prepare(case: Case) -> Callable[..., None]:
     """A call that launches the Triton kernel of the case."""
-    if case.op not in _PREPARE:
+    if case.op not in _LAUNCHERS:
         raise Unsupported(f"this suite has no kernel for {case.op}")
-    return _PREPARE[case.op](case)
-
-
-def _elu(case: Case) -> Callable[..., None]:
-    alpha, scale, input_scale = (case.params[name] for name in ("alpha", "scale", "input_scale"))
-
-    def call(x: Tensor, out: Tensor) -> None:
-        elu_out(x, out, alpha, scale, input_scale)
-
-    return call
-
-
-def _elu_backward(case: Case) -> Callable[..., None]:
-    params = tuple(case.params[name] for name in ("alpha", "scale", "input_scale", "is_result"))
-
-    def call(grad_output: Tensor, self_or_result: Tensor, grad_input: Tensor) -> None:
-        elu_backward_out(grad_output, self_or_result, grad_input, *params)
-
-    return call
-
-
-def _bias_elu(case: Case) -> Callable[..., None]:
-    alpha, dim = case.params["alpha"], case.params["dim"]
-
-    def call(x: Tensor, bias: Tensor, out: Tensor) -> None:
-        bias_elu_out(x, bias, out, alpha, dim)
-
-    return call
-
-
-def _bias_elu_backward(case: Case) -> Callable[..., None]:
-    alpha, dim = case.params["alpha"], case.params["dim"]
-
-    def call(grad_output: Tensor, x: Tensor, bias: Tensor, grad_x: Tensor, grad_bias: Tensor) -> None:
-        bias_elu_backward_out(grad_output, x, bias, grad_x, grad_bias, alpha, dim)
-
-    return call
-
-
-_PREPARE = {
-    "elu": _elu,
-    "elu_backward": _elu_backward,
-    "bias_elu": _bias_elu,
-    "bias_elu_backward": _bias_elu_backward,
-}
+    launch, params = _LAUNCHERS[case.op], tuple(case.params.values())
+    return lambda *tensors: launch(*tensors, *params)

@@ -82,7 +82,7 @@ def test_a_wrong_sweep_is_refused_with_its_place(tmp_path, old, new, named):
 
 
 def test_unknown_names_are_answered_with_the_known_ones(tmp_path):
-    with pytest.raises(SweepError, match="default, full, smoke"):
+    with pytest.raises(SweepError, match="activations, default, family, full, smoke"):
         load("huge")
     with pytest.raises(SweepError, match="no file"):
         load(str(tmp_path / "none.toml"))
