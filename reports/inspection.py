@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 from rich.box import SIMPLE_HEAD
@@ -63,7 +63,7 @@ def show(rows: Sequence[Row], console: Console) -> None:
         console.print(Text(f"modelled, not measured: machine code for {arch}, against {devices}", style="bold"))
         if len({row.op for row in listed}) > 1:
             for each in summaries(listed, _most_dtypes(console)):
-                _print(console, each)
+                _print(console, replace(each, title=f"side by side, on the {listed[0].ceilings[0].device}"))
         for _, alike in groupby(listed, key=lambda row: (row.op, row.dtype)):
             _print(console, counts(list(alike), is_wide=console.width >= _WIDE))
         _print(console, roofline(listed))

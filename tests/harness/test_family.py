@@ -6,6 +6,8 @@ import torch
 from harness import gate, oracle, providers
 from harness.buffers import allocate
 from harness.cases import ITEM_BYTES, make_case
+from harness.records import read_run
+from tests.harness.command import elubench
 
 SLOPE = 0.01
 EAGER = [
@@ -123,6 +125,19 @@ def test_a_gradient_of_the_weight_that_lost_a_row_is_rejected():
     verdict = judge(forgets, "prelu_backward")
     assert not verdict.passed
     assert "grad_weight" in verdict.reason
+
+
+def test_a_run_of_the_sweep_validates_the_kernels(tmp_path):
+    pytest.importorskip("triton")
+    run = tmp_path / "run"
+    ended = elubench(
+        "run", "--sweep", "family", "--dtype", "bfloat16", "--op", "relu", "--op", "elu_plus_one",
+        "--provider", "triton", "--device", "cpu", "--out", run,
+    )  # fmt: skip
+    assert ended.returncode == 0, ended.stderr
+    rows = {each.op: each for each in read_run(run).records if each.role == "provider"}
+    assert {op: row.outcome for op, row in rows.items()} == {"relu": "validated", "elu_plus_one": "validated"}
+    assert rows["relu"].max_ulp == 0 and rows["elu_plus_one"].max_ulp < 0.51
 
 
 @pytest.mark.parametrize(("op", "function"), [

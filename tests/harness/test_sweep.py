@@ -1,4 +1,5 @@
 import pytest
+import torch
 
 from harness import providers
 from harness.sweep import SweepError, from_content, load, names
@@ -40,6 +41,21 @@ def test_a_sweep_is_the_product_of_its_lists(tmp_path):
     assert sweep.stop.max_seconds == 1
     assert all(case.elements <= 100 for case in sweep.on("cpu").cases)
     assert sweep.on("cuda") == sweep
+
+
+def test_the_family_has_its_forward_and_its_gradient_at_the_same_numbers_of_elements():
+    sweep = load("family")
+    sizes = {op: set() for op in ("elu", "elu_plus_one", "relu", "leaky_relu", "prelu")}
+    sizes |= {f"{op}_backward": set() for op in sizes}
+    for case in sweep.cases:
+        if case.params.get("dim") != 0:  # one weight for all has a smaller case: its sum is checked whole
+            sizes[case.op].add((case.dtype, case.elements))
+    assert all(found == sizes["relu"] for found in sizes.values()) and len(sizes["relu"]) == 4
+    # SELU's parameters and CELU's, as torch has them.
+    x = torch.linspace(-3, 3, 101)
+    functions = {torch.ops.aten.elu(x, *case.params.values()) for case in sweep.cases if case.op == "elu"}
+    for expected in (torch.selu(x), torch.celu(x, 2.0), torch.nn.functional.elu(x)):
+        assert any(torch.allclose(found, expected, rtol=1e-6) for found in functions)
 
 
 def test_a_case_that_is_named_twice_is_measured_once(tmp_path):

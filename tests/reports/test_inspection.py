@@ -86,7 +86,7 @@ def test_the_summary_adds_the_second_pass_to_the_first():
 def test_several_ops_come_side_by_side_first_whole_at_any_width(width, tables):
     ops = ("elu_plus_one_backward", "relu_backward")
     rows = [replace(ROW, op=op, dtype=dtype, variant="result odd") for op in ops for dtype in SHORT]
-    text, first = shown(*rows, width=width), "machine code of triton for sm_90"
+    text, first = shown(*rows, width=width), "side by side, on the H100 SXM"
     assert text.count(first) == tables and text.index(first) < text.index("elu_plus_one_backward  bfloat16")
     assert first not in shown(*rows[: len(SHORT)], width=width)  # one op has its own tables, and they are enough
     summary = shown(*rows, width=width, make=show_summary)

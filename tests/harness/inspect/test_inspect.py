@@ -64,6 +64,31 @@ def test_every_kernel_of_the_suite_has_a_row(suite):
             assert row.bytes_per_element <= row.traffic_per_element < 1.25 * row.bytes_per_element, row
 
 
+def test_elu_and_relu_are_held_against_each_other():
+    ended = elubench("inspect", "--arch", "sm_90", "--op", "relu", "--op", "elu", "--dtype", "bfloat16", COLUMNS="80")
+    assert ended.returncode == 0, ended.stderr
+    together = ended.stdout.partition("side by side")[2].partition("relu  bfloat16")[0]
+    lines = {line.split()[0]: line.split()[1:] for line in together.splitlines() if line.startswith(("relu", "elu "))}
+    assert list(lines) == ["relu", "elu"]
+    (relu, *_, relu_bound), (elu, *_, elu_bound) = lines["relu"], lines["elu"]
+    assert (relu, elu, relu_bound, elu_bound) == ("default", "unit", "memory", "memory")
+    instructions, issue_share = (float(lines["elu"][place]) for place in (1, 2))
+    assert 1 < float(lines["relu"][1]) < instructions < 9 and issue_share < 25
+
+
+def test_elu_and_relu_move_the_same_bytes_in_the_same_way(suite):
+    """And memory is what binds both, in every dtype that a model has."""
+    rows = {(row.op, row.variant, row.dtype): row for row in suite if row.role == "main"}
+    for dtype in ("bfloat16", "float16", "float32"):
+        for end in ("", "_backward"):
+            elu, relu = rows[f"elu{end}", "unit", dtype], rows[f"relu{end}", "default", dtype]
+            for name in ("load_bytes", "store_bytes", "elements_per_thread", "threads", "programs"):
+                assert getattr(elu, name) == getattr(relu, name), (name, elu, relu)
+            assert elu.traffic_per_element == pytest.approx(relu.traffic_per_element)
+            assert elu.modelled_peak_fraction == relu.modelled_peak_fraction == 1
+            assert elu.bound_by == relu.bound_by == "memory"
+
+
 @pytest.mark.parametrize("arch", ["sm_100", "sm_120", "gfx942"])
 def test_other_architectures_are_counted_too(arch):
     rows = survey([arch], ops=["elu", "bias_elu_backward"], dtypes=["bfloat16"])
