@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from harness.inspect.rows import INSPECTED
 from harness.records import Run
 from reports import wording
 from reports.cite import Citable, is_told_apart
@@ -36,10 +37,11 @@ def bibtex(cited: Citable) -> str:
     device = (manifest.get("device") or {}).get("name", "unknown device")
     versions = manifest.get("versions") or {}
     digits = r"\allowbreak{}".join(cited.content_hash[at : at + 8] for at in range(0, 64, 8))
+    covered = "manifest, records and counts of machine code" if manifest.get(INSPECTED) else "manifest and records"
     note = (
         f"{latex(version)}. Measured on {latex(str(device))} with torch {latex(str(versions.get('torch')))} and "
         f"Triton {latex(str(versions.get('triton')))}, begun {latex(created)}. "
-        f"SHA-256 of its manifest and records: \\texttt{{{digits}}}"
+        f"SHA-256 of its {covered}: \\texttt{{{digits}}}"
     )
     title = f"{SOFTWARE_KEY} run: sweep {(manifest.get('sweep') or {}).get('name')} on {device}"
     return (

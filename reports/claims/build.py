@@ -15,7 +15,7 @@ from reports.claims import latex, markdown
 from reports.claims.judge import Judged, judge
 from reports.claims.page import page
 
-PAGE, NUMBERS, LATEX, FIGURES = "index.html", "claims.json", "claims.tex", "figures"
+PAGE, NUMBERS, LATEX, MODELLED, FIGURES = "index.html", "claims.json", "claims.tex", "modelled.tex", "figures"
 
 
 def build(run: ClaimsRun) -> Built:
@@ -33,11 +33,13 @@ def texts(run: ClaimsRun, figures: Mapping[str, Sequence[Path]]) -> dict[str, st
     """The files of the report that are text, by name, the most wanted first; `figures` are SVG files by claim."""
     content_hash = content_hash_of(run)
     relative = {claim: [f"{FIGURES}/{path.name}" for path in paths] for claim, paths in figures.items()}
+    modelled = latex.modelled(run, content_hash)
     return {
         PAGE: page(run, content_hash, figures),
         MARKDOWN: markdown.report(run, content_hash, relative),
         LATEX: latex.verdict_table(run, content_hash),
         NUMBERS: json.dumps(content(judge(run)), indent=1, ensure_ascii=False, allow_nan=False) + "\n",
+        **({} if modelled is None else {MODELLED: modelled}),
     }
 
 

@@ -11,7 +11,7 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
 from harness.claims.plan import PAPER_RATE
 from harness.claims.rows import ClaimRow, ClaimsRun
@@ -60,6 +60,9 @@ def _cost(run: ClaimsRun) -> Iterator[tuple[str, Figure]]:
         axes.axhline(1, color="#888888", linewidth=0.8)
         axes.set_xticks(range(len(shapes)), [size_text(shape) for shape in shapes], rotation=20, fontsize=6)
         axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(base=2))
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_minor_locator(NullLocator())
         axes.set_title(passes)
     panels[0].set_ylabel("time / time of ELU")
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=5)

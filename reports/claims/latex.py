@@ -1,12 +1,13 @@
-"""The verdicts as a LaTeX table with booktabs rules: `report/claims.tex`, for \\input."""
+"""LaTeX tables with booktabs rules, for \\input: the verdicts, `report/claims.tex`, and `report/modelled.tex`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from harness.claims.rows import ClaimsRun
 from reports.claims import words
 from reports.claims.judge import judge
+from reports.claims.numbers import modelled_table
 from reports.escaping import latex
 
 
@@ -15,19 +16,46 @@ def verdict_table(run: ClaimsRun, content_hash: str) -> str:
     return "\n".join(_lines(run, content_hash)) + "\n"
 
 
-def _lines(run: ClaimsRun, content_hash: str) -> Iterator[str]:
-    for line in (words.TITLE, *words.header(run), f"content hash {content_hash}"):
+def modelled(run: ClaimsRun, content_hash: str) -> str | None:
+    """The table of what machine code says, its title and what follows from it in comments; None where there is none."""
+    found = modelled_table(run)
+    if not found.rows:
+        return None
+    columns = "".join("r" if name.startswith(">") else "l" for name in found.head)
+    lines = [
+        *_head(run, content_hash, found.title, found.note),
+        f"\\begin{{tabular}}{{{columns}}}",
+        "\\toprule",
+        _row([name.removeprefix(">") for name in found.head]),
+        "\\midrule",
+        *map(_row, found.rows),
+        "\\bottomrule",
+        "\\end{tabular}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _row(cells: Iterable[str]) -> str:
+    return " & ".join(map(latex, cells)) + " \\\\"
+
+
+def _head(run: ClaimsRun, content_hash: str, *more: str) -> Iterator[str]:
+    for line in (words.TITLE, *words.header(run), f"content hash {content_hash}", *more):
         yield f"% {latex(line)}"
     yield "% needs \\usepackage{booktabs}"
+
+
+def _lines(run: ClaimsRun, content_hash: str) -> Iterator[str]:
+    yield from _head(run, content_hash)
     yield "\\begin{tabular}{p{0.55\\linewidth}p{0.22\\linewidth}l}"
     yield "\\toprule"
-    yield "Statement & Place & Verdict \\\\"
+    yield _row(("Statement", "Place", "Verdict"))
     yield "\\midrule"
     claim = None
     for each in judge(run):
         if claim not in (None, each.statement.claim):
             yield "\\addlinespace"
         claim = each.statement.claim
-        yield f"{latex(each.statement.text)} & {latex(each.statement.place)} & {latex(each.verdict)} \\\\"
+        yield _row((each.statement.text, each.statement.place, each.verdict))
     yield "\\bottomrule"
     yield "\\end{tabular}"

@@ -8,7 +8,7 @@ from harness.claims.rows import ClaimsRun
 from reports.claims import words
 from reports.claims.judge import Judged, judge
 from reports.claims.numbers import tables
-from reports.escaping import markdown_code
+from reports.escaping import markdown_code, markdown_text
 from reports.markdown import table
 
 Figures = Mapping[str, Sequence[str]]  # by claim, paths of images relative to the text
@@ -32,7 +32,7 @@ def results(run: ClaimsRun, content_hash: str, figures: Figures) -> Iterator[str
     yield from ("", "## Verdicts", "", f"Of {len(judged)} statements, {words.counts(judged)}.", "")
     rows = [(each.statement.text, each.statement.place, f"**{words.verdict_text(each)}**") for each in judged]
     yield from table(("the paper says", "where", "verdict"), rows)
-    yield from ("", words.setting(run), "", words.INTERVALS)
+    yield from ("", words.setting(run), "", words.intervals(judged))
     for claim in dict.fromkeys(each.statement.claim for each in judged):
         yield from _claim(run, claim, [each for each in judged if each.statement.claim == claim], figures)
 
@@ -49,8 +49,17 @@ def _claim(run: ClaimsRun, claim: str, judged: Sequence[Judged], figures: Figure
             yield ""
             yield from table(words.HEAD, map(words.comparison_cells, each.comparisons))
     for found in tables(run, claim):
-        yield from ("", f"**{found.title}**", "")
-        yield from table(found.head, found.rows)
+        yield from ("", f"**{markdown_text(found.title)}**", "")
+        if found.rows:
+            yield from table(found.head, [_cells(found.head, row) for row in found.rows])
+        if found.note:
+            yield from ("", markdown_text(found.note))
+
+
+def _cells(head: Sequence[str], row: Sequence[str]) -> list[str]:
+    """Columns set to the right hold numbers; what stands in the others may have come from outside."""
+    pairs = zip(head, row, strict=True)
+    return [cell if name.startswith(">") else markdown_text(cell) for name, cell in pairs]
 
 
 def _plain(text: str) -> str:

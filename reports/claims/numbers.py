@@ -9,22 +9,24 @@ from dataclasses import dataclass
 from harness.claims.plan import PAPER_RATE
 from harness.claims.rows import ClaimsRun
 from harness.statistics import median
-from reports.claims import costs, select
+from reports.claims import costs, modelled, select
 from reports.claims.looks import name_of
 from reports.claims.select import Measure, best_rate, by_seed, is_edge, rows_of, variants_of
 from reports.claims.verdicts import Interval, Number, number
-from reports.formatting import MISSING, percent, significant, size_text, time_text
+from reports.formatting import MISSING, percent, significant, size_text, time_interval_text
+from reports.inspection import count_text
 
 LEARNED = 0.1  # a training loss at which these nets have learned the digits
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table as text: a column whose head begins with ">" is set to the right."""
+    """A table as text: a column whose head begins with ">" is set to the right. `note` says what follows from it."""
 
     title: str
     head: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    note: str = ""
 
 
 def number_text(found: Number, digits: int = 3) -> str:
@@ -47,8 +49,8 @@ def significant_signed(value: float, digits: int = 3) -> str:
 
 
 def tables(run: ClaimsRun, claim: str) -> list[Table]:
-    """The tables of a claim; those that there are no rows for are left out."""
-    return [table for table in _TABLES[claim](run) if table.rows]
+    """The tables of a claim; those that there is nothing in are left out."""
+    return [table for table in _TABLES[claim](run) if table.rows or table.note]
 
 
 def _by_variant(
@@ -149,22 +151,57 @@ def _natural_gradient(run: ClaimsRun) -> Iterator[Table]:
 
 
 def _cost(run: ClaimsRun) -> Iterator[Table]:
+    found = costs.costs(run.cost)
     rows = [
         (
             size_text(cost.shape),
             cost.passes,
             name_of(cost.op),
             cost.provider,
-            time_text(cost.time_s),
-            f"[{time_text(cost.ci95_s[0])}, {time_text(cost.ci95_s[1])}]",
+            time_interval_text(cost.time_s, cost.ci95_s),
+            "1" if cost.op == "elu" else number_text(costs.over_elu(found, cost)),
             significant(cost.bytes_moved / 1e6),
             percent(cost.roof_fraction),
             " ".join(cost.marks),
         )
-        for cost in costs.costs(run.cost)
+        for cost in found
     ]
-    head = ("shape", "pass", "activation", "fastest", ">time", ">95% interval", ">MB moved", ">%roof", "marks")
-    yield Table("Time of a call by the fastest valid provider, float32", head, tuple(rows))
+    times = (">time [95% interval]", ">× ELU's time")
+    head = ("shape", "pass", "activation", "fastest", *times, ">MB moved", ">%roof", "marks")
+    yield Table("Measured: time of a call by the fastest valid provider, float32", head, tuple(rows))
+    if run.cost is not None:
+        yield modelled_table(run)
+
+
+def modelled_table(run: ClaimsRun) -> Table:
+    """What machine code says of the same activations on a GPU, and, without any, why there is nothing."""
+    title, found, ceiling = "Modelled, not measured", modelled.modelled(run), modelled.ceiling_of(run)
+    if ceiling is not None:
+        arch, device = ceiling
+        title += f": this suite's Triton kernels for {arch}, float32, on the {device.device}"
+        title += f" ({device.peak_gbps:g} GB/s)"
+    head = ("activation", "pass", ">instr/elem", ">B/elem", ">issue%", ">%peak", "bound by")
+    reasons = dict.fromkeys(f"{_modelled_name(each)}, not modelled: {each.reason}." for each in found if each.reason)
+    note = " ".join([modelled.sentence(run), *reasons, *([modelled.LEGEND] if found else [])])
+    return Table(title, head if found else (), tuple(map(_modelled_row, found)), note)
+
+
+def _modelled_name(each: modelled.Modelled) -> str:
+    return name_of(each.op) + {"last": ", linear", "conv": ", conv"}.get(each.place, "")
+
+
+def _modelled_row(each: modelled.Modelled) -> tuple[str, ...]:
+    if each.reason is not None:
+        return (_modelled_name(each), each.passes, *[MISSING] * 4, "not modelled")
+    return (
+        _modelled_name(each),
+        each.passes,
+        count_text(each.instructions),
+        significant(each.moved_bytes),
+        percent(each.issue_share),
+        percent(each.ceiling),
+        ", ".join(each.bound_by),
+    )
 
 
 _TABLES: Mapping[str, Callable[[ClaimsRun], Iterator[Table]]] = {

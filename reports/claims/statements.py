@@ -29,10 +29,11 @@ STATEMENTS: tuple[Statement, ...] = (
         "An ELU costs less than batch normalisation with a ReLU.",
         "Abstract",
         "Time of batch normalisation + ReLU, in training mode, over the time of ELU at the same shape, each by the "
-        "fastest valid provider on the device; forward, and forward + backward. The interval is that of a ratio of "
-        "two medians, and has to exceed 1 by more than the A/A noise of its cases; where a time was disturbed there is "
-        "none. PyTorch's backward of batch normalisation has no form that writes into a given tensor, so a copy of its "
-        "result is in its time, which favours ELU a little there.",
+        "fastest valid provider on the device (on a CPU PyTorch's operators alone, which the nets run on there); "
+        "forward, and forward + backward. The interval is that of a ratio of two medians, and has to exceed 1 by more "
+        "than the A/A noise of its cases; where a time was disturbed there is none. PyTorch's backward of batch "
+        "normalisation has no form that writes into a given tensor, so a copy of its result is in its time, which "
+        "favours ELU a little there.",
     ),
     Statement(
         "mean",

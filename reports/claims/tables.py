@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
@@ -10,6 +12,8 @@ from rich.text import Text
 from harness.claims.rows import ClaimsRun
 from reports.claims import words
 from reports.claims.judge import Judged, judge
+from reports.claims.numbers import Table as Numbers
+from reports.claims.numbers import modelled_table
 from reports.claims.verdicts import CANNOT_TELL, DOES_NOT, HOLDS
 from reports.formatting import printable
 
@@ -27,10 +31,27 @@ def show(run: ClaimsRun, console: Console) -> None:
     for claim in dict.fromkeys(each.statement.claim for each in judged):
         console.print()
         console.print(_comparisons(claim, [each for each in judged if each.statement.claim == claim]))
+        if claim == "cost" and run.cost is not None:
+            _print_modelled(modelled_table(run), console)
     console.print()
     console.print(_verdicts(judged))
     console.print()
     console.print(Text(words.counts(judged) + "."))
+
+
+def _print_modelled(found: Numbers, console: Console) -> None:
+    console.print()
+    console.print(Text(printable(found.title, 400), style="bold"))
+    if found.rows:
+        table = Table(box=SIMPLE_HEAD, show_edge=False)
+        table.padding = (0, 1, 0, 0)
+        for name in found.head:
+            justify: Literal["left", "right"] = "right" if name.startswith(">") else "left"
+            table.add_column(name.removeprefix(">"), justify=justify, no_wrap=True)
+        for row in found.rows:
+            table.add_row(*(Text(printable(cell)) for cell in row))
+        console.print(table)
+    console.print(Text(printable(found.note, 1000)))
 
 
 def _verdicts(judged: list[Judged]) -> Table:

@@ -17,14 +17,6 @@ TITLE = "The ELU paper, put to the test"
 MARKS = {HOLDS: "✓", DOES_NOT: "✗", CANNOT_TELL: "?"}
 HEAD = ("what is compared", "measure", ">median [95% interval]", "said to be", "verdict")
 
-INTERVALS = (
-    "Numbers are medians over seeds with the distribution-free 95% interval of the median, which for 6 seeds spans all "
-    "of them; nothing is assumed about how seeds are distributed. A comparison holds where its whole interval lies on "
-    "the side that the paper says, does not where it lies on the other, and cannot tell where the interval holds both. "
-    "A statement holds where all of its comparisons hold, and does not where one of them does not. Some forty "
-    "comparisons are made, so one or two may come out by chance."
-)
-
 
 def header(run: ClaimsRun) -> Iterator[str]:
     """Device, versions and plan, a line each."""
@@ -56,6 +48,20 @@ def setting(run: ClaimsRun) -> str:
         f"drawn as He et al. 2015 do, {plan.epochs} epochs (half of that for conv), at the paper's rate of "
         f"{PAPER_RATE:g} and over the grid {rates}, the same for every activation. The best rate is that of the least "
         f"median training loss, chosen on the seeds that it is reported on. Nets: {nets}."
+    )
+
+
+def intervals(judged: Sequence[Judged]) -> str:
+    """What the numbers and the verdicts mean, in a paragraph."""
+    compared = sum(comparison.counts for each in judged for comparison in each.comparisons)
+    return (
+        "Numbers are medians over seeds, and those of times over samples, with the distribution-free 95% interval of "
+        "the median, which for 6 seeds spans all of them; nothing is assumed about how seeds are distributed. A "
+        "comparison holds where its whole interval "
+        "lies on the side that the paper says, does not where it lies on the other, and cannot tell where the interval "
+        "holds both. A statement holds where all of its comparisons hold, and does not where one of them does not. "
+        f"Verdicts rest on {compared} comparisons, each with an interval of its own: one in twenty may miss the truth "
+        "by chance."
     )
 
 
