@@ -1,6 +1,6 @@
 """What each FORM stands for: the kernels are templates, and this is what they are filled with.
 
-    "unit", "general", "any"             elu, by how its parameters are computed: math.py
+    "unit", "general", "unscaled", "any" elu, by what is known of its parameters: math.form_of
     "elu_plus_one"                       elu(x) + 1
     "relu"
     "leaky_relu", "any leaky_relu"       the first for slopes in (0, 1], where a maximum selects

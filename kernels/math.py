@@ -61,11 +61,14 @@ def form_of(alpha: float, scale: float, input_scale: float) -> str:
     """Which specialisation computes these parameters.
 
     "unit": all are 1. "general": all are positive and of ordinary size, so that a negative input has a negative
-    result and ±0 stays itself. "any": everything else, by a slower formula that assumes nothing.
+    result and ±0 stays itself. "unscaled": the same, and scale is 1, so that a positive one is its own result. "any":
+    everything else, by a slower formula that assumes nothing.
     """
     if alpha == scale == input_scale == 1.0:
         return "unit"
-    return "general" if all(_LEAST <= each <= _MOST for each in (alpha, scale, input_scale)) else "any"
+    if not all(_LEAST <= each <= _MOST for each in (alpha, scale, input_scale)):
+        return "any"
+    return "unscaled" if scale == 1.0 else "general"
 
 
 @triton.jit
@@ -86,6 +89,10 @@ def elu(x, alpha, scale, input_scale, FORM: tl.constexpr):
         # Near 0 more bits show: there it is x + x²/2, too large by about x³/6, and e^x - 1 is moved up.
         depth = 1.0 - ex2(fma(widen(x), _LOG2_E_F16, _ASIDE_F16))
         value = larger(lesser_of_negated(narrow_positive(depth, tl.float16), square_added_f16(x)), x)
+    elif FORM == "unscaled" and x.dtype.primitive_bitwidth == 16:
+        value = by_sign(x, _below_16_bits(widen(x), x.dtype, alpha, 1.0, input_scale), x)
+    elif FORM == "unscaled":
+        value = elu_of(widen(x), x.dtype, alpha, 1.0, input_scale, FORM)
     else:
         value = elu_of(widen(x), x.dtype, alpha, scale, input_scale, FORM)
     return value
@@ -98,11 +105,11 @@ def elu_of(x, dtype: tl.constexpr, alpha, scale, input_scale, FORM: tl.constexpr
         alpha, scale, input_scale = number(alpha, x), number(scale, x), number(input_scale, x)
         value = tl.where(x > 0, scale * x, (alpha * scale) * expm1_anywhere(input_scale * x))
         value = narrow(value, dtype)
+    elif dtype.primitive_bitwidth == 16 and FORM == "unit":
+        value = _unit_16_bits(x, dtype)
     elif dtype.primitive_bitwidth == 16:
-        if FORM == "unit":
-            value = _elu_16_bits(x, dtype, 1.0, 1.0, 1.0, True)
-        else:
-            value = _elu_16_bits(x, dtype, alpha, scale, input_scale, False)
+        above = narrow(x * scale, dtype)
+        value = by_sign(above, _below_16_bits(x, dtype, alpha, scale, input_scale), above)
     elif FORM == "unit":
         # >= rather than >: the sign of -0 survives the positive branch.
         value = tl.where(x >= 0, x, expm1(x))
@@ -112,37 +119,38 @@ def elu_of(x, dtype: tl.constexpr, alpha, scale, input_scale, FORM: tl.constexpr
     return value
 
 
-@triton.jit
-def _elu_16_bits(x, dtype: tl.constexpr, alpha, scale, input_scale, IS_UNIT: tl.constexpr):
-    """elu of fp32 numbers, for positive parameters, where at most 11 bits of the result are kept.
+# Of fp32 numbers, where at most 11 bits of the result are kept: near 0 a polynomial, elsewhere e^y - 1. Taylor's series
+# of e^y - 1 is too large below 0 if it ends with an even power, else too small; so of it and e^y - 1 moved aside by a
+# constant, the nearer to the truth is known.
 
-    Near 0 a polynomial, elsewhere e^y - 1. Taylor's series of e^y - 1 is too large below 0 if it ends with an even
-    power, else too small; so of it and e^y - 1 moved aside by a constant, the nearer to the truth is known.
-    """
+
+@triton.jit
+def _unit_16_bits(x, dtype: tl.constexpr):
+    """elu for parameters of 1: no less than x, and above 0 all that is negated is negative, so nothing is selected."""
+    if dtype == tl.bfloat16:
+        series = x * fma(x, -0.5, -1.0)
+        depth = tl.maximum(series, 1.0 - ex2(fma(x, _LOG2_E, _ASIDE)))
+    else:
+        series = x * fma(x, fma(x, -0.16666666666666666, -0.5), -1.0)
+        depth = tl.minimum(series, 1.0 - ex2(fma(x, _LOG2_E, -_ASIDE)))
+    return larger_of_negated(narrow_positive(depth, dtype), narrow(x, dtype))
+
+
+@triton.jit
+def _below_16_bits(x, dtype: tl.constexpr, alpha, scale, input_scale):
+    """elu below 0, in the type given, for positive parameters."""
     limit = alpha * scale
     first = limit * input_scale
     second = first * input_scale * 0.5
-    third = second * input_scale * 0.3333333333333333
     exponent = input_scale * _LOG2_E
-    above = narrow(x * scale, dtype)
-    if IS_UNIT:
-        # No less than x, and above 0 both of what is negated here are negative: no select is needed.
-        if dtype == tl.bfloat16:
-            series = x * fma(x, -second, -first)
-            depth = tl.maximum(series, 1.0 - ex2(fma(x, exponent, _ASIDE)))
-        else:
-            series = x * fma(x, fma(x, -third, -second), -first)
-            depth = tl.minimum(series, 1.0 - ex2(fma(x, exponent, -_ASIDE)))
-        value = larger_of_negated(narrow_positive(depth, dtype), above)
+    if dtype == tl.bfloat16:
+        series = x * fma(x, second, first)
+        below = tl.minimum(series, fma(ex2(fma(x, exponent, _ASIDE)), limit, -limit))
     else:
-        if dtype == tl.bfloat16:
-            series = x * fma(x, second, first)
-            below = tl.minimum(series, fma(ex2(fma(x, exponent, _ASIDE)), limit, -limit))
-        else:
-            series = x * fma(x, fma(x, third, second), first)
-            below = tl.maximum(series, fma(ex2(fma(x, exponent, -_ASIDE)), limit, -limit))
-        value = by_sign(above, narrow(below, dtype), above)
-    return value
+        third = second * input_scale * 0.3333333333333333
+        series = x * fma(x, fma(x, third, second), first)
+        below = tl.maximum(series, fma(ex2(fma(x, exponent, -_ASIDE)), limit, -limit))
+    return narrow(below, dtype)
 
 
 @triton.jit

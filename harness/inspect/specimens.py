@@ -34,12 +34,20 @@ def specimens(op: str, dtype: str) -> Iterator[Specimen]:
     general = {name: value for name, value in _GENERAL.items() if name in params}
     for is_result in (False, True) if "is_result" in params else (None,):
         for dim in (-1, 1) if "dim" in params else (None,):
-            for form in ("unit", "general") if general else ("",):
+            for form in _forms(op):
                 given: dict[str, Any] = dict(general) if form == "general" else {}
+                given |= {"alpha": general["alpha"]} if form == "unscaled" else {}
                 given |= {} if is_result is None else {"is_result": is_result}
                 given |= {} if dim is None else {"dim": dim}
                 where = {None: "", -1: "last", 1: "conv"}[dim]
                 name = " ".join(filter(None, ("result" if is_result else "", where, form)))
                 yield Specimen(name or "default", make_case(op, _IMAGES if dim == 1 else _MATRIX, dtype, given))
-                if dim is None and form != "general":
+                if dim is None and form in ("", "unit"):
                     yield Specimen(f"{name} odd".strip(), make_case(op, _ODD, dtype, given))
+
+
+def _forms(op: str) -> tuple[str, ...]:
+    """The names of the specialisations that the parameters of an op choose between."""
+    if "alpha" not in OPS[op].params:
+        return ("",)
+    return ("unit", "unscaled", "general") if op == "elu" else ("unit", "general")

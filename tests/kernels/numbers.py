@@ -15,9 +15,10 @@ DEVICE = "cpu" if INTERPRETED.value else "cuda"
 FP16, BF16, FP32, FP64 = DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 NARROW = (FP16, BF16)
 UNIT, SELU, GENERAL = (1.0, 1.0, 1.0), (1.6732632423543772, 1.0507009873554805, 1.0), (2.0, 3.0, 1.25)
+CELU = (2.0, 1.0, 0.5)
 # What the formula for "any" parameters is for: no negative side, signs of every kind, an exponential that grows.
 STRANGE = ((0.0, 1.0, 1.0), (-2.0, 1.0, 3.0), (0.7, -1.5, 0.5), (1.0, 2.0, -0.75), (1.5, 1.0, 0.0), (1.0, 0.0, 1.0))
-PARAMETERS = (UNIT, SELU, GENERAL, *STRANGE)
+PARAMETERS = (UNIT, SELU, CELU, GENERAL, *STRANGE)
 SPECIALS = (0.0, -0.0, float("inf"), float("-inf"), float("nan"), 1e-45, -1e-45, 1e-40, -1e-40, 1e-8, -1e-8)
 
 

@@ -11,7 +11,7 @@ import torch
 
 from kernels import bias_elu, elu, primitives
 from tests.kernels.error_tables import EX2_ERRORS, PARAMETERS, aten_errors, ex2_off_by, forward_error, slope_error
-from tests.kernels.numbers import BF16, DEVICE, FP16, FP32, NARROW, UNIT, check, every, same_bits, telling
+from tests.kernels.numbers import BF16, CELU, DEVICE, FP16, FP32, NARROW, UNIT, check, every, same_bits, telling
 
 FORWARD = {BF16: 0.51, FP16: 0.53}
 # Of the slope there is nothing to lose near 0, so little more than the rounding of the result.
@@ -22,7 +22,7 @@ NAMES = [f"ex2 {error:+.0e}" for error in ENDS]
 
 
 @pytest.mark.parametrize("ex2_error", ENDS, ids=NAMES)
-@pytest.mark.parametrize("parameters", PARAMETERS)
+@pytest.mark.parametrize("parameters", [*PARAMETERS, CELU])
 @pytest.mark.parametrize("dtype", NARROW)
 def test_elu_and_its_slope_at_every_16_bit_input(dtype, parameters, ex2_error):
     x = every(dtype)

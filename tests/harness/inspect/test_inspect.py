@@ -42,7 +42,7 @@ def test_json_has_the_rows_that_programs_rely_on(tmp_path):
     )  # fmt: skip
     assert ended.returncode == 0, ended.stderr
     rows = json.loads(ended.stdout)
-    assert [row["variant"] for row in rows] == ["unit", "unit odd", "general"]
+    assert [row["variant"] for row in rows] == ["unit", "unit odd", "unscaled", "general"]
     for row in rows:
         assert set(CONTRACT) <= set(row) and row["reason"] is None
         assert (row["op"], row["dtype"], row["arch"], row["load_bytes"]) == ("elu", "float32", "sm_80", 16)
@@ -138,7 +138,7 @@ def test_a_run_keeps_what_was_counted_and_show_needs_it_only(tmp_path):
     made = elubench("run", "--sweep", tmp_path / "tiny.toml", "--out", run, "--device", "cpu", ELUBENCH_INSPECT="1")
     assert made.returncode == 0, made.stderr
     assert [(row.op, row.variant, row.dtype) for row in read_rows(run)] == [
-        ("elu", variant, "float16") for variant in ("unit", "unit odd", "general")
+        ("elu", variant, "float16") for variant in ("unit", "unit odd", "unscaled", "general")
     ]
     for text in (made.stdout, elubench("show", run).stdout):
         assert "modelled, not measured: machine code of triton for sm_90" in text
