@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -23,7 +24,7 @@ def show(run: Run, console: Console) -> None:
     timed = groups(run)
     for group in timed:
         console.print()
-        console.print(_timed_table(group))
+        console.print(_fitted(_timed_table(group), console))
     if timed:
         console.print()
         _legend(run, timed, console)
@@ -48,6 +49,13 @@ def _table(title: str, *columns: tuple[str, str]) -> Table:
             table.add_column(name, overflow="fold", ratio=1)
         else:
             table.add_column(name, justify="right" if justify == "right" else "left", no_wrap=True)
+    return table
+
+
+def _fitted(table: Table, console: Console) -> Table:
+    """The table, its columns closer together where it would be wider than the terminal: no number is cut."""
+    if Measurement.get(console, console.options.update(max_width=10 * console.width), table).maximum > console.width:
+        table.padding = 0
     return table
 
 

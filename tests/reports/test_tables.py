@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 from rich.cells import cell_len
@@ -82,6 +83,17 @@ def test_every_op_and_dtype_fits_80_columns():
     text = shown(run_of(*records))
     assert max(cell_len(line) for line in text.splitlines()) <= 80
     assert "…" not in text
+
+
+def test_long_sizes_and_small_numbers_fit_80_columns_too():
+    case = make_case("prelu", (16, 256, 32, 32), "bfloat16")  # below 1 GB/s: more digits than the others have
+    rows = [
+        record(case, name, time_s=27.7e-3, flags=("noisy", "bimodal", "unsettled", "disturbed"))
+        for name in ("compile", "eager")
+    ]
+    text = shown(run_of(*rows, replace(roof(case, 16e-3), provider="invert")))
+    assert max(cell_len(line) for line in text.splitlines()) <= 80
+    assert "…" not in text and "×eager" in text and "27.7 ms" in text
 
 
 def test_marks_are_explained_where_they_occur(full_run):
