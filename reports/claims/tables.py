@@ -44,7 +44,7 @@ def _print_modelled(found: Numbers, console: Console) -> None:
     console.print(Text(printable(found.title, 400), style="bold"))
     if found.rows:
         table = Table(box=SIMPLE_HEAD, show_edge=False)
-        table.padding = (0, 1, 0, 0)
+        table.padding = 0
         for name in found.head:
             justify: Literal["left", "right"] = "right" if name.startswith(">") else "left"
             table.add_column(name.removeprefix(">"), justify=justify, no_wrap=True)
