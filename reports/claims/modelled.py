@@ -21,10 +21,9 @@ LEGEND = (
     "allows, an upper bound."
 )
 _DTYPE = "float32"  # that of the sweep of costs
-# Specialisations that no net here asks for: sizes that no block divides, other parameters than the paper's, the
-# gradient from the result. What is left differs in where PReLU's slopes lie.
-_NOT_OF_NETS = {"odd", "general", "result"}
-_UNNAMED = {"unit", "default"}
+# The specialisations that nets here ask for (harness.inspect.specimens), and where PReLU's slopes lie in them. Others
+# are of sizes that no block divides, of other parameters than the paper's, or take the gradient from the result.
+PLACES = {"unit": "", "default": "", "last": "last", "conv": "conv"}
 _NO_VERDICT = "No verdict rests on this: what a device allows is not yet what it does."
 
 
@@ -100,11 +99,7 @@ def _against(elu: Modelled, relu: Modelled) -> str:
 
 def _rows(run: ClaimsRun) -> list[Row]:
     """The kernels that the nets of a claims run would launch."""
-    return [
-        row
-        for row in run.inspected
-        if (row.dtype, row.provider) == (_DTYPE, "triton") and not _NOT_OF_NETS & set(row.variant.split())
-    ]
+    return [row for row in run.inspected if (row.dtype, row.provider) == (_DTYPE, "triton") and row.variant in PLACES]
 
 
 def _device(run: ClaimsRun) -> str | None:
@@ -112,17 +107,13 @@ def _device(run: ClaimsRun) -> str | None:
     return sheet.name if sheet else None
 
 
-def _place(row: Row) -> str:
-    return " ".join(word for word in row.variant.split() if word not in _UNNAMED)
-
-
 def _modelled(rows: list[Row], op: str, device: str | None) -> Iterator[Modelled]:
-    places = dict.fromkeys(_place(row) for row in rows if row.op in parts_of(op, PASSES[-1]))
+    places = dict.fromkeys(PLACES[row.variant] for row in rows if row.op in parts_of(op, PASSES[-1]))
     if not places:
         yield Modelled(op, "", "both", reason=NO_KERNEL)
     for place, passes in itertools.product(places, PASSES):
         parts = [
-            [row for row in rows if (row.op, _place(row)) == (part, place) and row.role == "main"]
+            [row for row in rows if (row.op, PLACES[row.variant]) == (part, place) and row.role == "main"]
             for part in parts_of(op, passes)
         ]
         reasons = [part[0].reason if part else NO_KERNEL for part in parts]

@@ -8,12 +8,15 @@ import subprocess
 import pytest
 from rich.console import Console
 
+from harness.cases import KERNEL_OPS
 from harness.claims.rows import COST, read_claims
 from harness.inspect.rows import INSPECTED, Ceiling, Row, keep_rows
+from harness.inspect.specimens import specimens
 from harness.manifest import write_manifest
 from harness.seal import seal
 from reports.claims.build import build
-from reports.claims.modelled import modelled, sentence
+from reports.claims.costs import OPS, PASSES, parts_of
+from reports.claims.modelled import PLACES, modelled, sentence
 from reports.claims.numbers import modelled_table
 from reports.claims.tables import show
 from reports.claims.verify import verify
@@ -69,7 +72,7 @@ def test_another_bound_is_named_and_takes_its_part_of_the_time():
 
 
 def test_the_kernels_of_the_nets_are_meant_with_all_that_they_launch():
-    others = [counted("elu", 99.0, 8.0, variant) for variant in ("unit odd", "general", "result unit")]
+    others = [counted("elu", 99.0, 8.0, variant) for variant in ("unit odd", "unscaled", "general", "result unit")]
     slopes = [
         counted("prelu", 4.0, 8.0, "last"), counted("prelu", 7.0, 8.0, "conv"),
         counted("prelu_backward", 7.0, 12.0, "last"), counted("prelu_backward", 0.5, 0.1, "last", role="stage2"),
@@ -81,6 +84,12 @@ def test_the_kernels_of_the_nets_are_meant_with_all_that_they_launch():
     assert lines["PReLU, conv", "forward"][0] == "7.0"
     assert lines["PReLU, conv", "forward + backward"][-1] == lines["BN + ReLU", "both"][-1] == "not modelled"
     assert "BN + ReLU, not modelled: this suite has no kernel for it." in table.note
+
+
+@pytest.mark.parametrize("op", [each for op in OPS for each in parts_of(op, PASSES[-1]) if each in KERNEL_OPS])
+def test_inspect_gives_every_kernel_of_the_nets_the_name_that_is_looked_for(op):
+    places = [PLACES[each.variant] for each in specimens(op, "float32") if each.variant in PLACES]
+    assert places == (["last", "conv"] if op.startswith("prelu") else [""])
 
 
 def test_the_runs_own_device_is_meant_where_its_datasheet_is_known():
