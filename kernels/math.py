@@ -50,8 +50,8 @@ _LN2_LOW_F64 = tl.constexpr(1.90821492927058770002e-10)
 # exponent they are 2^n.
 _MAGIC_F32 = tl.constexpr(12582912.0 + 127.0)
 _MAGIC_F64 = tl.constexpr(6755399441055744.0 + 1023.0)
-# Adding this one rounds to a multiple of 2^-12.
-_MAGIC_2_12 = tl.constexpr(3072.0)
+# Adding this one rounds to a multiple of 2^-14.
+_MAGIC_2_14 = tl.constexpr(768.0)
 
 # The parameters for which "general" neither overflows nor loses its polynomial to underflow.
 _LEAST, _MOST = 2.0**-16, 2.0**16
@@ -233,14 +233,14 @@ def expm1(y):
 def _exp_f32(x):
     """e^x of fp32 numbers for x <= 0, subnormal results included.
 
-    log2(e) * x is taken as a multiple of 2^-12, which ex2 is given exactly, and e^r is 1 + r for what is left of x,
+    log2(e) * x is taken as a multiple of 2^-14, which ex2 is given exactly, and e^r is 1 + r for what is left of x,
     which is below 2^-13. ex2 would give 0 for results below 2^-126, so 64 is added to its argument.
     """
     x = tl.maximum(x, -128.0)  # at -infinity nothing would be left to subtract from
-    rounded = fma(x, _LOG2_E, _MAGIC_2_12)
-    multiple = rounded - 3072.0
+    rounded = fma(x, _LOG2_E, _MAGIC_2_14)
+    multiple = rounded - 768.0
     rest = fma(multiple, -_LN2_LOW_F32, fma(multiple, -_LN2_HIGH_F32, x))
-    power = ex2(rounded - 3008.0)
+    power = ex2(rounded - 704.0)
     return fma(power, rest, power) * 5.421010862427522e-20  # 2^-64
 
 
@@ -257,10 +257,10 @@ def _scaled_exp_f32(x, factor, input_scale):
         low = fma(input_scale, _LOG2_E_LOW_F32, fma(input_scale, _LOG2_E_HIGH_F32, -high))
     else:
         low = _LOG2_E_LOW_F32
-    rounded = fma(x, high, _MAGIC_2_12)
-    rest = fma(x, low, fma(x, high, 3072.0 - rounded))
+    rounded = fma(x, high, _MAGIC_2_14)
+    rest = fma(x, low, fma(x, high, 768.0 - rounded))
     small = factor * 5.421010862427522e-20  # 2^-64
-    return ex2(rounded - 3008.0) * fma_saturated(rest, small * _LN_2, small)
+    return ex2(rounded - 704.0) * fma_saturated(rest, small * _LN_2, small)
 
 
 @triton.jit

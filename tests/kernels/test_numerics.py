@@ -43,16 +43,16 @@ def test_sums_of_every_16_bit_input_and_a_bias(dtype, ex2_error):
     check("elu", (total,), result, bound=FORWARD[dtype])
 
 
-@pytest.mark.parametrize("ex2_error", ENDS, ids=NAMES)
+@pytest.mark.parametrize("ex2_error", EX2_ERRORS, ids=[f"ex2 {error:+.0e}" for error in EX2_ERRORS])
 def test_fp32(ex2_error):
     x = telling(FP32, 3_000)
     for parameters in PARAMETERS:
         forward, slope = forward_error(x, parameters, ex2_error), slope_error(x, parameters, ex2_error)
         aten_forward, aten_slope = aten_errors(x, parameters)
         assert forward <= (1.0 if parameters == UNIT else aten_forward + 1e-9)
-        # ex2's bound is up to 2.83 ULP, and doubles as roundings after it cross a power of 2.
-        allowed = 1.1 if parameters == UNIT else 2.1
-        assert slope <= allowed + 1.5 * abs(ex2_error) * 2.0**24
+        # ex2's bound is at most 2.83 ULP, just below a power of 2. A device's error may be all of it.
+        ex2_off = abs(ex2_error) if primitives.INTERPRETED.value else primitives.EX2_BOUND
+        assert slope <= (1.0 if parameters == UNIT else 2.0) + ex2_off * 2.0**24
         assert slope + 0.5 < 6.0  # with a product to round; where ex2 is at its worst, the harness's gate would see it
         assert parameters[2] == 1.0 or slope < aten_slope / 8  # ATen multiplies the rounding of input_scale * x
 
