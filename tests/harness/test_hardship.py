@@ -6,6 +6,7 @@ The parent of the workers is forked off the test's process, which has imported e
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import random
 import resource
@@ -190,7 +191,7 @@ def test_a_full_disk_stops_the_sweep_and_resume_goes_on(tmp_path, small_disk):
     run, plan, ballast = small_disk / "run", tmp_path / "tiny.toml", small_disk / "ballast"
     plan.write_text(TINY)
     Store.create(run, make_manifest(find_device("cpu"), load(str(plan)).content(), ["elubench"])).close()
-    filler = threading.Thread(target=_fill_once_something_is_stored, args=(run, ballast))
+    filler = threading.Thread(target=_fill_once_a_case_is_stored, args=(run, ballast))
     filler.start()
     stopped = elubench("run", "--resume", run)
     filler.join()
@@ -217,9 +218,11 @@ def test_a_full_disk_stops_the_sweep_and_resume_goes_on(tmp_path, small_disk):
     assert [row.outcome for row in provider_rows(run)] == ["ok"] * 3
 
 
-def _fill_once_something_is_stored(run, ballast):
-    deadline = time.monotonic() + 120
-    while not whole_lines(run) and time.monotonic() < deadline:
+def _fill_once_a_case_is_stored(run, ballast):
+    """Once a second case is seen: the records of one are written together, and until then may be taken back."""
+    deadline = time.monotonic() + 240
+    while len({json.loads(line)["shape"][0] for line in whole_lines(run).splitlines()}) < 2:
+        assert time.monotonic() < deadline
         time.sleep(0.001)
     with ballast.open("wb", buffering=0) as file:
         try:
