@@ -37,11 +37,16 @@ def inspect(
     """Count the machine code of every kernel; no GPU needed."""
     from rich.console import Console
 
-    from harness.inspect.survey import ARCHS, survey
+    from harness.inspect.survey import ARCHS, InspectError, survey
 
     archs = arch or ARCHS
     with Console(stderr=True).status(f"compiling for {', '.join(archs)}"):
         rows = survey(archs, provider, op or (), dtype or (), listings)
+    if not rows:
+        raise InspectError(
+            f"{provider} defines no function named after {' or '.join(op or ['an op'])}; 'elubench list ops' has the "
+            "names and what each function is given"
+        )
     if json:
         from harness.inspect.rows import to_json
 

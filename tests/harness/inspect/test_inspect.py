@@ -106,6 +106,7 @@ def test_other_architectures_are_counted_too(arch):
         (("--dtype", "int8"), "no dtype 'int8' to inspect; choose from bfloat16,"),
         (("--provider", "nothing.py"), "there is no file nothing.py"),
         (("--provider", "eager"), "eager has no Triton kernels to inspect"),
+        (("--provider", str(PROVIDERS / "tuned.py"), "--op", "relu"), "defines no function named after relu;"),
     ],
 )
 def test_wrong_usage_is_one_sentence(arguments, words):
