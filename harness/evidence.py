@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import NoReturn
 
 from harness.devices import DeviceError, find_device
-from harness.records import MANIFEST
+from harness.manifest import kernel_sources_sha256
+from harness.records import MANIFEST, RunError, read_manifest
 
 
 def main() -> NoReturn:
@@ -25,13 +26,23 @@ def main() -> NoReturn:
     arguments = parser.parse_args()
     try:
         device = find_device()
-    except DeviceError as error:
+        run = arguments.results / slug(device.name) / slug(Path(arguments.sweep).name.removesuffix(".toml"))
+        _check_kernels(run)
+    except (DeviceError, RunError) as error:
         parser.exit(2, f"elubench: {error}\n")
-    run = arguments.results / slug(device.name) / slug(Path(arguments.sweep).name.removesuffix(".toml"))
     how = ["--resume", str(run)] if (run / MANIFEST).exists() else ["--sweep", arguments.sweep, "--out", str(run)]
     command = [sys.executable, "-m", "harness", "run", *how, "--budget", str(arguments.budget)]
     # In this process's place, so that Ctrl-C and the exit code are those of `elubench run`.
     os.execv(sys.executable, command)
+
+
+def _check_kernels(run: Path) -> None:
+    """Raise RunError where there is a run of other kernels: published, it is not to be written into."""
+    if (run / MANIFEST).exists() and read_manifest(run).get("kernel_sources_sha256") != kernel_sources_sha256():
+        raise RunError(
+            f"{run} was made with other kernel sources than those in kernels/ now; keep it under another name "
+            f"(mv {run} {run}-before) or remove it, and run this again"
+        )
 
 
 def slug(name: str) -> str:

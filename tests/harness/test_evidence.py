@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from harness.devices import find_device
 from harness.evidence import slug
-from harness.records import RECORDS, read_run
+from harness.manifest import write_manifest
+from harness.records import MANIFEST, RECORDS, read_run
 from tests.harness.command import TINY, elubench, environment
 
 NO_GPU = {"CUDA_VISIBLE_DEVICES": ""}
@@ -86,6 +87,12 @@ def test_a_sweep_from_a_file_goes_to_the_devices_folder_and_is_gone_on_with(tmp_
     ended = evidence(*arguments, "100")
     assert ended.returncode == 0, ended.stderr
     assert (run / RECORDS).read_bytes() == before, "what is measured is not measured again"
+
+    write_manifest(run / MANIFEST, {**done.manifest, "kernel_sources_sha256": "0" * 64})
+    ended = evidence(*arguments, "100")
+    assert ended.returncode == 2
+    assert f"{run} was made with other kernel sources" in ended.stderr and f"mv {run} {run}-before" in ended.stderr
+    assert (run / RECORDS).read_bytes() == before
     assert tiny.read_text() == TINY
 
 
