@@ -130,7 +130,7 @@ def _created(
     device: str,
     ops: list[str] | None,
     dtypes: list[str] | None,
-    specs: list[str] | None,
+    given: list[str] | None,
     regimes: list[str] | None,
 ) -> tuple[Sweep, Device, Store]:
     from harness import providers
@@ -140,10 +140,11 @@ def _created(
     from harness.sweeps.sweep import load
 
     plan = load(sweep)
-    for spec in specs or plan.providers:
+    specs = providers.distinct(given or plan.providers)
+    for spec in specs:
         providers.check(spec)
     found = find_device(device)
-    plan = plan.on(found.kind).only(ops or [], dtypes or [], specs or [], regimes or [])
+    plan = plan.on(found.kind).only(ops or [], dtypes or [], specs, regimes or [])
     time = datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S")
     path = out if out is not None else Path("runs") / f"{time}-{plan.name}"
     return plan, found, Store.create(path, make_manifest(found, plan.content(), command_line()))
