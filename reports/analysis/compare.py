@@ -62,6 +62,14 @@ class Comparison:
     warnings: tuple[str, ...]
 
     @property
+    def gone(self) -> tuple[str, ...]:
+        """Providers that were timed on the first side and have no record at all on the second."""
+        timed = dict.fromkeys(each.provider for each in self.changes if each.first == "ok")
+        there = {each.first.provider for each in self.pairs}
+        there |= {each.provider for each in self.changes if each.second is not None}
+        return tuple(name for name in timed if name not in there)
+
+    @property
     def counts(self) -> Counter[str]:
         return Counter(pair.verdict for pair in self.pairs)
 
