@@ -80,7 +80,7 @@ def compare_runs(first: Run, second: Run) -> Comparison:
     floors = _Floors.of(first), _Floors.of(second)
     pairs = tuple(_pair(a[key], b[key], *floors) for key in a if key in b and _timed(a[key]) and _timed(b[key]))
     changes = tuple(_changes(a, b))
-    if not pairs and not changes:
+    if not a and not b:
         raise RunError(f"{first.path} and {second.path} hold no record of a provider; name measured runs")
     return Comparison(str(first.path), str(second.path), pairs, changes, tuple(differences(first, second)))
 
