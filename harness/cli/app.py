@@ -40,23 +40,6 @@ class Listed(str, Enum):
     cases = "cases"
 
 
-def main() -> None:
-    """The entry point: every fault that a user can mend is one sentence and exit code 2."""
-    from harness.ops.cases import CaseError
-    from harness.store.records import RunError
-
-    try:
-        app()
-    except KeyboardInterrupt:
-        end("interrupted", INTERRUPTED)
-    except (CaseError, RunError) as error:
-        end(str(error), WRONG_USAGE)
-    except ValueError as error:
-        if type(error).__module__.partition(".")[0] not in ("harness", "reports"):
-            raise
-        end(str(error), WRONG_USAGE)
-
-
 @app.command()
 def run(
     sweep: Annotated[str | None, typer.Option(help="A sweep's name, or a TOML file.  [default: default]")] = None,
@@ -244,7 +227,3 @@ def doctor() -> None:
     from harness.doctor.examine import report
 
     report(Console())
-
-
-if __name__ == "__main__":
-    main()
