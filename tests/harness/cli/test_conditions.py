@@ -108,7 +108,7 @@ def test_a_place_that_cannot_be_used_is_named(words, run, tmp_path):
     assert not (tmp_path / "missing").exists()
 
 
-VERBS = [("show", "{run}"), ("compare", "{run}", "{run}"), ("cite", "{run}"), ("verify", "{run}"), ("list", "ops"),
+VERBS = [("show", "{run}"), ("compare", "{run}", "{run}"), ("cite", "{run}"), ("list", "ops"),
          ("trend", "{run}", "{run}"), ("list", "cases"), ("--help",)]  # fmt: skip
 
 
