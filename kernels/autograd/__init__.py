@@ -1,0 +1,1 @@
+"""What PyTorch is told of the ops: operators, derivatives, vmap. `elementwise`, and `broadcast` for those of a vector."""
