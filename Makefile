@@ -44,12 +44,12 @@ lint: $(STAMP)
 # to results/DEVICE/. On a machine without a GPU the device's tests are skipped and say so.
 evidence: $(STAMP)
 	$(PYTHON) -m pytest -m gpu -q
-	$(PYTHON) -m harness.evidence --budget $(BUDGET)
-	$(PYTHON) -m reports.results
+	$(PYTHON) -m harness.cli.evidence --budget $(BUDGET)
+	$(PYTHON) -m reports.publish.results_index
 
 # The index of results/ and the figures in README.md and docs/, from the published runs.
 results: $(STAMP)
-	$(PYTHON) -m reports.results
+	$(PYTHON) -m reports.publish.results_index
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks *.egg-info

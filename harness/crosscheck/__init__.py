@@ -11,14 +11,16 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from harness import providers, regimes
-from harness.buffers import allocate
-from harness.cases import Case
+from harness import providers
 from harness.crosscheck.timers import CPU, CUDA, Missing
-from harness.devices import Device
-from harness.regimes import Setting
-from harness.sampler import StopRule, sample
-from harness.statistics import Ratio, median, noise_floor, paired_ratio, verdict
+from harness.device.devices import Device
+from harness.ops.buffers import allocate
+from harness.ops.cases import Case
+from harness.sweeps.stop_rule import StopRule
+from harness.timing import regimes
+from harness.timing.estimators import Ratio, median, noise_floor, paired_ratio, verdict
+from harness.timing.regimes import Setting
+from harness.timing.sampler import sample
 
 ROUNDS = 9
 SECONDS = 0.1  # of each timer in each round

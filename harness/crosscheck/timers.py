@@ -16,7 +16,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from harness.statistics import median
+from harness.timing.estimators import median
 
 Call = Callable[[], object]
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from harness.cases import Case
+    from harness.ops.cases import Case
 
 BUILTIN = {
     "eager": "PyTorch's own operators, one call each",

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from harness.cases import Case
+from harness.ops.cases import Case
 from harness.providers import Unsupported
 
 aten = torch.ops.aten

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from harness.cases import Case
+from harness.ops.cases import Case
 from harness.providers import Unsupported, batch_norm, rectifiers
 from harness.providers.eager import bias_shape, other_dims
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from harness.cases import Case, make_case
+from harness.ops.cases import Case, make_case
 from harness.providers import batch_norm, rectifiers
 
 aten = torch.ops.aten

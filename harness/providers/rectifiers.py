@@ -11,7 +11,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from harness.cases import Case
+from harness.ops.cases import Case
 
 aten = torch.ops.aten
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from harness.cases import Case
+from harness.ops.cases import Case
 from harness.providers import Unsupported
 from kernels.ops import bias_elu, elu, elu_plus_one, leaky_relu, prelu, relu
 
-# Each takes the inputs, the outputs and the parameters of its op, in the order in which harness.cases has them.
+# Each takes the inputs, the outputs and the parameters of its op, in the order in which harness.ops.cases has them.
 _LAUNCHERS: dict[str, Callable[..., None]] = {
     "elu": elu.elu_out,
     "elu_backward": elu.elu_backward_out,

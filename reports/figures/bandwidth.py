@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from harness.records import Record, Run
+from harness.store.records import Record, Run
+from reports.analysis.summary import Group, groups
 from reports.figures.curves import Point, curve
 from reports.figures.naming import file_stem, variant_text
 from reports.figures.panels import bottom_row, bytes_axis, legend_below, mark_cache, panel_grid
 from reports.figures.style import ROOF_COLOUR, look_of
-from reports.formatting import printable
-from reports.summary import Group, groups
+from reports.text.formatting import printable
 
 
 def figures(run: Run) -> dict[str, Figure]:

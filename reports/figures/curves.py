@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from harness.records import Record
-from harness.statistics import median
+from harness.store.records import Record
+from harness.timing.estimators import median
 
 MOST_POINTS = 48
 

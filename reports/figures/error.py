@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullLocator
 
-from harness.records import Run
+from harness.store.records import Run
 from reports.figures.errors import Profile, input_ticks, profiles
 from reports.figures.panels import WIDTH_IN, legend_below
 from reports.figures.style import look_of

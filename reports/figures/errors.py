@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.records import Run
+from harness.store.records import Run
 from reports.figures.naming import dtype_order
 
 PATTERNS = 2**16

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from harness.records import Run
-from reports.data import MissingLibrary
+from harness.store.records import Run
+from reports.render.data import MissingLibrary
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

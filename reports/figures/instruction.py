@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.inspect.rows import TRANSACTION_BYTES, Ceiling, Row
+from harness.machine_code.rows import TRANSACTION_BYTES, Ceiling, Row
 
 MARKERS = "osD^vP*X<>ph"
 # One colour for each dtype; the marker says which op. Okabe & Ito's, as for the providers, which are not here.

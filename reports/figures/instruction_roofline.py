@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from harness.inspect.rows import TRANSACTION_BYTES, Row, read_rows
-from harness.records import Run
+from harness.machine_code.rows import TRANSACTION_BYTES, Row, read_rows
+from harness.store.records import Run
 from reports.figures.instruction import COLOURS, MARKERS, modelled_gips, plotted
 from reports.figures.panels import WIDTH_IN, literal, plain_log_axis
-from reports.formatting import printable, significant
+from reports.text.formatting import printable, significant
 
 
 def figures(run: Run) -> dict[str, Figure]:

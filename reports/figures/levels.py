@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from matplotlib.figure import Figure
 
-from harness.records import Run
+from harness.store.records import Run
 from reports.figures.panels import WIDTH_IN, bytes_axis, mark_cache
 from reports.figures.roofs import streams
 from reports.figures.style import MIX_LOOKS, look_of

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from harness.statistics import geometric_mean
+from harness.timing.estimators import geometric_mean
+from reports.analysis.summary import BASELINE, Group, Row
 from reports.figures.naming import dtype_order, variant_text
-from reports.formatting import size_text
-from reports.summary import BASELINE, Group, Row
+from reports.text.formatting import size_text
 
 MOST_COLUMNS = 16
 MOST_ROWS = 16
@@ -21,7 +21,7 @@ class Cell:
 
     speedup: float
     interval: tuple[float, float] | None
-    verdict: str  # as of harness.statistics, or "mixed"
+    verdict: str  # as of harness.timing.estimators, or "mixed"
     is_valid: bool  # no mark on it
     cases: int
 

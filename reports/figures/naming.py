@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from harness.cases import ITEM_BYTES, OPS
-from reports.formatting import params_text, printable
-from reports.summary import Group
+from harness.ops.cases import ITEM_BYTES, OPS
+from reports.analysis.summary import Group
+from reports.text.formatting import params_text, printable
 
 _DTYPES = ("bfloat16", "float16", *(dtype for dtype in ITEM_BYTES if dtype not in ("bfloat16", "float16")))
 

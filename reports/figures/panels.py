@@ -11,10 +11,10 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from harness.records import Run
+from harness.store.records import Run
 from reports.figures.naming import dtype_order
 from reports.figures.style import ROOF_COLOUR, look_of
-from reports.formatting import bytes_text, printable
+from reports.text.formatting import bytes_text, printable
 
 WIDTH_IN = 7.0  # two columns of a paper
 MOST_ROWS = 12

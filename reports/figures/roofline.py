@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from harness.records import Run
+from harness.store.records import Run
+from reports.analysis.summary import groups
 from reports.figures.panels import WIDTH_IN, legend_below, literal, plain_log_axis
 from reports.figures.roofs import Ceiling, Spot, ceilings, reach, spots
 from reports.figures.style import Line, look_of
-from reports.formatting import printable, significant
-from reports.summary import groups
+from reports.text.formatting import printable, significant
 
 _LINES: dict[str, Line] = {"memory": "-", "cache": "--"}
 _MOST_NAMED = 5  # ops of one column

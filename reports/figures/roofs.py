@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from harness.records import ARITHMETIC, Record, Run
-from harness.statistics import attained
+from harness.store.records import ARITHMETIC, Record, Run
+from harness.timing.estimators import attained
+from reports.analysis.summary import Group
 from reports.figures.naming import dtype_order, variant_text
-from reports.summary import Group
 
 
 @dataclass(frozen=True)

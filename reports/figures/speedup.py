@@ -8,13 +8,13 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
-from harness.records import Run
+from harness.store.records import Run
+from reports.analysis.summary import BASELINE, groups
 from reports.figures.matrix import Matrix, cell_text, matrices
 from reports.figures.naming import file_stem
 from reports.figures.panels import WIDTH_IN, literal
 from reports.figures.style import FASTER_COLOUR, SLOWER_COLOUR
-from reports.formatting import printable
-from reports.summary import BASELINE, groups
+from reports.text.formatting import printable
 
 # The colour says how much, the number says it again, and the arrow which way: grey paper loses nothing.
 _COLOURS = LinearSegmentedColormap.from_list("speedup", [SLOWER_COLOUR, "#ffffff", FASTER_COLOUR])

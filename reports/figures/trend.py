@@ -6,10 +6,10 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from reports.analysis.trend import Line, Trend
 from reports.figures import style
 from reports.figures.panels import WIDTH_IN, legend_below, literal
-from reports.formatting import printable
-from reports.trend import Line, Trend
+from reports.text.formatting import printable
 
 _MOST_PANELS = 12
 

@@ -11,16 +11,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.inspect.rows import TRANSACTION_BYTES
-from harness.inspect.rows import Row as InspectedRow
-from harness.records import Record, Run
+from harness.machine_code.rows import TRANSACTION_BYTES
+from harness.machine_code.rows import Row as InspectedRow
+from harness.store.records import Record, Run
+from reports.analysis.summary import Group
 from reports.figures import errors, instruction, matrix, roofs
 from reports.figures.curves import Point, curve, point_of
 from reports.figures.naming import dtype_order, variant_text
 from reports.figures.style import MIX_LOOKS, look_of
-from reports.formatting import bytes_text, printable, significant
 from reports.page.hover import merged_text, row_text
-from reports.summary import Group
+from reports.text.formatting import bytes_text, printable, significant
 
 MOST_CHARTS = 120  # of one kind: a menu that long is of no use, and the page has to stay small
 _SYMBOLS = {

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import html
 
-from harness.records import Record
+from harness.store.records import Record
+from reports.analysis.summary import FLAGS, Row
 from reports.figures.curves import Point
-from reports.formatting import bytes_text, percent, printable, significant, size_text, time_text
-from reports.summary import FLAGS, Row
+from reports.text.formatting import bytes_text, percent, printable, significant, size_text, time_text
 
 
 def row_text(row: Row) -> str:

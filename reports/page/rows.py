@@ -6,10 +6,10 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from harness.cases import OPS
-from harness.records import Record, Run
-from reports.formatting import params_text, printable, size_text
-from reports.summary import Group, Row
+from harness.ops.cases import OPS
+from harness.store.records import Record, Run
+from reports.analysis.summary import Group, Row
+from reports.text.formatting import params_text, printable, size_text
 
 # Columns of text are stored as places in a list of their distinct values.
 TEXTS = ("op", "variant", "dtype", "size", "provider", "regime", "outcome", "verdict", "flags", "reason")

@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.inspect.rows import read_rows
-from harness.records import RECORDS, Run
-from reports import inspection, wording
-from reports.findings import findings, standings
-from reports.formatting import percent, printable, significant
+from harness.machine_code.rows import read_rows
+from harness.store.records import RECORDS, Run
+from reports.analysis.findings import findings, standings
+from reports.analysis.summary import BASELINE, FLAGS, Folded, folded, groups, outcomes
 from reports.page.charts import charts
 from reports.page.rows import columns, embedded
-from reports.summary import BASELINE, FLAGS, Folded, folded, groups, outcomes
+from reports.render import inspection
+from reports.text import wording
+from reports.text.formatting import percent, printable, significant
 
 PAGE = "index.html"
 _HERE = Path(__file__).parent

@@ -34,14 +34,14 @@ def pytest_collection_modifyitems(config, items):
 
 @functools.cache
 def device_of(spec):
-    from harness.devices import find_device
+    from harness.device.devices import find_device
 
     return find_device(spec)
 
 
 @functools.cache
 def _plan(sweep, kind, providers):
-    from harness.sweep import load
+    from harness.sweeps.sweep import load
 
     return load(sweep).on(kind).only([], [], providers)
 
@@ -56,9 +56,9 @@ def plan(config):
 @pytest.fixture(scope="session")
 def measured(request, tmp_path_factory):
     """The records of a case by provider: all providers take turns, once, as in `elubench run`."""
-    from harness.records import SCHEMA, iter_records
-    from harness.runner import Progress, run_sweep
-    from harness.store import Store
+    from harness.run.runner import Progress, run_sweep
+    from harness.store.files import Store
+    from harness.store.records import SCHEMA, iter_records
 
     @functools.cache
     def records_of(case_key):

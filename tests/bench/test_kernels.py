@@ -10,7 +10,7 @@ from __future__ import annotations
 import pytest
 
 from harness.providers import name_of
-from reports.pytest_benchmark import extra_info
+from reports.publish.pytest_benchmark import extra_info
 
 
 class DeviceTime:

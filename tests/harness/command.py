@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-PROVIDERS = Path(__file__).parent / "providers"
+PROVIDERS = Path(__file__).parent / "provider_files"
 
 TINY = """
 providers = ["eager"]

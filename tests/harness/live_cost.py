@@ -13,10 +13,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-from harness.records import read_run
-from harness.statistics import noise_floor, paired_ratio, verdict
+from harness.store.records import read_run
+from harness.timing.estimators import noise_floor, paired_ratio, verdict
+from tests.harness.cli.test_progress import in_terminal
 from tests.harness.command import TINY, environment
-from tests.harness.test_live import in_terminal
 
 SWEEP = TINY.replace("max_samples = 40", "max_samples = 2000").replace("max_seconds = 0.05", "max_seconds = 0.5")
 MODES = ("view", "none", "none again")

@@ -11,7 +11,7 @@ import contextlib
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 
-from harness.devices import Device
+from harness.device.devices import Device
 
 MIB = 2**20
 

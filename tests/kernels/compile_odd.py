@@ -15,9 +15,9 @@ import torch
 from torch import Tensor
 
 from harness import providers
-from harness.cases import KERNEL_OPS, Case, make_case
-from harness.inspect.driver import noting
-from harness.inspect.worker import target
+from harness.machine_code.driver import noting
+from harness.machine_code.worker import target
+from harness.ops.cases import KERNEL_OPS, Case, make_case
 
 SHAPES = {"small": (3, 5, 7), "odd": (64, 250, 7), "huge": (2**17, 2**14 + 16)}
 

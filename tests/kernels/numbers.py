@@ -1,4 +1,4 @@
-"""Inputs that matter, and outputs held against the fp64 oracle, for the tests of kernels."""
+"""Inputs that matter, and outputs held against the fp64 reference, for the tests of kernels."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from harness import oracle
-from harness.cases import OPS, Case
+from harness.ops import reference
+from harness.ops.cases import OPS, Case
 from kernels.primitives import INTERPRETED
 
 DEVICE = "cpu" if INTERPRETED.value else "cuda"
@@ -48,12 +48,12 @@ def normals(*shape: int, dtype: torch.dtype = FP32, seed: int = 0) -> Tensor:
     return torch.randn(shape, generator=generator, dtype=FP64).to(dtype).to(DEVICE)
 
 
-def errors(op: str, inputs: tuple[Tensor, ...], *outputs: Tensor, bound: float, **params: Any) -> list[oracle.Error]:
+def errors(op: str, inputs: tuple[Tensor, ...], *outputs: Tensor, bound: float, **params: Any) -> list[reference.Error]:
     """How far each output of `op` is from the truth, `bound` and the op's own conditioning being allowed."""
     inputs = tuple(tensor.detach().cpu() for tensor in inputs)
     case = Case(op, {**OPS[op].params, **params}, tuple(inputs[0].shape), name_of(inputs[0].dtype))
-    truths = oracle.expected(case, inputs)
-    return [oracle.measure(actual.detach().cpu(), true, bound) for actual, true in zip(outputs, truths, strict=True)]
+    truths = reference.expected(case, inputs)
+    return [reference.measure(actual.detach().cpu(), true, bound) for actual, true in zip(outputs, truths, strict=True)]
 
 
 def check(op: str, inputs: tuple[Tensor, ...], *outputs: Tensor, bound: float, **params: Any) -> None:

@@ -1,6 +1,6 @@
 """Everything that launchers may ask the compiler for, it compiles; the interpreter runs code that the compiler refuses.
 
-What the kernels cost where it matters is the matter of tests/harness/inspect.
+What the kernels cost where it matters is the matter of tests/harness/machine_code.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.cases import KERNEL_OPS
+from harness.ops.cases import KERNEL_OPS
 
 ROOT = Path(__file__).parents[2]
 

@@ -7,9 +7,9 @@ import random
 from dataclasses import replace
 from pathlib import Path
 
-from harness.cases import Case, make_case
-from harness.records import MANIFEST, RECORDS, SCHEMA, Record, Run, read_run, to_json
-from harness.statistics import median, median_ci
+from harness.ops.cases import Case, make_case
+from harness.store.records import MANIFEST, RECORDS, SCHEMA, Record, Run, read_run, to_json
+from harness.timing.estimators import median, median_ci
 
 CASE = make_case("elu", (4096, 4096), "bfloat16")
 

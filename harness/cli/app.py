@@ -1,0 +1,249 @@
+"""The command line. Nothing heavy is imported before a verb needs it."""
+
+from __future__ import annotations
+
+import sys
+from datetime import datetime, timezone
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from harness.cli import crosscheck, machine_code, paper, stored
+from harness.cli.exits import CHECK_FAILED, INTERRUPTED, WRONG_USAGE, command_line, end
+
+if TYPE_CHECKING:
+    from harness.device.devices import Device
+    from harness.store.files import Store
+    from harness.sweeps.sweep import Sweep
+
+app = typer.Typer(
+    help="How fast and how right an ELU implementation is, and how far from what the device can do.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+app.add_typer(stored.app)
+app.add_typer(machine_code.app)
+app.add_typer(paper.app)
+app.add_typer(crosscheck.app)
+
+
+class Listed(str, Enum):
+    """What `elubench list` can show."""
+
+    ops = "ops"
+    providers = "providers"
+    sweeps = "sweeps"
+    cases = "cases"
+
+
+def main() -> None:
+    """The entry point: every fault that a user can mend is one sentence and exit code 2."""
+    from harness.ops.cases import CaseError
+    from harness.store.records import RunError
+
+    try:
+        app()
+    except KeyboardInterrupt:
+        end("interrupted", INTERRUPTED)
+    except (CaseError, RunError) as error:
+        end(str(error), WRONG_USAGE)
+    except ValueError as error:
+        if type(error).__module__.partition(".")[0] not in ("harness", "reports"):
+            raise
+        end(str(error), WRONG_USAGE)
+
+
+@app.command()
+def run(
+    sweep: Annotated[str | None, typer.Option(help="A sweep's name, or a TOML file.  [default: default]")] = None,
+    out: Annotated[Path | None, typer.Option(help="Directory of the run.  [default: runs/TIME-SWEEP]")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu or cuda:N.  [default: auto]")] = None,
+    op: Annotated[list[str] | None, typer.Option(help="Only this op; may be repeated.")] = None,
+    dtype: Annotated[list[str] | None, typer.Option(help="Only this dtype; may be repeated.")] = None,
+    provider: Annotated[
+        list[str] | None,
+        typer.Option(help="This provider, or FILE.py (its code runs with your rights); may be repeated."),
+    ] = None,
+    regime: Annotated[
+        list[str] | None, typer.Option(help="auto, cold, graph, warm or host; may be repeated.  [default: the sweep's]")
+    ] = None,
+    resume: Annotated[Path | None, typer.Option(help="Go on with the run in this directory.")] = None,
+    budget: Annotated[float | None, typer.Option(min=0, help="Start no case after so many seconds.")] = None,
+    strict: Annotated[bool, typer.Option(help="Exit with 1 where a provider was rejected.")] = False,
+    report: Annotated[
+        bool, typer.Option(help="Write RUN/report/ at the end.", envvar="ELUBENCH_REPORT", show_envvar=True)
+    ] = True,
+    inspect: Annotated[
+        bool, typer.Option(help="Count the kernels' machine code.", envvar="ELUBENCH_INSPECT", show_envvar=True)
+    ] = True,
+) -> None:
+    """Measure a sweep, store every record, show the tables, write the report."""
+    if resume is not None:
+        given = {"--sweep": sweep, "--out": out, "--device": device, "--op": op, "--dtype": dtype}
+        given |= {"--provider": provider, "--regime": regime}
+        clash = [name for name, value in given.items() if value]
+        if clash:
+            end(
+                f"--resume goes on with the run's own sweep and device; leave out {', '.join(clash)}",
+                WRONG_USAGE,
+            )
+        plan, found, store = _resumed(resume)
+    else:
+        plan, found, store = _created(sweep or "default", out, device or "auto", op, dtype, provider, regime)
+    _measure(plan, found, store, budget, inspect)
+    stored.show_run(store.path)
+    if report:
+        _report(store.path)
+    if strict:
+        from harness.store.records import iter_records
+
+        rejected = sum(record.outcome == "rejected" for record in iter_records(store.path))
+        if rejected:
+            end(f"{rejected} records were rejected by the gate; the table above says why", CHECK_FAILED)
+
+
+def _resumed(path: Path) -> tuple[Sweep, Device, Store]:
+    from harness.device.devices import find_device
+    from harness.store import seal
+    from harness.store.files import Store
+    from harness.store.manifest import add_session, same_device_and_schema
+    from harness.store.records import read_manifest
+    from harness.sweeps.sweep import from_content
+
+    manifest = read_manifest(path)
+    device = find_device(manifest["device"]["torch_device"])
+    same_device_and_schema(manifest, device)
+    plan = from_content(manifest["sweep"])
+    store = Store.resume(path)
+    seal.unseal(path)
+    add_session(path, command_line(), "resume")
+    return plan, device, store
+
+
+def _created(
+    sweep: str,
+    out: Path | None,
+    device: str,
+    ops: list[str] | None,
+    dtypes: list[str] | None,
+    specs: list[str] | None,
+    regimes: list[str] | None,
+) -> tuple[Sweep, Device, Store]:
+    from harness import providers
+    from harness.device.devices import find_device
+    from harness.store.files import Store
+    from harness.store.manifest import make_manifest
+    from harness.sweeps.sweep import load
+
+    plan = load(sweep)
+    for spec in specs or plan.providers:
+        providers.check(spec)
+    found = find_device(device)
+    plan = plan.on(found.kind).only(ops or [], dtypes or [], specs or [], regimes or [])
+    time = datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S")
+    path = out if out is not None else Path("runs") / f"{time}-{plan.name}"
+    return plan, found, Store.create(path, make_manifest(found, plan.content(), command_line()))
+
+
+def _measure(plan: Sweep, device: Device, store: Store, budget: float | None, inspect: bool) -> None:
+    from harness.cli.progress import live
+    from harness.machine_code.keep import keep_inspection
+    from harness.run.runner import run_sweep
+
+    resume = f"go on with: elubench run --resume {store.path}"
+    try:
+        with live(plan, device, budget) as progress:
+            summary = run_sweep(plan, device, store, progress, budget_s=budget)
+        if inspect:
+            keep_inspection(store.path, plan, device)
+    except KeyboardInterrupt:
+        end(f"interrupted; everything measured so far is in {store.path}; {resume}", INTERRUPTED)
+    finally:
+        store.close()
+        _seal(store.path)
+    if summary.out_of_budget:
+        print(
+            f"elubench: the budget of {budget:g} s is used, {summary.left} cases are left; {resume}",
+            file=sys.stderr,
+        )
+
+
+def _seal(path: Path) -> None:
+    """Seal what is stored. Where that fails, on a full disk say, what ended the run is the message that counts."""
+    from harness.store import seal
+    from harness.store.records import RunError
+
+    try:
+        seal.seal(path)
+    except RunError as error:
+        print(f"elubench: the run has no seal: {error}", file=sys.stderr)
+
+
+def _report(path: Path) -> None:
+    """Make the report of a run that has just ended. What fails here must not make a measured run look failed."""
+    from harness.store.records import iter_records
+
+    if next(iter_records(path), None) is None:
+        return
+    try:
+        stored.write_report(path)
+    except Exception as error:
+        what = f"{type(error).__name__}: {error}".splitlines()[0]
+        print(
+            f"elubench: the report could not be made ({what}); the run is whole, "
+            f"and 'elubench report {path}' tries again",
+            file=sys.stderr,
+        )
+
+
+@app.command(name="list")
+def list_(
+    what: Annotated[Listed, typer.Argument(help="What to list.")],
+    sweep: Annotated[str, typer.Option(help="The sweep whose cases to list.")] = "default",
+) -> None:
+    """List ops, providers, sweeps, or the cases of a sweep."""
+    if what is Listed.cases:
+        from harness.sweeps.sweep import load
+
+        for case in load(sweep).cases:
+            print(case.key)
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("name", "what it is", box=None, pad_edge=False)
+    for name, summary in _named(what):
+        table.add_row(name, summary)
+    Console().print(table, markup=False)
+
+
+def _named(what: Listed) -> list[tuple[str, str]]:
+    if what is Listed.ops:
+        from harness.ops.cases import OPS
+
+        return [(op.name, op.summary) for op in OPS.values()]
+    if what is Listed.providers:
+        from harness.providers import BUILTIN
+
+        return list(BUILTIN.items())
+    from harness.sweeps.sweep import load, names
+
+    return [(name, load(name).description) for name in names()]
+
+
+@app.command()
+def doctor() -> None:
+    """Say what this machine can measure, and why not the rest."""
+    from rich.console import Console
+
+    from harness.doctor.examine import report
+
+    report(Console())
+
+
+if __name__ == "__main__":
+    main()

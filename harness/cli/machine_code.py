@@ -1,0 +1,74 @@
+"""The verb `inspect` of the command line; `harness.cli.app` takes it in."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from harness.machine_code.rows import Row
+
+app = typer.Typer()
+
+
+@app.command()
+def inspect(
+    arch: Annotated[
+        list[str] | None,
+        typer.Option(help="sm_80, sm_86, sm_89, sm_90, sm_100, sm_120 or gfx942; may be repeated. Default: most."),
+    ] = None,
+    op: Annotated[list[str] | None, typer.Option(help="Only this op; may be repeated.")] = None,
+    dtype: Annotated[list[str] | None, typer.Option(help="Only this dtype; may be repeated.")] = None,
+    provider: Annotated[
+        str, typer.Option(help="triton, or FILE.py with kernels in Triton (its code runs with your rights).")
+    ] = "triton",
+    json: Annotated[bool, typer.Option("--json", help="The rows as a JSON list.")] = False,
+    listings: Annotated[
+        Path | None, typer.Option(help="Write the machine code of each kernel into this directory, as text.")
+    ] = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help="The tables as Markdown.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Exit with 1 where a kernel exceeds harness/machine_code/budgets.toml.")
+    ] = False,
+) -> None:
+    """Count the machine code of every kernel; no GPU needed."""
+    from rich.console import Console
+
+    from harness.machine_code.survey import ARCHS, InspectError, survey
+
+    archs = arch or ARCHS
+    with Console(stderr=True).status(f"compiling for {', '.join(archs)}"):
+        rows = survey(archs, provider, op or (), dtype or (), listings)
+    if not rows:
+        raise InspectError(
+            f"{provider} defines no function named after {' or '.join(op or ['an op'])}; 'elubench list ops' has the "
+            "names and what each function is given"
+        )
+    if json:
+        from harness.machine_code.rows import to_json
+
+        print(to_json(rows))
+    elif markdown:
+        from reports.render.markdown import counted, summarised
+
+        print("\n".join([*summarised(rows), *counted(rows)]).strip())
+    else:
+        from reports.render.inspection import show
+
+        show(rows, Console())
+    if check:
+        _check(rows)
+
+
+def _check(rows: tuple[Row, ...]) -> None:
+    from harness.cli.exits import CHECK_FAILED, end
+    from harness.machine_code.budget import load, violations
+
+    found = list(violations(rows, load()))
+    for each in found:
+        print(f"elubench: {each}", file=sys.stderr)
+    if found:
+        end(f"{len(found)} limits of harness/machine_code/budgets.toml are exceeded", CHECK_FAILED)

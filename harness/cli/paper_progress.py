@@ -1,0 +1,47 @@
+"""The progress of a claims run on the terminal: what is trained, how much is done, time left."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+
+from harness.device.devices import Device
+from harness.paper.plan import Plan
+from harness.paper.rows import ClaimRow
+from harness.paper.run import Progress
+
+
+@contextmanager
+def live(plan: Plan, device: Device) -> Iterator[Progress]:
+    """A progress bar on stderr while the body runs; where stderr is not a terminal, one line a unit instead."""
+    console = Console(stderr=True)
+    units = plan.units()
+    title = f"claims, {plan.name}: {len(units)} nets with {len(plan.seeds)} seeds each, on {device.name}"
+    console.print(title, markup=False, highlight=False)
+    bar = Bar(
+        BarColumn(bar_width=20),
+        TaskProgressColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(elapsed_when_finished=False),
+        TextColumn("{task.description}", markup=False),
+        console=console,
+        refresh_per_second=2,
+        speed_estimate_period=600,
+        disable=not console.is_terminal,
+        transient=True,
+    )
+    task = bar.add_task("", total=sum(map(plan.steps_of, units)))
+
+    def on_done(row: ClaimRow) -> None:
+        text = f"{row.net} {row.variant}"
+        bar.update(task, description=f"stored last: {text}")
+        if not console.is_terminal:
+            console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    with bar:
+        yield Progress(lambda steps: bar.advance(task, steps), on_done)

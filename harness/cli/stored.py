@@ -1,0 +1,310 @@
+"""The verbs of the command line that read stored runs and measure nothing; `harness.cli.app` takes them in."""
+
+from __future__ import annotations
+
+import sys
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from harness.cli.exits import CHECK_FAILED, WRONG_USAGE, end
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any
+
+    from reports.analysis.citable import Citable, Refused
+    from reports.analysis.compare import Comparison
+
+app = typer.Typer()
+
+RunArgument = Annotated[Path, typer.Argument(help="A directory made by 'elubench run'.", metavar="RUN")]
+
+
+def is_of_claims(path: Path) -> bool:
+    """Whether a run was made by 'elubench claims', and so holds rows of its own kind."""
+    from harness.store.records import made_by_verb, read_manifest
+
+    return made_by_verb(read_manifest(path)) == "claims"
+
+
+@app.command()
+def show(
+    run: RunArgument,
+    op: Annotated[list[str] | None, typer.Option(help="Only this op; may be repeated.")] = None,
+    dtype: Annotated[list[str] | None, typer.Option(help="Only this dtype; may be repeated.")] = None,
+    case: Annotated[str, typer.Option(help="Only cases with this text in their key, such as 4096x4096.")] = "",
+) -> None:
+    """Print a stored run as tables."""
+    show_run(run, op or (), dtype or (), case)
+
+
+def show_run(path: Path, ops: Sequence[str] = (), dtypes: Sequence[str] = (), case: str = "") -> None:
+    """The tables of a run, or of the cases that are asked for, and where it is."""
+    from rich.console import Console
+
+    from harness.machine_code.rows import read_rows
+    from harness.store.records import read_run
+    from reports.render import inspection
+    from reports.render.terminal import show as show_tables
+
+    console = Console()
+    if is_of_claims(path):
+        from harness.paper.rows import read_claims
+        from reports.paper.tables import show as show_claims
+
+        show_claims(read_claims(path), console)
+    else:
+
+        def wanted(row: Mapping[str, Any]) -> bool:
+            fits = (not ops or row["op"] in ops) and (not dtypes or row["dtype"] in dtypes)
+            return fits and case in row["case_key"]
+
+        is_part = bool(ops or dtypes or case)
+        found = read_run(path, wanted if is_part else None, samples=False)
+        if is_part and not found.records:
+            end(f"{path} has no record that fits; without --op, --dtype and --case all are shown", WRONG_USAGE)
+        show_tables(found, console)
+        inspection.show_summary(read_rows(path), console)
+    print(f"run: {path}")
+
+
+@app.command()
+def report(run: RunArgument) -> None:
+    """Write everything under RUN/report/: the page, figures, Markdown, CSV, Parquet."""
+    write_report(run)
+
+
+def write_report(path: Path) -> None:
+    """The report of a run, and where to look at it."""
+    from harness.store.records import read_run
+    from reports.publish.report import build
+
+    if is_of_claims(path):
+        from harness.paper.rows import read_claims
+        from reports.paper.build import build as build_claims
+
+        built = build_claims(read_claims(path))
+    else:
+        built = build(read_run(path))
+    for sentence in built.left_out:
+        print(f"elubench: left out of the report: {sentence}", file=sys.stderr)
+    print(f"report: {built.files[0]}")
+
+
+class Failing(str, Enum):
+    """What `elubench compare --fail-on` can look for."""
+
+    slower = "slower"
+    undecided = "undecided"
+
+
+@app.command()
+def compare(
+    runs: Annotated[list[Path], typer.Argument(help="A run and another; or one run, with --providers.", metavar="A B")],
+    providers: Annotated[
+        tuple[str, str] | None, typer.Option(help="Two providers of one run: the second against the first.")
+    ] = None,
+    fail_on: Annotated[
+        list[Failing] | None,
+        typer.Option(help="Exit with 1 where a case is slower (or is not timed any more), or undecided."),
+    ] = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Say per case whether B is faster or slower than A, and how sure that is."""
+    if len(runs) != (1 if providers else 2):
+        if len(runs) > 2:
+            end("compare takes two runs; 'elubench trend' takes many", WRONG_USAGE)
+        end("compare takes two runs, or one run and --providers FIRST SECOND", WRONG_USAGE)
+    if markdown and json:
+        end("choose one of --markdown and --json", WRONG_USAGE)
+    from rich.console import Console
+
+    from harness.store.records import read_run
+    from reports.analysis.compare import compare_providers, compare_runs
+    from reports.render import comparison
+
+    if providers:
+        found = compare_providers(read_run(runs[0]), *providers)
+    else:
+        found = compare_runs(read_run(runs[0]), read_run(runs[1]))
+    if markdown:
+        print(comparison.to_markdown(found), end="")
+    elif json:
+        print(comparison.to_json(found))
+    else:
+        comparison.show(found, Console())
+    _fail_on(found, fail_on or [])
+
+
+def _fail_on(found: Comparison, wanted: list[Failing]) -> None:
+    failed = {each.value: found.counts[each.value] for each in wanted}
+    if Failing.slower in wanted:
+        failed["no longer timed"] = sum(change.is_loss for change in found.changes)
+    if any(failed.values()):
+        end("; ".join(f"{count} {what}" for what, count in failed.items() if count), CHECK_FAILED)
+
+
+@app.command()
+def trend(
+    runs: Annotated[list[Path], typer.Argument(help="Runs, two or more; they are put in order of time.")],
+    figure: Annotated[Path | None, typer.Option(help="Draw it too: a .svg, .pdf or .png file.")] = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Say how times went over many runs or devices, for each op and provider."""
+    if markdown and json:
+        end("choose one of --markdown and --json", WRONG_USAGE)
+    if figure is not None and figure.suffix not in (".svg", ".pdf", ".png"):
+        end(f"--figure ends in .svg, .pdf or .png, and {figure} does not", WRONG_USAGE)
+    from rich.console import Console
+
+    from harness.store.records import read_run
+    from reports.analysis import trend as trends
+
+    found = trends.trend([read_run(run) for run in runs])
+    if markdown:
+        print(trends.to_markdown(found), end="")
+    elif json:
+        print(trends.to_json(found))
+    else:
+        trends.show(found, Console())
+    if figure is not None:
+        from reports.figures.files import save
+        from reports.figures.trend import drawn
+
+        save(drawn(found), figure.with_suffix(""), (figure.suffix[1:],))
+        print(f"figure: {figure}", file=sys.stderr)
+
+
+@app.command()
+def verify(run: RunArgument) -> None:
+    """Recompute the hash of a run and every figure in it from the raw samples; exit with 1 where they differ."""
+    from harness.store import seal
+    from harness.store.records import read_run
+    from reports.analysis.verify import verify as verified
+    from reports.text.formatting import printable
+
+    if is_of_claims(run):
+        from harness.paper.rows import read_claims
+        from reports.paper.verify import verify as verified_claims
+
+        found = verified_claims(read_claims(run))
+    else:
+        found = verified(read_run(run))
+    print(f"content hash  {found.content_hash}")
+    if found.state == seal.UNSEALED:
+        print("no seal       the run was cut short: only its figures can be checked, not whether a sample was changed")
+    elif found.state == seal.BROKEN:
+        print(f"seal broken   {found.sealed_hash} when the run ended; it has been changed since")
+    else:
+        print("sealed        nothing was changed since the run ended")
+    for each in found.mismatches[:_MOST_SHOWN]:
+        print(printable(f"{each.where}: {each.field} is stored as {each.stored}, and follows as {each.computed}", 500))
+    if len(found.mismatches) > _MOST_SHOWN:
+        print(f"and {len(found.mismatches) - _MOST_SHOWN} more")
+    if not found.is_intact:
+        end(f"{printable(str(run))} is not what was measured", CHECK_FAILED)
+    print(f"{found.records} records, every figure follows from its samples")
+
+
+_MOST_SHOWN = 20
+
+
+@app.command()
+def cite(
+    run: RunArgument,
+    op: Annotated[list[str] | None, typer.Option(help="Only this op; may be repeated.")] = None,
+    dtype: Annotated[list[str] | None, typer.Option(help="Only this dtype; may be repeated.")] = None,
+    provider: Annotated[list[str] | None, typer.Option(help="Only this provider; may be repeated.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Write elubench.bib, table.tex, sentences.tex and the figure there.")
+    ] = None,
+) -> None:
+    """Print what to cite a run by: BibTeX, a LaTeX table, sentences with their intervals."""
+    from harness.store.records import read_run
+    from reports.analysis.citable import NotCitable, Selection, citable
+    from reports.render import latex
+
+    if is_of_claims(run):
+        _cite_claims(run, out)
+        return
+    try:
+        cited = citable(read_run(run), Selection(op or (), dtype or (), provider or ()))
+    except NotCitable as error:
+        _refuse(error.refused)
+        end(str(error), CHECK_FAILED)
+    _refuse(cited.refused)
+    if out is not None:
+        _write_citation(cited, out)
+        return
+    for heading, text in (
+        ("for your .bib file", latex.bibtex(cited)),
+        ("the table", latex.table(cited)),
+        ("the sentences", latex.sentences(cited)),
+    ):
+        print(f"% {heading}\n{text}")
+    _name_figure(cited)
+
+
+def _cite_claims(run: Path, out: Path | None) -> None:
+    from harness.paper.rows import read_claims
+    from reports.paper.cite import citation
+
+    files = citation(read_claims(run))
+    for name, text in files.items():
+        if out is None:
+            print(f"% {name}\n{text}")
+        else:
+            out.mkdir(parents=True, exist_ok=True)
+            (out / name).write_text(text, encoding="utf-8", newline="\n")
+    if out is not None:
+        print(f"cite: {', '.join(str(out / name) for name in files)}")
+
+
+def _refuse(refused: Sequence[Refused]) -> None:
+    """Say on stderr which rows are not in it, and why; rows with one reason together."""
+    from reports.text.formatting import printable, size_text
+
+    by_reason: dict[tuple[str, str, str], list[str]] = {}
+    for each in refused:
+        record = each.record
+        case = f"{size_text(record.shape)} {record.dtype} {record.regime or ''}".strip()
+        by_reason.setdefault((record.op, record.provider, each.why), []).append(case)
+    for (op, provider, why), cases in by_reason.items():
+        print(
+            printable(f"elubench: refused: {op} by {provider}, {len(cases)} of them ({', '.join(cases[:3])}"
+                      f"{', …' if len(cases) > 3 else ''}): {why}", 600),
+            file=sys.stderr,
+        )  # fmt: skip
+
+
+def _name_figure(cited: Citable) -> None:
+    from reports.publish.report import FIGURES, REPORT
+    from reports.text.formatting import printable
+
+    path = cited.run.path / REPORT / FIGURES / f"{cited.figure}.pdf"
+    missing = "" if path.exists() else f"  ('elubench report {cited.run.path}' makes it)"
+    print(printable(f"% the figure: {path}{missing}", 2000))
+
+
+def _write_citation(cited: Citable, out: Path) -> None:
+    from reports.figures.files import draw, save
+    from reports.render import latex
+
+    out.mkdir(parents=True, exist_ok=True)
+    texts = {
+        "elubench.bib": latex.bibtex(cited),
+        "table.tex": latex.table(cited),
+        "sentences.tex": latex.sentences(cited),
+        "figure.tex": latex.figure(cited, f"{cited.figure}.pdf"),
+    }
+    for name, text in texts.items():
+        (out / name).write_text(text, encoding="utf-8", newline="\n")
+    drawn = next((figure for name, figure in draw(cited.run) if name == cited.figure), None)
+    if drawn is not None:
+        save(drawn, out / cited.figure, ("pdf",))
+    print(f"cite: {', '.join(str(path) for path in sorted(out.iterdir()))}")

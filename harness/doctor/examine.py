@@ -1,0 +1,351 @@
+"""What this machine can measure, and why not the rest. Nothing on the device is changed."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shlex
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from harness.device.devices import MIB, cpu_caches, find_device
+from harness.device.health import GpuReading, Nvml, cpu_settings
+from harness.store.manifest import driver_version, elubench_version
+
+GIB = 1 << 30
+_STYLES = {"ok": "green", "missing": "red", "note": "yellow"}
+
+# In a file of its own, since Triton reads a kernel's source, and in a process of its own, since whether Triton
+# interprets is settled when it is imported.
+_KERNEL = """
+import sys
+import torch
+import triton
+import triton.language as tl
+
+@triton.jit
+def double(x, y, n, BLOCK: tl.constexpr):
+    i = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
+    tl.store(y + i, 2 * tl.load(x + i, mask=i < n), mask=i < n)
+"""
+_INTERPRET = """
+x = torch.arange(5.0)
+y = torch.full_like(x, -1)
+double[(2,)](x, y, 5, BLOCK=4)
+if not torch.equal(y, 2 * x):
+    sys.exit(f"a kernel that doubles gave {y.tolist()} of {x.tolist()}")
+"""
+_COMPILE = """
+from triton.backends.compiler import GPUTarget
+from triton.compiler import ASTSource
+
+signature = {"x": "*fp32", "y": "*fp32", "n": "i32", "BLOCK": "constexpr"}
+source = ASTSource(fn=double, signature=signature, constexprs={(3,): 256})
+compiled = triton.compile(source, target=GPUTarget("cuda", 90, 32))
+open(sys.argv[1], "wb").write(compiled.asm["cubin"])
+"""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one probe found."""
+
+    topic: str
+    status: str  # "ok"; "missing": something cannot be measured; "note": it can, and something is worth knowing
+    detail: str
+    mend: str | None = None
+
+
+def examine() -> list[Finding]:
+    """Every probe's finding. A probe that fails is itself a finding: this never raises."""
+    gpu = _guarded("GPU", _gpu)
+    probes: list[tuple[str, Callable[[], Finding]]] = [
+        ("Python", _python),
+        ("torch", lambda: _module("torch")),
+        ("triton", lambda: _module("triton")),
+        ("GPU", lambda: gpu),
+        *([("NVML", _nvml)] if gpu.status == "ok" else []),
+        ("C compiler", lambda: _compiler("C compiler", "CC", ("gcc", "clang"), "c")),
+        ("C++ compiler", lambda: _compiler("C++ compiler", "CXX", ("g++",), "c++")),
+        ("interpreter", _interpreter),
+        ("machine code", _machine_code),
+        ("CPU", _cpu),
+        ("CPU clock", _cpu_clock),
+        ("load", _load),
+        ("memory", _memory),
+        ("disk", _disk),
+    ]
+    return [_guarded(topic, probe) for topic, probe in probes]
+
+
+def report(console: Console) -> None:
+    """Print what `examine` finds, and what follows from it."""
+    findings = examine()
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
+    table.add_column("topic", no_wrap=True)
+    table.add_column("status", no_wrap=True)
+    table.add_column("found", overflow="fold")
+    for finding in findings:
+        # Text, not str: rich would take a bracket in an error message for markup.
+        found = Text(finding.detail)
+        if finding.mend:
+            found.append(f"\n→ {finding.mend}", style="italic")
+        table.add_row(finding.topic, Text(finding.status, style=_STYLES[finding.status]), found)
+    console.print(table)
+    console.print()
+    for line in conclusion(findings):
+        console.print(Text(line), highlight=False)
+
+
+def conclusion(findings: list[Finding]) -> tuple[str, str]:
+    """Two lines: what can be measured here, and what cannot, because of what."""
+    lacking = {finding.topic: finding.detail for finding in findings if finding.status == "missing"}
+    can: list[str] = []
+    cannot: dict[str, list[str]] = {}  # by reason
+    for what, needs in (
+        ("times on the GPU", ("torch", "triton", "GPU", "C compiler")),
+        ("times on the CPU", ("torch",)),
+        ("times of torch.compile on the CPU", ("torch", "C++ compiler")),
+        ("correctness of the Triton kernels in the interpreter", ("torch", "triton", "interpreter")),
+        ("machine code of the Triton kernels", ("torch", "triton", "machine code")),
+    ):
+        reason = next((lacking[need] for need in needs if need in lacking), None)
+        if reason is None:
+            can.append(what)
+        else:
+            cannot.setdefault(" ".join(reason.split()), []).append(what)
+    reasons = [f"{', '.join(whats)}, because {reason}" for reason, whats in cannot.items()]
+    return (
+        f"measured here: {', '.join(can) or 'nothing'}",
+        f"not measured here: {'; '.join(reasons) or 'nothing, because nothing needed is missing'}",
+    )
+
+
+def _guarded(topic: str, probe: Callable[[], Finding]) -> Finding:
+    try:
+        return probe()
+    except Exception as error:
+        reason = str(error).strip().partition("\n")[0]
+        return Finding(topic, "missing", f"the probe failed: {type(error).__name__}: {reason}")
+
+
+def _python() -> Finding:
+    detail = f"{platform.python_version()} on {platform.system()} {platform.release()}"
+    detail += f", elubench {elubench_version() or 'of unknown version'}"
+    return Finding("Python", "ok", detail)
+
+
+def _module(name: str) -> Finding:
+    try:
+        module = __import__(name)
+    except Exception as error:  # a broken installation raises more than ImportError
+        reason = str(error).strip().partition("\n")[0]
+        return Finding(name, "missing", f"{name} cannot be imported ({reason})", "run 'make setup'")
+    return Finding(name, "ok", str(module.__version__))
+
+
+def _gpu() -> Finding:
+    import torch
+
+    if not torch.cuda.is_available():
+        return _no_gpu(str(torch.__version__), bool(torch.version.cuda or torch.version.hip))
+    lines = []
+    for index in range(torch.cuda.device_count()):
+        gpu = find_device(f"cuda:{index}")
+        lines.append(
+            f"{gpu.torch_device} {gpu.name}, {gpu.capability}, {gpu.cores} SMs, "
+            f"{gpu.memory_bytes / GIB:.0f} GiB, L2 {gpu.last_level_cache_bytes / MIB:.0f} MiB"
+        )
+    lines.append(f"driver {driver_version() or 'unknown'}, CUDA {torch.version.cuda}")
+    return Finding("GPU", "ok", "\n".join(lines))
+
+
+def _no_gpu(torch_version: str, built_for_gpu: bool) -> Finding:
+    driver = driver_version()
+    reasons, mends = [], []
+    if driver is None:
+        reasons.append("no NVIDIA driver answers")
+        mends.append("use a machine with an NVIDIA GPU and its driver")
+    if not built_for_gpu:
+        reasons.append(f"torch {torch_version} is a CPU build")
+        mends.append("install a CUDA build of torch")
+    if not reasons:
+        visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+        reasons.append(f"driver {driver} answers but torch {torch_version} sees no GPU")
+        if visible is None:
+            mends.append("compare the driver's CUDA version in nvidia-smi with torch.version.cuda")
+        else:
+            reasons.append(f"CUDA_VISIBLE_DEVICES is {visible!r}")
+            mends.append("unset CUDA_VISIBLE_DEVICES")
+    return Finding("GPU", "missing", "no GPU: " + " and ".join(reasons), " and ".join(mends))
+
+
+def _nvml() -> Finding:
+    """Clocks, heat and settings of every GPU that torch sees. NVML only reads here."""
+    import torch
+
+    details, mends = [], []
+    for index in range(torch.cuda.device_count()):
+        gpu = Nvml.of(find_device(f"cuda:{index}"))
+        if not isinstance(gpu, Nvml):
+            return Finding(
+                "NVML", "note", f"{gpu}: clocks, heat and throttling are not recorded", "pip install nvidia-ml-py"
+            )
+        reading, settings = gpu.read(), gpu.settings()
+        details.append(f"cuda:{index} {_nvml_text(reading, settings)}")
+        if reading.slowed_by:
+            mends.append(f"cuda:{index} is slowed down by {', '.join(reading.slowed_by)}: cool it, or lift the limit")
+        if settings["other_processes"]:
+            mends.append(f"stop the other processes on cuda:{index}: they share its bandwidth")
+    return Finding("NVML", "note" if mends else "ok", "\n".join(details), "; ".join(mends) or None)
+
+
+def _nvml_text(reading: GpuReading, settings: dict[str, Any]) -> str:
+    def known(value: object) -> object:
+        return "?" if value is None else value
+
+    def switch(value: bool | None) -> str:
+        return "unknown" if value is None else "on" if value else "off"
+
+    power = "?" if reading.power_w is None else f"{reading.power_w:.0f}"
+    slowed = "unknown" if reading.slowed_by is None else ", ".join(reading.slowed_by) or "nothing"
+    return (
+        f"SM clock {known(reading.sm_clock_mhz)} of {known(settings['sm_clock_max_mhz'])} MHz, "
+        f"memory clock {known(reading.memory_clock_mhz)} of {known(settings['memory_clock_max_mhz'])} MHz, "
+        f"{known(reading.temperature_c)} °C, {power} of {known(settings['power_limit_w'])} W, slowed by {slowed}, "
+        f"ECC {switch(settings['ecc'])}, MIG {switch(settings['mig'])}, "
+        f"persistence {switch(settings['persistence'])}, other processes {known(settings['other_processes'])}"
+    )
+
+
+def _compiler(topic: str, variable: str, usual: tuple[str, ...], language: str) -> Finding:
+    """The compiler that Triton's launcher (C) or torch.compile (C++) will call, tried on Python's header."""
+    named = os.environ.get(variable)
+    command = shlex.split(named) if named else [next((c for c in usual if shutil.which(c)), usual[0])]
+    if not command or shutil.which(command[0]) is None:
+        what = f"${variable} is {named!r} and is not there" if named else f"{' or '.join(usual)} is not there"
+        return Finding(topic, "missing", what, f"install {usual[0]}, or set {variable}")
+    include = sysconfig.get_path("include")
+    done = subprocess.run(
+        [*command, "-x", language, "-fsyntax-only", f"-I{include}", "-"],
+        input="#include <Python.h>\n", capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    if done.returncode != 0:
+        reason = _last_line(done.stderr) if (Path(include) / "Python.h").exists() else "Python.h is not there"
+        mend = "install Python's headers (python3-dev) and a working compiler"
+        return Finding(topic, "missing", f"{command[0]} cannot compile an extension of Python: {reason}", mend)
+    version = subprocess.run([*command, "--version"], capture_output=True, text=True, timeout=60)
+    return Finding(topic, "ok", version.stdout.partition("\n")[0] or command[0])
+
+
+def _run_kernel(body: str, folder: str, interpret: bool) -> subprocess.CompletedProcess[str]:
+    script = Path(folder) / "kernel.py"
+    script.write_text(_KERNEL + body, encoding="utf-8")
+    environment = {k: v for k, v in os.environ.items() if k != "TRITON_INTERPRET"}
+    environment["TRITON_CACHE_DIR"] = str(Path(folder) / "cache")  # else an old cubin would pass for a new one
+    if interpret:
+        environment["TRITON_INTERPRET"] = "1"
+    return subprocess.run(
+        [sys.executable, str(script), str(Path(folder) / "kernel.cubin")],
+        capture_output=True, text=True, env=environment, timeout=180,
+    )  # fmt: skip
+
+
+def _interpreter() -> Finding:
+    with tempfile.TemporaryDirectory() as folder:
+        done = _run_kernel(_INTERPRET, folder, interpret=True)
+    if done.returncode != 0:
+        detail = f"Triton's interpreter fails: {_last_line(done.stderr)}"
+        return Finding("interpreter", "missing", detail, "install the Triton that your torch asks for")
+    return Finding("interpreter", "ok", "a Triton kernel gives the right values without a GPU")
+
+
+def _machine_code() -> Finding:
+    import triton
+
+    topic, mend = "machine code", "install Triton's wheel for Linux, which carries ptxas and nvdisasm"
+    with tempfile.TemporaryDirectory() as folder:
+        done = _run_kernel(_COMPILE, folder, interpret=False)
+        if done.returncode != 0:
+            detail = f"compiling for sm_90 fails: {_last_line(done.stderr)}"
+            return Finding(topic, "missing", detail, mend)
+        carried = Path(triton.__file__).parent / "backends" / "nvidia" / "bin" / "nvdisasm"
+        disassembler = str(carried) if carried.exists() else shutil.which("nvdisasm")
+        if disassembler is None:
+            return Finding(topic, "missing", "nvdisasm is neither in Triton's wheel nor on PATH", mend)
+        read = subprocess.run(
+            [disassembler, str(Path(folder) / "kernel.cubin")], capture_output=True, text=True, timeout=60
+        )
+    if read.returncode != 0 or "EXIT" not in read.stdout:
+        return Finding(topic, "missing", f"nvdisasm cannot read a kernel: {_last_line(read.stderr)}", mend)
+    return Finding(topic, "ok", "a Triton kernel compiles for sm_90 and nvdisasm reads it; no GPU needed")
+
+
+def _last_line(text: str) -> str:
+    """The line of a traceback or of a compiler's complaint that names the fault."""
+    return next(reversed(text.strip().splitlines()), "it says nothing")
+
+
+def _cpu() -> Finding:
+    import torch
+
+    cpu = find_device("cpu")
+    caches = ", ".join(
+        f"{name} {size / MIB:.0f} MiB" if size >= MIB else f"{name} {size / 1024:.0f} KiB"
+        for name, size in cpu_caches().items()
+    )
+    threads = torch.get_num_threads()
+    detail = (
+        f"{cpu.name}, {cpu.cores} of {os.cpu_count()} cores usable, {threads} threads in torch; "
+        f"{caches or 'caches not told, taken for ' + str(cpu.last_level_cache_bytes // MIB) + ' MiB'}; "
+        f"NUMA nodes {cpu_settings()['numa_nodes'] or 'unknown'}"
+    )
+    if threads > cpu.cores:
+        return Finding("CPU", "note", detail, f"set OMP_NUM_THREADS={cpu.cores}: threads share cores")
+    return Finding("CPU", "ok", detail)
+
+
+def _cpu_clock() -> Finding:
+    settings = cpu_settings()
+    frequency = f"{settings['frequency_mhz']:.0f} MHz" if settings["frequency_mhz"] else "frequency not told"
+    governor = settings["governor"]
+    if governor is None:
+        return Finding("CPU clock", "note", f"{frequency}; the governor is not told, as in most virtual machines")
+    if governor == "performance":
+        return Finding("CPU clock", "ok", f"{frequency}, governor performance")
+    mend = "set the governor to performance for steadier times on the CPU"
+    return Finding("CPU clock", "note", f"{frequency}, governor {governor}", mend)
+
+
+def _load() -> Finding:
+    one, five, fifteen = os.getloadavg()
+    detail = f"load average {one:.2f} {five:.2f} {fifteen:.2f}"
+    if one > find_device("cpu").cores / 2:
+        return Finding("load", "note", detail, "wait for the other work to end: it disturbs times on the CPU")
+    return Finding("load", "ok", detail)
+
+
+def _memory() -> Finding:
+    total = find_device("cpu").memory_bytes
+    free = min(total, psutil.virtual_memory().available)
+    return Finding("memory", "ok", f"{free / GIB:.1f} GiB of {total / GIB:.1f} GiB available")
+
+
+def _disk() -> Finding:
+    free = shutil.disk_usage(Path.cwd()).free
+    detail = f"{free / GIB:.1f} GiB free in the current directory"
+    if free < GIB:
+        return Finding("disk", "note", detail, "free some space, or name another place with --out")
+    return Finding("disk", "ok", detail)

@@ -1,0 +1,77 @@
+"""The most that kernels may cost, and where rows exceed it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.machine_code.rows import Row, totals
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+_FILE = Path(__file__).with_name("budgets.toml")
+# Where a thread's access of 16 bytes is the widest there is; later ones have 32.
+_WIDE_ARCHS, _WIDE_BYTES = ("sm_80", "sm_90"), 16
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Instructions per element by (op, variant, dtype), on one architecture."""
+
+    arch: str
+    instructions: dict[tuple[str, str, str], float]
+
+
+def load(path: Path = _FILE) -> Budget:
+    """The budget in a TOML file; the suite's own by default."""
+    tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    arch = tables.pop("arch")
+    return Budget(
+        arch,
+        {
+            (op, variant, dtype): float(most)
+            for op, variants in tables.items()
+            for variant, dtypes in variants.items()
+            for dtype, most in dtypes.items()
+        },
+    )
+
+
+def violations(rows: Sequence[Row], budget: Budget) -> Iterator[str]:
+    """A sentence for each limit that is exceeded: instructions, spills, divergence, width of access.
+
+    Instructions are held against the budget of what the rows have; that they have everything is for the caller to
+    see to, with `uncovered`.
+    """
+    for (arch, op, variant, dtype), count in totals(rows).items():
+        most = budget.instructions.get((op, variant, dtype)) if arch == budget.arch else None
+        if most is not None and count > most:
+            yield f"{op} {variant} {dtype} on {arch}: {count:.2f} instructions per element, and {most:g} are allowed"
+    for row in rows:
+        yield from (f"{row.op} {row.variant} {row.dtype} on {row.arch}: {fault}" for fault in _faults(row))
+
+
+def _faults(row: Row) -> Iterator[str]:
+    if row.reason:
+        yield f"not counted, {row.reason}"
+        return
+    if row.spills:
+        yield f"{row.spills} instructions spill registers, to {row.local_bytes} bytes of local memory per thread"
+    if row.branches:
+        yield f"{row.branches} branches depend on the data"
+    if row.role != "main" or row.arch not in _WIDE_ARCHS:
+        return
+    for what, width in (("load", row.load_bytes), ("store", row.store_bytes)):
+        if width is None or width < _WIDE_BYTES:
+            yield f"a global {what} of the main tensors is {width} bytes wide, and {_WIDE_BYTES} are possible"
+
+
+def uncovered(rows: Iterable[Row], budget: Budget) -> list[tuple[str, str, str]]:
+    """What has a budget and no row on its architecture."""
+    had = {(row.op, row.variant, row.dtype) for row in rows if row.arch == budget.arch}
+    return [key for key in budget.instructions if key not in had]

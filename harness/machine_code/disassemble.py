@@ -1,0 +1,113 @@
+"""Machine code as text, by the tools that Triton's wheel carries."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import struct
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import triton
+
+from harness.machine_code import sass
+from harness.machine_code.instructions import Instruction
+
+
+class ToolError(RuntimeError):
+    """A disassembler that is missing or does not know the code; the message says which."""
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What a kernel takes of a multiprocessor: registers per thread, local memory per thread in bytes."""
+
+    registers: int
+    local_bytes: int
+
+
+def tool(name: str) -> str:
+    """Where `nvdisasm` or `cuobjdump` is: as Triton is told by its environment, in its wheel, or on the path."""
+    told = getattr(triton.knobs.nvidia, name, None)
+    inside = Path(triton.__file__).parent / "backends" / "nvidia" / "bin" / name
+    for each in (getattr(told, "path", None), inside, shutil.which(name)):
+        if each and Path(each).exists():
+            return str(each)
+    raise ToolError(f"{name} is not to be found; it comes with Triton's wheel for Linux, or with the CUDA toolkit")
+
+
+def listings(codes: Mapping[str, bytes], arch: str) -> dict[str, list[Instruction]]:
+    """{key: instructions} of `codes`, bare machine code. All at once, as the tool starts slowly. Raises ToolError."""
+    if not codes:
+        return {}
+    with tempfile.NamedTemporaryFile(suffix=".bin") as file:
+        file.write(b"".join(codes.values()))
+        file.flush()
+        listing = _run("nvdisasm", "-b", _flavour(arch), file.name)
+    found, start = {}, 0
+    lines = [line for line in listing.splitlines() if line.lstrip().startswith("/*")]
+    each_bytes = 16
+    for key, code in codes.items():
+        first, stop = start // each_bytes, (start + len(code)) // each_bytes
+        found[key] = sass.parse("\n".join(lines[first:stop]))
+        if len(found[key]) != stop - first:
+            raise ToolError(f"nvdisasm listed {len(found[key])} instructions of {key} instead of {stop - first}")
+        start += len(code)
+    return found
+
+
+def readable(cubin: str) -> str:
+    """A kernel's listing for people, with labels where branches go. Raises ToolError."""
+    return _run("nvdisasm", "-c", cubin)
+
+
+def resources(cubin: str) -> Resources:
+    """Registers and local memory, as the tool of the compiler's maker tells them. Raises ToolError."""
+    usage = _run("cuobjdump", "-res-usage", cubin)
+    registers = re.search(r"\bREG:([0-9]+)", usage)
+    if registers is None:
+        raise ToolError(f"cuobjdump told nothing about {cubin}")
+    local = sum(int(size) for size in re.findall(r"\b(?:STACK|LOCAL):([0-9]+)", usage))
+    return Resources(int(registers[1]), local)
+
+
+def _flavour(arch: str) -> str:
+    """The name that the tool gives to what Triton compiles for: "SM90a" where there are instructions of that kind."""
+    number = int(arch.removeprefix("sm_"))
+    return f"SM{number}{'a' if number >= 90 else ''}"
+
+
+def kernel_code(cubin: bytes) -> bytes | ToolError:
+    """The machine code of the one kernel in an ELF file, or why it is not all there is."""
+    sections = _code_sections(cubin)
+    if len(sections) != 1:
+        return ToolError(f"it calls functions that were not compiled into it, and they are not counted: {[*sections]}")
+    return next(iter(sections.values()))
+
+
+def _code_sections(elf: bytes) -> dict[str, bytes]:
+    """The sections of an ELF file that hold code, by function."""
+    (table,) = struct.unpack_from("<Q", elf, 0x28)
+    size, count, names = struct.unpack_from("<HHH", elf, 0x3A)
+    sections = [struct.unpack_from("<IIQQQQIIQQ", elf, table + index * size) for index in range(count)]
+    strings = sections[names][4]
+
+    def name(offset: int) -> str:
+        return elf[strings + offset : elf.index(b"\0", strings + offset)].decode()
+
+    return {
+        name(each[0]).removeprefix(".text."): elf[each[4] : each[4] + each[5]]
+        for each in sections
+        if name(each[0]).startswith(".text.")
+    }
+
+
+def _run(name: str, *arguments: str) -> str:
+    command: Sequence[str] = [tool(name), *arguments]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    if ended.returncode != 0:
+        raise ToolError(f"{name} failed: {ended.stderr.strip()[:300]}")
+    return ended.stdout

@@ -1,0 +1,39 @@
+"""What a run keeps of the machine code of its kernels: the rows in `inspect.json`, and that they belong to it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from harness import providers
+from harness.device.devices import Device
+from harness.machine_code.pipes import RATES
+from harness.machine_code.rows import keep_rows
+from harness.machine_code.survey import survey
+from harness.ops.cases import KERNEL_OPS
+from harness.store import manifest
+from harness.store.records import INSPECTED, INSPECTION, MANIFEST, read_manifest
+from harness.sweeps.sweep import Sweep
+
+
+def keep_inspection(run: Path, plan: Sweep, device: Device) -> None:
+    """Count the code of the kernels that a run names, and keep the rows with it; those for sm_90 where there is no GPU.
+
+    A part of the run that can fail without harm: the reason is said, and what was measured stays as it is. To be
+    done before the run is sealed, and done once: what an earlier session has kept stays.
+    """
+    stored = read_manifest(run)
+    cases = [case for case in plan.cases if case.op in KERNEL_OPS]
+    kernels = [spec for spec in plan.providers if providers.uses_triton(spec)]
+    if not kernels or not cases or (stored.get(INSPECTED) and (run / INSPECTION).exists()):
+        return
+    arch = device.capability or "sm_90"
+    if arch not in RATES:
+        print(f"elubench: machine code was not inspected: {arch} is not among {', '.join(RATES)}", file=sys.stderr)
+        return
+    ops, dtypes = (list(dict.fromkeys(getattr(case, name) for case in cases)) for name in ("op", "dtype"))
+    try:
+        keep_rows(run, [row for spec in kernels for row in survey([arch], spec, ops, dtypes)])
+        manifest.write_manifest(run / MANIFEST, stored | {INSPECTED: True})
+    except (ValueError, OSError) as error:
+        print(f"elubench: machine code was not inspected: {error}", file=sys.stderr)

@@ -1,0 +1,258 @@
+"""From instructions to a row: counts per element, and what devices make of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from harness.device.datasheets import Datasheet, of_arch
+from harness.machine_code import flow, pipes
+from harness.machine_code.instructions import Instruction
+from harness.machine_code.occupancy import LIMITS, resident_warps
+from harness.machine_code.rows import TRANSACTION_BYTES, Ceiling, Row
+
+# A bias is loaded again by every program, so that threads move some more bytes than tensors have.
+_SLACK = 1.25
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a launch has to do, whatever its code: what loops are weighted by, and counts divided by."""
+
+    elements: int  # of the op's main tensor
+    threads: int  # of all programs together
+    stored_bytes: int  # by the launch
+    loaded_bytes: int
+    main_stored_bytes: int  # of them, those of tensors as large as the main one
+    main_loaded_bytes: int
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What one thread executes: (instruction, how often) in the order of the code, and what was assumed."""
+
+    executed: tuple[tuple[Instruction, float], ...]
+    diverging: int  # branches that depend on data
+    notes: tuple[str, ...]
+
+    @property
+    def instructions(self) -> float:
+        return sum(times for _, times in self.executed)
+
+    @property
+    def opcodes(self) -> dict[str, float]:
+        found: Counter[str] = Counter()
+        for each, times in self.executed:
+            found[each.opcode] += times  # type: ignore[assignment]
+        return dict(found.most_common())
+
+    def widths(self, *, is_store: bool) -> dict[int, float]:
+        """Executed global loads or stores by their width in bytes, widest first."""
+        found: Counter[int] = Counter()
+        for each, times in self.executed:
+            if each.access and each.access.space == "global" and each.access.is_store == is_store:
+                found[each.access.bytes] += times  # type: ignore[assignment]
+        return dict(sorted(found.items(), reverse=True))
+
+
+def count(code: Sequence[Instruction], work: Work) -> Counts:
+    """What a thread of a full block executes, from the first instruction to the last one.
+
+    What cannot be reached (the branch to itself and the padding behind the end) is not executed. A predicated
+    instruction is: it takes its turn whether or not its predicate holds.
+    """
+    graph = flow.blocks(code)
+    found = flow.loops(graph)
+    diverging = flow.data_dependent(code, graph)
+    most_bytes = _SLACK * (work.stored_bytes + work.loaded_bytes) / work.threads
+    path = flow.main_path(code, graph, found, diverging, most_bytes)
+    times, notes = _times(code, graph, found, path, diverging, work)
+    executed = tuple(
+        (code[place], times[index]) for index in sorted(path) for place in range(graph[index].start, graph[index].stop)
+    )
+    if any(each.opcode.startswith("RET") for each in code):
+        notes.append("Of a function that is called and the code after it, the longer one is counted.")
+    return Counts(executed, len(diverging), tuple(notes))
+
+
+def _times(
+    code: Sequence[Instruction],
+    graph: Sequence[flow.Block],
+    found: Sequence[flow.Loop],
+    path: set[int],
+    diverging: frozenset[int],
+    work: Work,
+) -> tuple[dict[int, float], list[str]]:
+    """How often each block of the path is executed.
+
+    The trips of a loop are not written in the machine code, but what it has to move is known: they are those
+    that make the bytes add up which the launch has to store or, where the loop stores nothing, to load.
+    """
+    times = dict.fromkeys(path, 1.0)
+    notes = []
+    inner = [each for each in found if not any(other.blocks < each.blocks for other in found)]
+    asking = [each for each in inner if any(graph[index].stop - 1 in diverging for index in each.blocks)]
+    if asking:
+        notes.append("A loop that goes on as the data say is counted once.")
+    uncounted = [each for each in inner if each.blocks & path and each not in asking]
+    for is_store, total in ((True, work.stored_bytes), (False, work.loaded_bytes)):
+        moved = {index: _global_bytes(code, graph[index], is_store=is_store) for index in path}
+        weighed = [each for each in uncounted if any(moved[index] for index in each.blocks & path)]
+        if not weighed:
+            continue
+        looped = {index for each in weighed for index in each.blocks & path}
+        outside = sum(moved[index] * times[index] for index in path - looped)
+        trips = _whole((total / work.threads - outside) / sum(moved[index] for index in looped))
+        if trips < 1 and not all(flow.is_passed_by(graph, each) for each in weighed):
+            trips = 1.0
+        times |= dict.fromkeys(looped, trips)
+        uncounted = [each for each in uncounted if each not in weighed]
+        if len(weighed) > 1:
+            notes.append("Several loops move data; they are taken to have equally many trips.")
+    if uncounted:
+        notes.append("A loop that moves no data to or from global memory is counted once.")
+    if len(inner) < len(found):
+        notes.append("What is in an outer loop only is counted once.")
+    return times, notes
+
+
+def _whole(trips: float) -> float:
+    """Trips of full blocks are whole numbers; bytes beside the point, as of a bias, may blur that a little."""
+    nearest = round(trips)
+    return float(nearest) if abs(trips - nearest) < 0.05 * max(1, nearest) else max(0.0, trips)
+
+
+def _global_bytes(code: Sequence[Instruction], block: flow.Block, *, is_store: bool) -> int:
+    accesses = (code[place].access for place in range(block.start, block.stop))
+    return sum(each.bytes for each in accesses if each and each.space == "global" and each.is_store == is_store)
+
+
+def narrowest(widths: dict[int, float], bytes_per_thread: float) -> int | None:
+    """The width of the narrowest access among those that move the main tensors, the widest taken first.
+
+    A bias or a partial sum may be narrower: they are what is left when the main tensors are through.
+    """
+    moved, least = 0.0, None
+    for width, times in sorted(widths.items(), reverse=True):
+        if moved >= 0.99 * bytes_per_thread:
+            break
+        least = width
+        moved += width * times
+    return least
+
+
+def _unknown(counts: Counts, arch: str) -> list[str]:
+    names = {each.opcode for each, _ in counts.executed if pipes.pipe_of(each.opcode, arch) == "other"}
+    return [f"{', '.join(sorted(names))}: the pipe is not known, so it costs issue alone."] if names else []
+
+
+def by_pipe(counts: Counts, work: Work, arch: str) -> dict[str, float]:
+    """Instructions per element by pipe, those that none of are left out, and "issue" for all of them."""
+    found: Counter[str] = Counter()
+    for each, times in counts.executed:
+        found[pipes.pipe_of(each.opcode, arch)] += times  # type: ignore[assignment]
+    per_element = work.threads / work.elements
+    named = {name: found[name] * per_element for name in pipes.PIPES if found[name]}
+    return {"issue": counts.instructions * per_element, **named}
+
+
+def ceilings(counts: Counts, work: Work, arch: str, bytes_per_element: float, occupancy: float) -> tuple[Ceiling, ...]:
+    """What every device of the architecture allows."""
+    return tuple(_ceiling(each, counts, work, arch, bytes_per_element, occupancy) for each in of_arch(arch))
+
+
+def _ceiling(
+    sheet: Datasheet, counts: Counts, work: Work, arch: str, bytes_per_element: float, occupancy: float
+) -> Ceiling:
+    clocks_per_second = sheet.multiprocessors * sheet.clock_ghz * 1e9
+    limits = {"memory": 1.0}
+    for unit, per_thread in _clocks(counts, arch).items():
+        if per_thread == 0:  # only in a loop without a trip
+            continue
+        elements_per_second = clocks_per_second / (per_thread * work.threads / work.elements)
+        limits[unit] = elements_per_second * bytes_per_element / (sheet.memory_gbps * 1e9)
+    if sheet.latency_clocks and counts.widths(is_store=False):
+        limits["latency"] = _latency_limit(sheet, counts, work, arch, bytes_per_element, occupancy)
+    warp_size = LIMITS[arch].warp_size
+    issue_gips = clocks_per_second * pipes.RATES[arch]["issue"] / warp_size / 1e9
+    return Ceiling(sheet.name, sheet.memory_gbps, issue_gips, limits)
+
+
+def _clocks(counts: Counts, arch: str) -> dict[str, float]:
+    """Clocks of each unit of a multiprocessor that one thread takes."""
+    taken: Counter[str] = Counter()
+    for each, times in counts.executed:
+        width = each.access.bytes if each.access else None
+        for unit, clocks in pipes.clocks(each.opcode, arch, width).items():
+            taken[unit] += clocks * times  # type: ignore[assignment]
+    return dict(taken)
+
+
+def _latency_limit(
+    sheet: Datasheet, counts: Counts, work: Work, arch: str, bytes_per_element: float, occupancy: float
+) -> float:
+    """Little's law: resident threads, each with the loads of one way through its code under way, over the latency."""
+    assert sheet.latency_clocks is not None
+    limits = LIMITS[arch]
+    under_way = sum(
+        each.access.bytes
+        for each, _ in counts.executed
+        if each.access and each.access.space == "global" and not each.access.is_store
+    )
+    loaded = sum(width * times for width, times in counts.widths(is_store=False).items())
+    threads = occupancy * limits.warps * limits.warp_size
+    loaded_gbps = sheet.multiprocessors * threads * under_way / sheet.latency_clocks * sheet.clock_ghz
+    of_all_bytes = loaded * work.threads / work.elements / bytes_per_element
+    return loaded_gbps / of_all_bytes / sheet.memory_gbps
+
+
+def row(
+    blank: Row,
+    code: Sequence[Instruction],
+    work: Work,
+    bytes_per_element: float,
+    *,
+    threads: int,
+    programs: int,
+    registers: int,
+    local_bytes: int,
+    shared_bytes: int,
+) -> Row:
+    """`blank` with everything that the code says; threads, registers and memory are per block or thread, as in Row."""
+    counts = count(code, work)
+    arch, warp_size = blank.arch, LIMITS[blank.arch].warp_size
+    per_element = work.threads / work.elements
+    instructions = counts.instructions * per_element
+    loads, stores = counts.widths(is_store=False), counts.widths(is_store=True)
+    moved = sum(width * times for widths in (loads, stores) for width, times in widths.items())
+    occupancy = resident_warps(arch, threads, registers, shared_bytes) / LIMITS[arch].warps
+    made = ceilings(counts, work, arch, bytes_per_element, occupancy)
+    branches = sum(times for each, times in counts.executed if each.target is not None)
+    return replace(
+        blank,
+        instructions_per_element=instructions,
+        pipes=by_pipe(counts, work, arch),
+        opcodes=counts.opcodes,
+        load_bytes=narrowest(loads, work.main_loaded_bytes / work.threads),
+        store_bytes=narrowest(stores, work.main_stored_bytes / work.threads),
+        load_widths={str(width): times for width, times in loads.items()},
+        store_widths={str(width): times for width, times in stores.items()},
+        registers=registers,
+        spills=sum(each.access is not None and each.access.space == "local" for each, _ in counts.executed),
+        local_bytes=local_bytes,
+        shared_bytes=shared_bytes,
+        branches=counts.diverging,
+        uniform_branches=branches - counts.diverging,
+        threads=threads,
+        programs=programs,
+        elements_per_thread=1 / per_element,
+        occupancy=occupancy,
+        bytes_per_element=bytes_per_element,
+        traffic_per_element=moved * per_element,
+        warp_instructions_per_transaction=instructions / warp_size / (bytes_per_element / TRANSACTION_BYTES),
+        bound_by=made[0].bound_by,
+        modelled_peak_fraction=made[0].fraction,
+        ceilings=made,
+        notes=(*counts.notes, *_unknown(counts, arch)),
+    )

@@ -1,0 +1,138 @@
+"""What `elubench inspect` says about one kernel on one architecture. Standard library only.
+
+Everything here is read from machine code or derived from it and a datasheet: it is modelled, never measured.
+A run keeps the rows of its kernels in `inspect.json` beside its records (`keep`).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from harness.store.records import INSPECTION, RunError
+
+TRANSACTION_BYTES = 32  # a sector: what memory transactions are counted in
+
+
+@dataclass(frozen=True)
+class Ceiling:
+    """What one device allows the kernel, were its pipes always busy: an upper bound, not a forecast.
+
+    `limits` has, for each resource, the fraction of the memory's peak that the kernel would reach if nothing
+    else limited it ("issue", "fma", "alu", "mufu", …, "latency"); "memory" itself is 1. The least of them binds.
+    """
+
+    device: str  # "H100 SXM", …
+    peak_gbps: float  # the datasheet's memory peak, 1e9 bytes per second
+    issue_gips: float  # 1e9 warp instructions per second that all schedulers together can issue
+    limits: dict[str, float]
+
+    @property
+    def bound_by(self) -> str:
+        return min(self.limits, key=lambda name: self.limits[name])
+
+    @property
+    def fraction(self) -> float:
+        return min(self.limits.values())
+
+
+@dataclass(frozen=True)
+class Row:
+    """One kernel of one op, specialised for a dtype and parameters, compiled for an architecture.
+
+    Counts are per element of the op's main tensor: everything that the threads execute on the way of a full
+    block, from the first instruction to EXIT, loop bodies as often as they run. Where a kernel could not be
+    compiled, `reason` says why and what was to be counted is None.
+
+    The instruction roofline (Ding & Williams, PMBS 2019) plots `warp_instructions_per_transaction` against
+    billions of warp instructions per second: a ceiling's `issue_gips` is its flat roof, and `peak_gbps` / 32
+    transactions per second is the slope of the other.
+    """
+
+    op: str
+    variant: str  # which specialisation: "unit", "general", "result unit", "last general", …
+    dtype: str
+    arch: str  # "sm_90", "gfx942", …
+    provider: str = "triton"  # or the name of a provider's file
+    kernel: str | None = None  # the name of the Triton function
+    role: str = "main"  # "main" writes the op's main output; "stage2" is a small pass beside it
+    reason: str | None = None  # why there are no numbers
+    instructions_per_element: float | None = None
+    pipes: dict[str, float] = field(default_factory=dict)  # instructions per element by pipe; see pipes.py
+    opcodes: dict[str, float] = field(default_factory=dict)  # executed instructions per thread, most frequent first
+    load_bytes: int | None = None  # width of the narrowest global load that the main tensors need
+    store_bytes: int | None = None  # width of the narrowest global store that the main tensor needs
+    load_widths: dict[str, float] = field(default_factory=dict)  # executed loads per thread by width, all of them
+    store_widths: dict[str, float] = field(default_factory=dict)
+    registers: int | None = None  # per thread
+    spills: int | None = None  # instructions on the way of a full block that read or write local memory
+    local_bytes: int | None = None  # stack and local memory per thread, which only the last block may use
+    shared_bytes: int | None = None  # per block
+    branches: int | None = None  # branches that depend on the data, so that threads of a warp may part
+    uniform_branches: float | None = None  # executed branches per thread that do not
+    threads: int | None = None  # per block
+    programs: int | None = None  # blocks that the case launches
+    elements_per_thread: float | None = None
+    occupancy: float | None = None  # resident warps over the most that fit
+    bytes_per_element: float | None = None  # the fewest the op can move: each input read once, each output written
+    traffic_per_element: float | None = None  # global bytes that the code's loads and stores ask for
+    warp_instructions_per_transaction: float | None = None  # of 32 bytes of `bytes_per_element`
+    bound_by: str | None = None  # what binds on the first device of `ceilings`
+    modelled_peak_fraction: float | None = None  # of that device's memory peak; at most 1
+    ceilings: tuple[Ceiling, ...] = ()  # one for each device of this architecture in the datasheets
+    notes: tuple[str, ...] = ()  # what was assumed in counting, in sentences
+
+
+def totals(rows: Iterable[Row]) -> dict[tuple[str, str, str, str], float]:
+    """{(arch, op, variant, dtype): instructions per element}, all launches of the op together."""
+    found: dict[tuple[str, str, str, str], float] = {}
+    for row in rows:
+        if row.instructions_per_element is not None:
+            key = (row.arch, row.op, row.variant, row.dtype)
+            found[key] = found.get(key, 0.0) + row.instructions_per_element
+    return found
+
+
+def to_json(rows: Iterable[Row]) -> str:
+    """The rows as a JSON list."""
+    plain = [dataclasses.asdict(row) for row in rows]
+    for row in plain:
+        for ceiling in row["ceilings"]:
+            each = Ceiling(**ceiling)
+            ceiling |= {"bound_by": each.bound_by, "fraction": each.fraction}
+    return json.dumps(plain, indent=1, allow_nan=False, ensure_ascii=False)
+
+
+def from_json(text: str) -> tuple[Row, ...]:
+    """The rows of a JSON list. Raises ValueError, TypeError or KeyError where it is not one of rows."""
+    return tuple(_row(each) for each in json.loads(text))
+
+
+def _row(each: Mapping[str, object]) -> Row:
+    made = Row(**each)  # type: ignore[arg-type]
+    ceilings = tuple(
+        Ceiling(**{name: ceiling[name] for name in ("device", "peak_gbps", "issue_gips", "limits")})  # type: ignore
+        for ceiling in made.ceilings
+    )
+    return dataclasses.replace(made, ceilings=ceilings, notes=tuple(made.notes))
+
+
+def keep_rows(run: Path, rows: Iterable[Row]) -> None:
+    """Write the rows beside the records of a run, whole or not at all."""
+    partial = Path(run) / f".{INSPECTION}.part"
+    partial.write_text(to_json(rows), encoding="utf-8")
+    partial.replace(Path(run) / INSPECTION)
+
+
+def read_rows(run: Path) -> tuple[Row, ...]:
+    """The rows that a run keeps; none where it has not been inspected. Raises RunError."""
+    path = Path(run) / INSPECTION
+    try:
+        return from_json(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return ()
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise RunError(f"{path} cannot be read ({error}); make it anew with 'elubench inspect --json'") from None

@@ -1,0 +1,81 @@
+"""Rows for several architectures: a process for each, as many at a time as there are cores. Imports no torch."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from harness import providers
+from harness.device.devices import usable_cores
+from harness.machine_code.pipes import RATES
+from harness.machine_code.rows import Row, from_json
+from harness.machine_code.specimens import DTYPES
+from harness.ops.cases import KERNEL_OPS
+
+ARCHS = ("sm_80", "sm_90", "sm_100", "sm_120", "gfx942")  # where none is named; RATES has all that are known
+_TIMEOUT_S = 1800
+_ROOT = Path(__file__).parents[2]
+
+
+class InspectError(ValueError):
+    """What cannot be inspected; the message names the fault and the mend."""
+
+
+def survey(
+    archs: Sequence[str] = ARCHS,
+    provider: str = "triton",
+    ops: Sequence[str] = (),
+    dtypes: Sequence[str] = (),
+    listings: Path | None = None,
+) -> tuple[Row, ...]:
+    """A row for every kernel that `provider` launches for `ops` in `dtypes` (all where empty), by architecture.
+
+    `provider` is "triton" or a file, whose code runs with the user's rights. `listings` is a directory, made where
+    it is missing, for the machine code as text. Raises InspectError and ProviderError.
+    """
+    _check(archs, provider, ops, dtypes)
+    if listings is not None:
+        listings.mkdir(parents=True, exist_ok=True)
+    request = {
+        "provider": provider,
+        "ops": list(ops or KERNEL_OPS),
+        "dtypes": list(dtypes or DTYPES),
+        "listings": None if listings is None else str(listings),
+    }
+    with ThreadPoolExecutor(min(len(archs), usable_cores())) as pool:
+        found = pool.map(lambda arch: _worker(json.dumps(request | {"arch": arch})), archs)
+        return tuple(row for rows in found for row in rows)
+
+
+def _check(archs: Sequence[str], provider: str, ops: Sequence[str], dtypes: Sequence[str]) -> None:
+    for given, known, what in ((archs, RATES, "architecture"), (ops, KERNEL_OPS, "op"), (dtypes, DTYPES, "dtype")):
+        for each in given:
+            if each not in known:
+                raise InspectError(f"there is no {what} {each!r} to inspect; choose from {', '.join(known)}")
+    providers.check(provider)
+    if provider in providers.BUILTIN and provider != "triton":
+        raise InspectError(f"{provider} has no Triton kernels to inspect; name triton, or a file with kernels of yours")
+    if importlib.util.find_spec("triton") is None:
+        raise InspectError("triton is not installed, and machine code is made by it; install triton (Linux only)")
+
+
+def _worker(request: str) -> tuple[Row, ...]:
+    kept = {name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"}
+    path = os.pathsep.join(filter(None, (str(_ROOT), kept.get("PYTHONPATH", ""))))
+    try:
+        ended = subprocess.run(
+            [sys.executable, "-m", "harness.machine_code.worker"],
+            input=request, env=kept | {"PYTHONPATH": path}, capture_output=True, text=True, timeout=_TIMEOUT_S,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        raise InspectError(f"kernels were not compiled after {_TIMEOUT_S} s; inspect fewer with --op") from None
+    if ended.returncode != 0:
+        lines = ended.stderr.strip().splitlines()
+        raise InspectError(f"the process that compiles kernels ended: {lines[-1] if lines else ended.returncode}")
+    return from_json(ended.stdout)

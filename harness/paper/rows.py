@@ -1,0 +1,123 @@
+"""The row that a claims run stores, and a whole claims run read from disk. Imports no torch.
+
+A claims run is a directory like that of a sweep: `manifest.json`, and `records.jsonl` with a row for each claim, net
+and seed. What activations cost is an ordinary run of the sweep "activations" inside it, in `cost/`, which keeps the
+counts of machine code too.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.machine_code.rows import Row as InspectedRow
+from harness.machine_code.rows import read_rows
+from harness.paper.plan import Plan, from_content
+from harness.store.records import (
+    MANIFEST,
+    RECORDS,
+    SCHEMA,
+    Run,
+    RunError,
+    complete_lines,
+    made_by_verb,
+    read_manifest,
+    read_run,
+)
+
+VERB = "claims"
+COST = "cost"  # the directory of the sweep
+
+
+@dataclass(frozen=True)
+class ClaimRow:
+    """One row of a claims run. `values` holds numbers and lists of them, by epoch or by layer; see the claim's
+    module under harness/paper. What is not finite, since a net diverged, is None.
+    """
+
+    schema: int
+    claim: str  # one of harness.paper.plan.CLAIMS
+    net: str  # one of harness.paper.plan.NETS
+    variant: str  # "relu+bn"; see harness.paper.plan.variant_of
+    rate: float  # the learning rate that the net was trained at
+    seed: int
+    values: dict[str, Any]
+    device: str
+
+    @property
+    def key(self) -> tuple[str, str, str, float, int]:
+        """What makes a row the only one of its kind in a run."""
+        return (self.claim, self.net, self.variant, self.rate, self.seed)
+
+
+def make_row(
+    claim: str, net: str, variant: str, rate: float, seed: int, values: dict[str, Any], device: str
+) -> ClaimRow:
+    """A row of this version, with what is not finite made None."""
+    return ClaimRow(SCHEMA, claim, net, variant, rate, seed, finite(values), device)
+
+
+def finite(value: Any) -> Any:
+    """Plain data with what is not finite made None, as JSON has no word for it."""
+    if isinstance(value, dict):
+        return {name: finite(each) for name, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [finite(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def row_from_json(line: str) -> ClaimRow:
+    """The row of one line. Raises RunError where the line is not a row of this schema."""
+    try:
+        fields = json.loads(line)
+        if fields.get("schema") != SCHEMA:
+            raise RunError(
+                f"a row has schema {fields.get('schema')!r} and this elubench reads {SCHEMA}; "
+                "read it with the version named in its manifest"
+            )
+        row = ClaimRow(**fields)
+    except (json.JSONDecodeError, TypeError, AttributeError) as error:
+        raise RunError(f"a line is not a row of claims ({error}); it may have been edited by hand") from error
+    if not isinstance(row.values, dict):
+        raise RunError("a line is not a row of claims (no values); it may have been edited by hand")
+    return row
+
+
+@dataclass(frozen=True)
+class ClaimsRun:
+    """A claims run read from disk: its rows in the order of its plan, and the sweep of its costs, where it has one.
+
+    `inspected` is what was read from the machine code of this suite's kernels for the ops of that sweep: modelled.
+    """
+
+    path: Path
+    manifest: dict[str, Any]
+    plan: Plan
+    rows: tuple[ClaimRow, ...]
+    cost: Run | None
+    torn: bool = False  # the last line was cut short (a crash mid-write); it is not among the rows
+    inspected: tuple[InspectedRow, ...] = ()
+
+
+def read_claims(path: Path | str) -> ClaimsRun:
+    """A whole claims run from disk, its rows in the order of its plan. Raises RunError or ClaimError."""
+    path = Path(path)
+    manifest = read_manifest(path)
+    if made_by_verb(manifest) != VERB:
+        raise RunError(f"{path} was made by 'elubench {made_by_verb(manifest)}', not by 'elubench {VERB}'")
+    plan = from_content(manifest.get("plan") or {})
+    lines, end = complete_lines(path / RECORDS)
+    rows = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            rows.append(row_from_json(line))
+        except RunError as error:
+            raise RunError(f"{path / RECORDS}, line {number}: {error}") from None
+    units = {(unit.net, unit.variant.name): place for place, unit in enumerate(plan.units())}
+    rows.sort(key=lambda row: (units.get((row.net, row.variant), len(units)), row.claim, row.rate, row.seed))
+    torn = (path / RECORDS).exists() and end != (path / RECORDS).stat().st_size
+    cost = read_run(path / COST) if (path / COST / MANIFEST).exists() else None
+    return ClaimsRun(path, manifest, plan, tuple(rows), cost, torn, read_rows(path / COST))

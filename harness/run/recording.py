@@ -1,0 +1,172 @@
+"""Records, made of what was sampled: statistics, the comparison with the baseline, the roof, the flags."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from harness.device.devices import Device
+from harness.ops.cases import Case
+from harness.store.records import SCHEMA, Record
+from harness.timing import sample_flags
+from harness.timing.estimators import attained, noise_floor, paired_ratio, relative_half_width
+from harness.timing.regimes import Setting
+from harness.timing.sampler import Sampled
+
+CONTROL = "control"  # the name among entries of the first provider's twin
+BASELINE = "eager"  # what the others are compared with, by pairs
+# A clock that could not hide the launch of more calls than this share has the host's time in its samples.
+UNHIDDEN_SHARE = 0.05
+
+
+def blank_record(case: Case, provider: str, device: str, outcome: str, reason: str | None) -> Record:
+    """A record of a case that was not timed."""
+    return replace(
+        _record(case, provider, device, case.roof, case.bytes_moved), flops=case.flops, outcome=outcome, reason=reason
+    )
+
+
+def roof_record(case: Case, mix: str, stream: str, bytes_moved: int, device: str) -> Record:
+    """A record of a stream, not timed yet: the matched roof of a case, or a point of a mix's curve."""
+    return replace(_record(case, stream, device, mix, bytes_moved), role="roof")
+
+
+def _record(case: Case, provider: str, device: str, mix: str, bytes_moved: int) -> Record:
+    return Record(
+        schema=SCHEMA,
+        case_key=case.key,
+        op=case.op,
+        params=dict(case.params),
+        shape=case.shape,
+        dtype=case.dtype,
+        layout=case.layout,
+        provider=provider,
+        regime=None,
+        outcome="ok",
+        reason=None,
+        samples_s=(),
+        median_s=None,
+        ci95_s=None,
+        stop_rule=None,
+        elements=case.elements,
+        bytes_moved=bytes_moved,
+        flops=0,
+        working_set_bytes=bytes_moved,
+        bandwidth_gbps=None,
+        roof=mix,
+        roof_gbps=None,
+        max_ulp=None,
+        worst_input=None,
+        flags=(),
+        device=device,
+    )
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """All that was sampled together, in one regime, and under which conditions."""
+
+    setting: Setting
+    why: str  # this regime
+    sampled: Mapping[str, Sampled]  # by entry
+    seed: int
+    health: Mapping[str, Any]
+    device: Device
+
+
+def timed(records: Sequence[Record], sampling: Sampling, twin: str | None = None) -> list[Record]:
+    """The records of all entries with what their samples say; `twin` is the provider that the control doubles."""
+    made = [_with_samples(record, sampling) for record in records]
+    roofs = [record for record in made if record.role == "roof"]
+    roof = max(roofs, key=lambda record: record.roof_gbps or 0.0, default=None)
+    by_entry = {record.entry: record for record in made}
+    control = None
+    if twin is not None:
+        control = paired_ratio(sampling.sampled[CONTROL].samples_s, sampling.sampled[twin].samples_s, sampling.seed)
+    floor = noise_floor(control) if control is not None else None
+    baseline = by_entry.get(BASELINE)
+    return [
+        record
+        if record.role == "roof"
+        else _under_roof(_against(replace(record, noise_floor=floor), baseline), roof, sampling.device)
+        for record in made
+    ]
+
+
+def _with_samples(record: Record, sampling: Sampling) -> Record:
+    setting, taken = sampling.setting, sampling.sampled[record.entry]
+    is_host = setting.regime == "host"  # a launch moves no bytes
+    is_roof = record.role == "roof"
+    return replace(
+        record,
+        regime=setting.regime,
+        regime_why=f"{sampling.why}; {setting.why}",
+        samples_s=taken.samples_s,
+        median_s=taken.median_s,
+        ci95_s=taken.ci95_s,
+        stop_rule=taken.stop_rule,
+        bandwidth_gbps=None if is_host else record.bytes_moved / taken.median_s / 1e9,
+        roof=None if is_host else record.roof,
+        roof_gbps=record.bytes_moved / attained(taken.samples_s) / 1e9 if is_roof else None,
+        flags=tuple(_flags(taken, sampling)),
+        buffer_sets=setting.buffer_sets,
+        seed=sampling.seed,
+        entries=tuple(sampling.sampled),
+        measured_s=taken.measured_s,
+        warmup_s=taken.warmup_s,
+        health=dict(sampling.health),
+        details={**record.details, "clock": setting.clock.name, **setting.details},
+    )
+
+
+def _flags(taken: Sampled, sampling: Sampling) -> list[str]:
+    setting = sampling.setting
+    flags = [*setting.flags, *sample_flags.flags(taken.samples_s, taken.median_s, taken.ci95_s, setting.resolution_s)]
+    if not taken.is_settled:
+        flags.append("unsettled")
+    calls = sum(len(each.samples_s) for each in sampling.sampled.values())
+    if getattr(setting.clock, "unhidden_calls", 0) > UNHIDDEN_SHARE * calls:
+        flags.append("unhidden")
+    return [*flags, *sampling.health.get("flags", ())]
+
+
+def _against(record: Record, baseline: Record | None) -> Record:
+    if baseline is None or record.role != "provider" or record.provider == baseline.provider:
+        return record
+    found = paired_ratio(record.samples_s, baseline.samples_s, record.seed or 0)
+    if found is None:
+        return record
+    return replace(record, baseline=baseline.provider, ratio=found.ratio, ratio_ci95=(found.low, found.high))
+
+
+def _under_roof(record: Record, roof: Record | None, device: Device) -> Record:
+    """The record held against its roof: over it only where even the slow end of its interval is."""
+    if roof is None or roof.roof_gbps is None or record.ci95_s is None:
+        return replace(record, roof_gbps=roof.roof_gbps if roof else None)
+    surely_gbps = record.bytes_moved / record.ci95_s[1] / 1e9
+    record = replace(record, roof_gbps=roof.roof_gbps)
+    peak_gbps = device.peak_gbps if record.regime != "warm" else None
+    if surely_gbps <= min(roof.roof_gbps, peak_gbps or roof.roof_gbps):
+        return record
+    reasons = list(over_roof_reasons(record, roof, device))
+    return replace(record, flags=(*record.flags, "over_roof"), details={**record.details, "over_roof": reasons})
+
+
+def over_roof_reasons(record: Record, roof: Record, device: Device) -> list[str]:
+    """Why a record may be faster than its roof, likeliest first: something about the measurement, not a feat."""
+    reasons = []
+    if "warm" in record.flags:
+        reasons.append("its buffers do not go round past the last-level cache, which is faster than memory")
+    cache = device.last_level_cache_bytes
+    if record.regime in ("cold", "graph") and record.working_set_bytes < 4 * cache:
+        reasons.append("a part of what it wrote may still lie in the cache, and is written to memory after its time")
+    if roof.flags:
+        reasons.append(f"the roof's own times are not clean ({', '.join(roof.flags)})")
+    if roof.ci95_s and roof.median_s and relative_half_width(roof.ci95_s, roof.median_s) > sample_flags.SHIFT:
+        reasons.append("the roof's own times spread by more than ±1%")
+    if device.peak_gbps and record.bandwidth_gbps and record.bandwidth_gbps > device.peak_gbps:
+        reasons.append(f"more than the datasheet's peak of {device.peak_gbps:g} GB/s: not all of it came from memory")
+    if record.bandwidth_gbps and roof.roof_gbps and record.bandwidth_gbps < 1.05 * roof.roof_gbps:
+        reasons.append("within 5% of the roof: its launch shape may suit this device better than those of the streams")
+    return reasons or ["it may move fewer bytes than the op needs: look at what it leaves out"]

@@ -1,0 +1,164 @@
+"""A sweep, run: every case to a worker, every record to the store, in this order and no other."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+from harness import providers
+from harness.device.devices import Device
+from harness.ops.cases import Case
+from harness.run.job import Job, RoofJob
+from harness.run.recording import blank_record
+from harness.run.worker import Died, Worker
+from harness.store.files import Store
+from harness.store.manifest import add_time
+from harness.store.records import Record, RunError
+from harness.store.time_account import Ledger
+from harness.sweeps.stop_rule import StopRule
+from harness.sweeps.sweep import Sweep
+
+# A curve is for figures: its points need not be known as well as a case's.
+CURVE_STOP = StopRule(10, 300, max_seconds=0.1, relative_ci=0.01, warmup_seconds=0.02, max_warmup_seconds=0.1)
+
+OnStage = Callable[[Case, str, "str | None"], None]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a caller is told as a sweep goes on. Both functions must be quick."""
+
+    on_stage: OnStage
+    on_case_done: Callable[[Case, list[Record]], None]
+
+
+@dataclass(frozen=True)
+class Summary:
+    """How a sweep ended: cases it went through, those left, and whether the budget was what ended it."""
+
+    done: int
+    left: int
+    out_of_budget: bool
+
+
+def run_sweep(
+    sweep: Sweep,
+    device: Device,
+    store: Store,
+    progress: Progress,
+    seed: int = 0,
+    budget_s: float | None = None,
+) -> Summary:
+    """Measure what the store does not hold yet. On KeyboardInterrupt everything stored so far is kept."""
+    for spec in sweep.providers:
+        providers.check(spec)
+    log = store.path / "worker.log"
+    timing = Worker(log)
+    # Triton decides when kernels are imported whether it interprets them, so that needs its own process.
+    interpreting = Worker(log, {"TRITON_INTERPRET": "1"})
+    started = time.monotonic()
+    ledger = Ledger()
+
+    def on_stage(case: Case, stage: str, provider: str | None) -> None:
+        ledger.enter(stage)
+        progress.on_stage(case, stage, provider)
+
+    try:
+        if sweep.roof_curves:
+            _measure_roof_curves(device, store, timing, sweep.case_timeout_s, seed, on_stage, ledger)
+        for number, case in enumerate(sweep.cases):
+            ledger.enter("other")
+            todo = [spec for spec in sweep.providers if _is_missing(store, case, spec, sweep.regimes)]
+            if budget_s is not None and todo and time.monotonic() - started > budget_s:
+                return Summary(number, len(sweep.cases) - number, out_of_budget=True)
+            records: list[Record] = []
+            interpreted = [spec for spec in todo if device.kind == "cpu" and providers.uses_triton(spec)]
+            timed = [spec for spec in todo if spec not in interpreted]
+            for worker, specs in ((timing, timed), (interpreting, interpreted)):
+                if specs:
+                    is_timed, is_repeat = worker is timing, _kind(case) in map(_kind, sweep.cases[:number])
+                    job = Job(case, tuple(specs), device, sweep.stop, seed + number, is_timed, sweep.regimes, is_repeat)
+                    on_stage(case, "start", None)
+                    records += _run_job(worker, job, sweep.case_timeout_s, on_stage)
+            ledger.enter("store")
+            store.append(records)
+            ledger.add(records)
+            progress.on_case_done(case, records)
+        return Summary(len(sweep.cases), 0, out_of_budget=False)
+    finally:
+        timing.stop()
+        interpreting.stop()
+        with contextlib.suppress(RunError):  # on a full disk, what ended the sweep is the message that counts
+            add_time(store.path, ledger.content())
+
+
+def _kind(case: Case) -> tuple[str, str, str, str, int]:
+    return (case.op, str(case.params), case.dtype, case.layout, len(case.shape))
+
+
+def _is_missing(store: Store, case: Case, spec: str, regimes: Sequence[str]) -> bool:
+    """Whether something is left to measure; for regimes that are chosen by a measurement, any record will do."""
+    wanted = [None if regime == "auto" else regime for regime in regimes]
+    return not all(store.holds(case.key, "provider", providers.name_of(spec), regime) for regime in wanted)
+
+
+def _measure_roof_curves(
+    device: Device, store: Store, worker: Worker, timeout_s: float, seed: int, on_stage: OnStage, ledger: Ledger
+) -> None:
+    """The points that the store does not hold. One that cannot be measured is left out: it costs a figure a point."""
+    from harness.timing.roofs import curve_cases, streams
+
+    for point in curve_cases(device):
+        ledger.enter("other")
+        if store.holds(point.key, "roof", streams(point.op, device.kind)[0]):
+            continue
+        on_stage(point, "start", None)
+        job = RoofJob(point, device, CURVE_STOP, seed)
+        result = worker.run(job, timeout_s, partial(on_stage, point))
+        ledger.enter("store")
+        if not isinstance(result, Died):
+            store.append(result)
+            ledger.add(result)
+
+
+def _run_job(worker: Worker, job: Job, timeout_s: float, on_stage: OnStage) -> list[Record]:
+    """The job's records. What kills the worker is recorded as such, and the others are measured without it."""
+
+    def attempt() -> list[Record] | Died:
+        return worker.run(job, timeout_s, partial(on_stage, job.case))
+
+    result = attempt()
+    if isinstance(result, Died) and result.from_outside:
+        result = attempt()  # once more: who is killed twice has a part in it
+    if not isinstance(result, Died):
+        return result
+    if result.stage == "start" and result.outcome == "crashed":
+        raise RunError(f"a worker process cannot be started ({result.reason}); {worker.log} says why")
+    reason = f"{result.reason} (at: {result.stage})"
+    blamed = result.provider or (job.providers[0] if len(job.providers) == 1 else None)
+    if blamed is None and result.stage == "allocate":  # nobody's fault, and the same for everybody
+        return [_dead(job, spec, result.outcome, reason) for spec in job.providers]
+    if blamed is None:
+        # It died while providers took turns, so nobody can be blamed: each gets a process of its own.
+        return [
+            _alone(record)
+            for spec in job.providers
+            for record in _run_job(worker, replace(job, providers=(spec,)), timeout_s, on_stage)
+        ]
+    name = providers.name_of(blamed)
+    others = tuple(spec for spec in job.providers if providers.name_of(spec) != name)
+    return [
+        _dead(job, blamed, result.outcome, reason),
+        *(_run_job(worker, replace(job, providers=others), timeout_s, on_stage) if others else []),
+    ]
+
+
+def _dead(job: Job, spec: str, outcome: str, reason: str) -> Record:
+    return blank_record(job.case, providers.name_of(spec), job.device.name, outcome, reason)
+
+
+def _alone(record: Record) -> Record:
+    return replace(record, flags=(*record.flags, "not_interleaved")) if record.median_s else record

@@ -1,0 +1,159 @@
+"""Worker processes: a crash, a hang or an exhausted memory costs one case, never the sweep."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.device.devices import read_text
+
+if TYPE_CHECKING:
+    from harness.run.job import Job, RoofJob
+    from harness.store.records import Record
+
+
+@dataclass(frozen=True)
+class Died:
+    """A worker that did not answer: the outcome for what it was doing, why, and at which stage."""
+
+    outcome: str  # "crashed", "timeout" or "oom"
+    reason: str
+    stage: str
+    provider: str | None
+    from_outside: bool = False  # somebody's SIGKILL: it says nothing about the job
+
+
+class Worker:
+    """One child process that runs jobs. After a `Died` it is replaced by the next `run`."""
+
+    def __init__(self, log: Path, environment: dict[str, str] | None = None) -> None:
+        self.log = log
+        self._environment = environment or {}
+        self._process: Any = None
+        self._pipe: Connection | None = None
+
+    def run(
+        self, job: Job | RoofJob, timeout_s: float, on_stage: Callable[[str, str | None], None] | None = None
+    ) -> list[Record] | Died:
+        """The records of the job, or how the worker died of it."""
+        pipe = self._start()
+        stage, provider = "start", None
+        oom_kills = _oom_kills()
+        deadline = time.monotonic() + timeout_s
+        try:
+            pipe.send(job)
+            while pipe.poll(max(0.0, deadline - time.monotonic())):
+                kind, content = pipe.recv()
+                if kind == "stage":
+                    stage, provider = content
+                    if on_stage:
+                        on_stage(stage, provider)
+                elif kind == "records":
+                    return content
+                else:
+                    self.stop()
+                    return Died(content[0], content[1], stage, provider)
+        except (EOFError, ConnectionError):
+            code = self._exit_code()
+            reason = f"the process ended with exit code {code}"
+            if code is not None and code < 0:
+                reason = f"the process was ended by {signal.Signals(-code).name}"
+            if code == -signal.SIGKILL and _oom_kills() != oom_kills:
+                return Died("oom", f"{reason}, as the system had no memory left", stage, provider)
+            return Died("crashed", reason, stage, provider, from_outside=code == -signal.SIGKILL)
+        except BaseException:
+            self.stop()
+            raise
+        self.stop()
+        return Died("timeout", f"not done after {timeout_s:g} s, and ended", stage, provider)
+
+    def stop(self) -> None:
+        """End the process, whatever it is doing."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.join()
+        if self._pipe is not None:
+            self._pipe.close()
+        self._process = self._pipe = None
+
+    def _start(self) -> Connection:
+        if self._pipe is None or not self._process.is_alive():
+            self.stop()
+            context = multiprocessing.get_context("spawn")
+            self._pipe, theirs = context.Pipe()
+            self._process = context.Process(target=serve, args=(theirs, str(self.log), self._environment), daemon=True)
+            self._process.start()
+            theirs.close()
+        assert self._pipe is not None
+        return self._pipe
+
+    def _exit_code(self) -> int | None:
+        """How the process ended, once its pipe is closed; it is given a moment to do so."""
+        self._process.join(10)
+        code = self._process.exitcode
+        self.stop()
+        return code
+
+
+def _oom_kills() -> str:
+    """The kernel's count of processes that it killed for want of memory; empty where it is not told."""
+    return next((line for line in read_text(Path("/proc/vmstat")).splitlines() if line.startswith("oom_kill ")), "")
+
+
+def serve(pipe: Connection, log: str, environment: dict[str, str]) -> None:
+    """The worker's loop. Nothing heavy is imported before the environment is as it should be."""
+    os.environ.update(environment)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
+    _end_with_parent()
+    _be_first_to_go()
+    # What providers print goes to the run's log, not into the parent's tables.
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    os.dup2(descriptor, 1)
+    os.dup2(descriptor, 2)
+    from harness.correctness import integrity
+    from harness.run.job import MEASURING_MODULES, is_out_of_memory, run_job
+
+    integrity.watch(MEASURING_MODULES)
+    while True:
+        try:
+            job = pipe.recv()
+        except EOFError:
+            return
+        try:
+            pipe.send(("records", run_job(job, lambda *stage: pipe.send(("stage", stage)))))
+        except Exception as error:
+            import traceback
+
+            traceback.print_exc(file=sys.stderr)
+            sys.stderr.flush()
+            outcome = "oom" if is_out_of_memory(error) else "crashed"
+            message = (str(error).strip().splitlines() or [""])[0]
+            pipe.send(("died", (outcome, f"{type(error).__name__}: {message}"[:500])))
+
+
+def _end_with_parent() -> None:
+    """A thread that ends this process when its parent is gone, even in the middle of a hanging call."""
+    parent = multiprocessing.parent_process()
+
+    def watch() -> None:
+        if parent is not None:
+            parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _be_first_to_go() -> None:
+    """Where memory runs out, the kernel shall end this process, not the parent or the user's desktop."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000")

@@ -1,0 +1,224 @@
+"""Sweeps: TOML files that name cases and providers. `harness/sweeps/` holds the ones that ship."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.ops.cases import ITEM_BYTES, OPS, Case, CaseError, make_case
+from harness.store.records import REGIMES
+from harness.sweeps.stop_rule import StopRule
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+SWEEPS = Path(__file__).parent
+
+
+class SweepError(ValueError):
+    """A sweep that cannot be run; the message names the fault and the mend."""
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Cases and providers to measure, in order, with the stop rule of every timing."""
+
+    name: str
+    description: str
+    cases: tuple[Case, ...]
+    providers: tuple[str, ...]
+    stop: StopRule
+    case_timeout_s: float  # a case that takes longer, compilation included, is ended
+    cpu_max_elements: int  # larger cases are left to a GPU
+    regimes: tuple[str, ...] = ("auto",)  # "auto": cold times, by the regime that resolves them
+    roof_curves: bool = False  # whether roofs are measured over the working set, beside those of the cases
+
+    def on(self, kind: str) -> Sweep:
+        """The part of this sweep that a device of `kind` ("cpu" or "cuda") measures."""
+        if kind != "cpu":
+            return self
+        small = tuple(case for case in self.cases if case.elements <= self.cpu_max_elements)
+        return dataclasses.replace(self, cases=small)
+
+    def only(
+        self, ops: Sequence[str], dtypes: Sequence[str], providers: Sequence[str], regimes: Sequence[str] = ()
+    ) -> Sweep:
+        """This sweep with only the named ops and dtypes, and with the named providers and regimes; empty means all."""
+        for given, known, what in (
+            (ops, OPS, "op"),
+            (dtypes, ITEM_BYTES, "dtype"),
+            (regimes, ("auto", *REGIMES), "regime"),
+        ):
+            for name in given:
+                if name not in known:
+                    raise SweepError(f"there is no {what} {name!r}; choose from {', '.join(known)}")
+        cases = tuple(
+            case for case in self.cases if (not ops or case.op in ops) and (not dtypes or case.dtype in dtypes)
+        )
+        if not cases:
+            raise SweepError(
+                f"sweep {self.name!r} has no case left with --op {' '.join(ops) or 'any'} and "
+                f"--dtype {' '.join(dtypes) or 'any'} on this device; 'elubench list cases' shows what it has"
+            )
+        return dataclasses.replace(
+            self,
+            cases=cases,
+            providers=tuple(providers) or self.providers,
+            regimes=tuple(dict.fromkeys(regimes)) or self.regimes,
+        )
+
+    def content(self) -> dict[str, Any]:
+        """The sweep as plain data, for the manifest; `from_content` is its inverse."""
+        return dataclasses.asdict(self)
+
+
+def from_content(content: Mapping[str, Any]) -> Sweep:
+    """The sweep that a manifest holds. Raises SweepError where it was edited into something else."""
+    try:
+        cases = tuple(
+            make_case(row["op"], tuple(row["shape"]), row["dtype"], row["params"], row["layout"])
+            for row in content["cases"]
+        )
+        return Sweep(
+            **{
+                **content,
+                "cases": cases,
+                "providers": tuple(content["providers"]),
+                "regimes": tuple(content["regimes"]),
+                "stop": StopRule(**content["stop"]),
+            }
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise SweepError(f"the manifest's sweep cannot be read ({error}); start a new run") from None
+
+
+def names() -> list[str]:
+    """The sweeps that ship with elubench."""
+    return sorted(path.stem for path in SWEEPS.glob("*.toml"))
+
+
+def load(name_or_file: str) -> Sweep:
+    """The sweep of that name, or of that TOML file. Raises SweepError."""
+    path = Path(name_or_file)
+    if path.suffix != ".toml":
+        path = SWEEPS / f"{name_or_file}.toml"
+        if not path.exists():
+            raise SweepError(
+                f"there is no sweep {name_or_file!r}; choose from {', '.join(names())}, or name a .toml file"
+            )
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise SweepError(f"there is no file {path}; 'elubench list sweeps' shows the ones that ship") from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SweepError(f"{path} cannot be read as TOML: {error}") from None
+    try:
+        return parse(data, default_name=path.stem)
+    except (SweepError, CaseError) as error:
+        raise SweepError(f"{path}: {error}") from None
+
+
+_TOP = {
+    "name": str,
+    "description": str,
+    "providers": list,
+    "dtypes": list,
+    "case_timeout_s": float,
+    "regimes": list,
+    "roof_curves": bool,
+    "stop": dict,
+    "cpu": dict,
+    "cases": list,
+}
+_CASE = {"op": str, "shapes": list, "dtypes": list, "layouts": list, "params": list}
+_CPU = {"max_elements": int}
+_STOP = {field.name: type(field.default) for field in dataclasses.fields(StopRule)}
+
+
+def parse(data: Mapping[str, Any], default_name: str) -> Sweep:
+    """A sweep from the content of its TOML file. Raises SweepError and CaseError."""
+    _check(data, _TOP, "the sweep")
+    _check(data.get("stop", {}), _STOP, "[stop]")
+    _check(data.get("cpu", {}), _CPU, "[cpu]")
+    providers = tuple(_strings(data.get("providers", []), "providers"))
+    if not providers:
+        raise SweepError("'providers' is missing or empty; name at least one, such as [\"eager\"]")
+    regimes = tuple(dict.fromkeys(_strings(data.get("regimes", ["auto"]), "regimes")))
+    for name in regimes:
+        if name not in ("auto", *REGIMES):
+            raise SweepError(f"there is no regime {name!r}; choose from auto, {', '.join(REGIMES)}")
+    if not regimes:
+        raise SweepError("'regimes' is empty; leave it out, or name one, such as [\"auto\"]")
+    cases: dict[str, Case] = {}
+    for number, table in enumerate(data.get("cases", []), start=1):
+        for case in _cases_of(table, data.get("dtypes", []), f"[[cases]] number {number}"):
+            cases[case.key] = case
+    if not cases:
+        raise SweepError("there is no case; add a [[cases]] table with an op and its shapes")
+    try:
+        stop = StopRule(**data.get("stop", {}))
+    except ValueError as error:
+        raise SweepError(f"[stop]: {error}") from None
+    return Sweep(
+        name=data.get("name", default_name),
+        description=data.get("description", ""),
+        cases=tuple(cases.values()),
+        providers=providers,
+        stop=stop,
+        case_timeout_s=float(data.get("case_timeout_s", 300.0)),
+        cpu_max_elements=data.get("cpu", {}).get("max_elements", 2**24),
+        regimes=regimes,
+        roof_curves=data.get("roof_curves", False),
+    )
+
+
+def _cases_of(table: Any, default_dtypes: Any, where: str) -> list[Case]:
+    _check(table, _CASE, where)
+    for key in ("op", "shapes"):
+        if not table.get(key):
+            raise SweepError(f"{where} has no {key!r}")
+    dtypes = _strings(table.get("dtypes", default_dtypes), "dtypes")
+    if not dtypes:
+        raise SweepError(f"{where} has no 'dtypes', and the sweep has no default ones")
+    try:
+        return [
+            make_case(table["op"], tuple(_list(shape, "a shape")), dtype, params, layout)
+            for params in table.get("params", [{}])
+            for layout in _strings(table.get("layouts", ["contiguous"]), "layouts")
+            for dtype in dtypes
+            for shape in table["shapes"]
+        ]
+    except (CaseError, SweepError) as error:
+        raise SweepError(f"{where}: {error}") from None
+    except AttributeError:
+        raise SweepError(f"{where}: 'params' is a list of tables, such as [{{alpha = 1.0}}]") from None
+
+
+def _check(table: Any, keys: Mapping[str, type], where: str) -> None:
+    if not isinstance(table, dict):
+        raise SweepError(f"{where} is a table, not {table!r}")
+    for key, value in table.items():
+        if key not in keys:
+            raise SweepError(f"{where} has no key {key!r}; it takes {', '.join(keys)}")
+        whole = keys[key] is float and type(value) is int
+        if type(value) is not keys[key] and not whole:
+            raise SweepError(f"{where}: {key!r} is a {keys[key].__name__}, not {value!r}")
+
+
+def _list(value: Any, what: str) -> list[Any]:
+    if not isinstance(value, list):
+        raise SweepError(f"{what} is a list, not {value!r}")
+    return value
+
+
+def _strings(value: Any, what: str) -> list[str]:
+    for item in _list(value, repr(what)):
+        if not isinstance(item, str):
+            raise SweepError(f"{what!r} is a list of strings, and {item!r} is not one")
+    return value

@@ -1,0 +1,48 @@
+"""Cold: one call that finds nothing of its data in the last-level cache, as after other layers of a model ran.
+
+On a GPU the L2 is written over before each call, and the launch hides behind a spin kernel. A CPU's caches cannot
+be written over from here without disturbing more than them, so there the calls rotate over buffers that exceed them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from harness.device.devices import Device
+from harness.timing.clocks import CpuClock, CudaClock
+from harness.timing.regimes.setting import Setting, is_cold, mib, rotation
+from harness.timing.sampler import Calls
+
+
+class Flush:
+    """Writes at least twice the L2, so that nothing that was there is left."""
+
+    def __init__(self, torch_device: str, cache_bytes: int) -> None:
+        import torch
+
+        # Random, since an L2 may store constant data compressed: such a flush would evict too little.
+        words = -(-max(2 * cache_bytes, 4) // 4)
+        self.buffer = torch.empty(words, dtype=torch.int32, device=torch_device).random_()
+
+    def __call__(self) -> None:
+        self.buffer.add_(1)  # in place: every line is read and written, and the data stays random
+
+
+def sets(working_set_bytes: int, device: Device) -> int:
+    return 1 if device.kind == "cuda" else rotation(working_set_bytes, device, caches=3)
+
+
+def setting(calls: Calls, working_set_bytes: int, device: Device, cuda: Any = None) -> Setting:
+    cache = mib(device.last_level_cache_bytes)
+    if device.kind == "cuda":
+        flush = cuda.flush if cuda is not None else Flush(device.torch_device, device.last_level_cache_bytes)
+        clock = CudaClock(device.torch_device, flush, cuda)
+        why = f"twice the L2 of {cache} is written over before each call"
+        first = {name: bound[:1] for name, bound in calls.items()}
+        return Setting("cold", why, first, clock, 1, resolution_s=CudaClock.resolution_s)
+    count = len(next(iter(calls.values()), ()))
+    if is_cold(count, working_set_bytes, device):
+        why = f"{count} buffer sets in rotation, at least twice the last-level cache of {cache}"
+        return Setting("cold", why, calls, CpuClock(), count)
+    why = f"{count} buffer sets are what memory allows, less than twice the last-level cache of {cache}"
+    return Setting("cold", why, calls, CpuClock(), count, flags=("warm",))

@@ -1,0 +1,183 @@
+"""What an author quotes from a run: the rows that are valid, the reasons against the others, and sentences.
+
+`reports.render.latex` sets them. Rows with a mark against their validity are never quoted.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from harness.store import seal
+from harness.store.records import Record, Run, RunError
+from harness.timing.estimators import geometric_mean
+from reports.analysis.summary import BASELINE, FLAGS, Group, Row, groups
+from reports.figures.naming import file_stem
+from reports.text.formatting import percent, significant, size_text, time_text
+
+OURS = "triton"  # the provider that is quoted first, where it was timed
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which rows are wanted; an empty set is all of them."""
+
+    ops: Collection[str] = ()
+    dtypes: Collection[str] = ()
+    providers: Collection[str] = ()
+
+    def holds(self, record: Record) -> bool:
+        wanted = ((self.ops, record.op), (self.dtypes, record.dtype), (self.providers, record.provider))
+        return all(not names or name in names for names, name in wanted)
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A row that is not to be quoted, and why."""
+
+    record: Record
+    why: str
+
+
+class NotCitable(RunError):
+    """A run of which nothing is to be quoted; `refused` holds what was looked at."""
+
+    def __init__(self, message: str, refused: tuple[Refused, ...] = ()) -> None:
+        super().__init__(message)
+        self.refused = refused
+
+
+@dataclass(frozen=True)
+class Citable:
+    """What can be quoted from a run. No group is empty."""
+
+    run: Run
+    content_hash: str
+    groups: tuple[Group, ...]
+    refused: tuple[Refused, ...]
+    sentences: tuple[str, ...]
+    figure: str  # the stem of the figure that shows the first sentence, among the report's figures
+
+
+def citable(run: Run, selection: Selection) -> Citable:
+    """The valid rows of a run with what to say of them.
+
+    Raises RunError where the run was changed after it ended, or where no row is valid.
+    """
+    if seal.state(run.path) == seal.BROKEN:
+        raise NotCitable(
+            f"{run.path} was changed after it ended, so it cannot be cited; see 'elubench verify {run.path}'"
+        )
+    wanted = [record for record in run.records if record.role == "provider" and selection.holds(record)]
+    if not wanted:
+        known = sorted({(record.op, record.provider) for record in run.records if record.role == "provider"})
+        names = ", ".join(f"{op} by {provider}" for op, provider in known[:12])
+        raise RunError(f"{run.path} holds no such row; it has {names or 'none'}")
+    refused = tuple(Refused(record, why) for record in wanted if (why := objection(record)))
+    found = tuple(kept for group in groups(run) if (kept := _valid(group, selection)).rows)
+    if not found:
+        raise NotCitable(f"{run.path} holds no row that can be cited", refused)
+    headline = _headline(found)
+    return Citable(
+        run=run,
+        content_hash=seal.content_hash(run.path),
+        groups=found,
+        refused=refused,
+        sentences=tuple(_sentences(run, found, *headline)),
+        figure=file_stem("bandwidth", headline[0].op),
+    )
+
+
+def objection(record: Record) -> str | None:
+    """Why a row must not be quoted; None where nothing is against it."""
+    if record.outcome == "validated":
+        return "not timed: there was no GPU, and an interpreted kernel has no time"
+    if record.outcome != "ok":
+        return f"{record.outcome}: {record.reason or 'no reason was stored'}"
+    if not record.samples_s or record.ci95_s is None:
+        return "too few samples for an interval"
+    if record.flags:
+        return "; ".join(FLAGS[flag][1] if flag in FLAGS else f"marked {flag}" for flag in record.flags)
+    return None
+
+
+def _valid(group: Group, selection: Selection) -> Group:
+    """The group with its valid rows; a speed-up over a baseline that is not valid is none."""
+    sound = {
+        (row.record.case_key, row.record.regime)
+        for row in group.rows
+        if row.record.provider == BASELINE and objection(row.record) is None
+    }
+    rows = (
+        row if (row.record.case_key, row.record.regime) in sound else replace(row, speedup=None, speedup_ci95=None)
+        for row in group.rows
+        if row.record.role == "provider" and selection.holds(row.record) and objection(row.record) is None
+    )
+    return replace(group, rows=tuple(rows))
+
+
+def is_told_apart(row: Row) -> bool:
+    """Whether the row differs from the baseline by more than the noise."""
+    return row.speedup_ci95 is not None and row.verdict in ("faster", "slower")
+
+
+def _headline(found: Sequence[Group]) -> tuple[Group, Row]:
+    """The row that the first sentence is about: ours or else the most timed one, at its largest case, cold."""
+    counts = Counter(row.record.provider for group in found for row in group.rows if row.record.provider != BASELINE)
+    provider = OURS if OURS in counts else next((name for name, _ in counts.most_common(1)), BASELINE)
+    rows = [(group, row) for group in found for row in group.rows if row.record.provider == provider]
+    first_op = rows[0][0].op
+    return max(
+        (each for each in rows if each[0].op == first_op),
+        key=lambda each: (each[0].regime == "cold", each[1].speedup is not None, each[1].record.bytes_moved),
+    )
+
+
+def _sentences(run: Run, found: Sequence[Group], group: Group, row: Row) -> Iterator[str]:
+    record = row.record
+    assert record.ci95_s is not None
+    device = (run.manifest.get("device") or {}).get("name", "an unknown device")
+    low, high = record.ci95_s
+    text = (
+        f"On {device}, {record.provider} computes {record.op} of {size_text(record.shape)} {record.dtype} elements in "
+        f"{time_text(record.median_s)} (median of {len(record.samples_s)} samples, 95% interval "
+        f"{time_text(low)} to {time_text(high)}, {_conditions(group)}), "
+        f"which is {significant(record.bandwidth_gbps)} GB/s"
+    )
+    if row.roof_fraction is not None:
+        text += f" and {percent(row.roof_fraction)}% of what plain streams with the same traffic attain in the same run"
+    yield text + _against_baseline(row) + "."
+    yield from _overall(found, record.provider)
+
+
+def _conditions(group: Group) -> str:
+    return {"cold": "cold cache", "warm": "warm cache", "host": "time of the host"}.get(group.regime, group.regime)
+
+
+def _against_baseline(row: Row) -> str:
+    if row.record.provider == BASELINE or row.speedup is None or row.speedup_ci95 is None:
+        return ""
+    if not is_told_apart(row):
+        return f"; it is not told apart from {BASELINE} by more than the noise of the measurement"
+    low, high = row.speedup_ci95
+    return f", {row.speedup:.2f} times (95% interval {low:.2f} to {high:.2f}) the speed of {BASELINE}"
+
+
+def _overall(found: Sequence[Group], provider: str) -> Iterator[str]:
+    rows = [
+        row
+        for group in found
+        for row in group.rows
+        if row.record.provider == provider and row.speedup is not None and provider != BASELINE
+    ]
+    ratios = [row.speedup for row in rows if row.speedup is not None]
+    if len(ratios) < 2:
+        return
+    counts = Counter(row.verdict for row in rows)
+    claims = ", ".join(f"{verdict} in {counts[verdict]}" for verdict in ("faster", "slower") if counts[verdict])
+    yield (
+        f"Over {len(rows)} valid cases it is {claims or 'told apart from it in none'}: "
+        f"{geometric_mean(ratios):.2f} times the speed of {BASELINE} in the geometric mean, "
+        f"from {min(ratios):.2f} to {max(ratios):.2f}."
+    )

@@ -1,0 +1,211 @@
+"""What a run says in words: what wins where, by how much, how sure. Sentences as data; nothing escaped.
+
+Only rows without a mark count, on both sides of a comparison, and a difference is claimed only where the verdict of
+`harness.timing.estimators` claims it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from harness.store.records import Run
+from harness.timing.estimators import geometric_mean, median
+from reports.analysis.summary import BASELINE, Group, Row, folded, groups, noise_floors
+from reports.text.formatting import percent, size_text
+
+# Where a difference is claimed, these are named one by one up to so many.
+_MOST_NAMED = 3
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One sentence or two. `kind` is "win", "loss", "even", "caution" or "info": how a report may set it off."""
+
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a provider stands against the baseline in one op, over the cases that `comparable` lets count."""
+
+    op: str
+    provider: str
+    cases: int
+    faster: int
+    slower: int
+    mean: float  # geometric, of the speed-ups
+    least: float
+    most: float
+
+
+def standings(timed: Sequence[Group]) -> list[Standing]:
+    """By op in the order of the run, the fastest provider first; from a cold cache only."""
+    rows: dict[str, dict[str, list[Row]]] = {}
+    for group in timed:
+        if group.regime == "cold":
+            for row in comparable(group):
+                rows.setdefault(group.op, {}).setdefault(row.record.provider, []).append(row)
+    return [
+        standing
+        for op, providers in rows.items()
+        for standing in sorted(
+            (_standing(op, provider, each) for provider, each in providers.items()), key=lambda each: -each.mean
+        )
+    ]
+
+
+def _standing(op: str, provider: str, rows: Sequence[Row]) -> Standing:
+    ratios = [_speedup(row) for row in rows]
+    counts = Counter(row.verdict for row in rows)
+    return Standing(
+        op, provider, len(rows), counts["faster"], counts["slower"], geometric_mean(ratios), min(ratios), max(ratios)
+    )
+
+
+def findings(run: Run, timed: Sequence[Group] | None = None) -> list[Finding]:
+    """The findings of a run, the most wanted first. `timed` are its groups, where they are at hand."""
+    found = groups(run) if timed is None else timed
+    return [*_comparisons(found), *_roofs(found), *_untimed(run), *_certainty(run, found)]
+
+
+def _comparisons(timed: Sequence[Group]) -> Iterator[Finding]:
+    """Each provider against the baseline over all ops, with the cases of a cold cache only."""
+    rows: dict[str, list[tuple[Group, Row]]] = {}
+    for group in timed:
+        if group.regime == "cold":
+            for row in comparable(group):
+                rows.setdefault(row.record.provider, []).append((group, row))
+    if not rows and any(row.speedup is not None and row.record.provider != BASELINE for g in timed for row in g.rows):
+        text = f"No comparison with {BASELINE} counts: every one of them has a mark against its validity on a side."
+        yield Finding("caution", text)
+    for provider, each in sorted(rows.items(), key=lambda item: -geometric_mean([_speedup(row) for _, row in item[1]])):
+        yield _comparison(provider, each)
+
+
+def comparable(group: Group) -> list[Row]:
+    """The rows of a group that are compared with the baseline, where neither side carries a mark."""
+    marked = {r.record.case_key for r in group.rows if r.record.provider == BASELINE and r.record.flags}
+    return [
+        row
+        for row in group.rows
+        if row.speedup is not None
+        and row.record.provider != BASELINE
+        and not row.record.flags
+        and row.record.case_key not in marked
+    ]
+
+
+def _comparison(provider: str, rows: Sequence[tuple[Group, Row]]) -> Finding:
+    counts = Counter(row.verdict for _, row in rows)
+    kind = "win" if counts["faster"] > counts["slower"] else "loss" if counts["slower"] > counts["faster"] else "even"
+    speeds = [_speedup(row) for _, row in rows]
+    intervals = [row.speedup_ci95 for _, row in rows if row.speedup_ci95 is not None]
+    reach = f"{min(low for low, _ in intervals):.2f} to {max(high for _, high in intervals):.2f}×" if intervals else ""
+    if len(rows) == 1:
+        interval = f" (95%: {reach})" if reach else ""
+        verdict = {"same": "the same"}.get(str(rows[0][1].verdict), rows[0][1].verdict)
+        text = f"{provider} runs at {speeds[0]:.2f}× the speed of {BASELINE}{interval} in the one case that counts: "
+        return Finding(kind, f"{text}{verdict}.")
+    interval = f", with their 95% intervals {reach}" if reach else ""
+    text = (
+        f"{provider} runs at {geometric_mean(speeds):.2f}× the speed of {BASELINE}, the geometric mean of {len(rows)} "
+        f"cases ({min(speeds):.2f} to {max(speeds):.2f}×{interval}). It is {_listed(counts)}."
+    )
+    for what, parts in (("op", _means(rows, lambda g: g.op)), ("dtype", _means(rows, lambda g: g.dtype))):
+        if len(parts) > 1:
+            text += f" By {what}: {', '.join(parts)}."
+    return Finding(kind, text + _lost(rows, counts))
+
+
+def _listed(counts: Counter[str | None]) -> str:
+    """Verdicts with their counts: "faster in 40, the same in 2"."""
+    words = {"faster": "faster", "slower": "slower", "same": "the same", "undecided": "undecided"}
+    return ", ".join(f"{word} in {counts[verdict]}" for verdict, word in words.items() if counts[verdict])
+
+
+def _speedup(row: Row) -> float:
+    assert row.speedup is not None
+    return row.speedup
+
+
+def _means(rows: Sequence[tuple[Group, Row]], part: Callable[[Group], str]) -> list[str]:
+    """The geometric means of parts of the rows: "elu 1.53×"."""
+    ratios: dict[str, list[float]] = {}
+    for group, row in rows:
+        ratios.setdefault(part(group), []).append(_speedup(row))
+    return [f"{name} {geometric_mean(each):.2f}×" for name, each in ratios.items()]
+
+
+def _lost(rows: Sequence[tuple[Group, Row]], counts: Counter[str | None]) -> str:
+    """The cases that it loses, where it wins more: the largest loss first."""
+    if not 0 < counts["slower"] < counts["faster"]:
+        return ""
+    lost = sorted((each for each in rows if each[1].verdict == "slower"), key=lambda each: _speedup(each[1]))
+    named = [
+        f"{group.op} {size_text(row.record.shape)} {group.dtype} ({_speedup(row):.2f}×)"
+        for group, row in lost[:_MOST_NAMED]
+    ]
+    more = f" and {len(lost) - _MOST_NAMED} more" if len(lost) > _MOST_NAMED else ""
+    return f" It loses at {', '.join(named)}{more}."
+
+
+def _roofs(timed: Sequence[Group]) -> Iterator[Finding]:
+    """How far each provider is from the roof, over all ops, cold and unmarked."""
+    fractions: dict[str, list[float]] = {}
+    for group in timed:
+        if group.regime == "cold":
+            for row in group.rows:
+                if row.roof_fraction is not None and not row.record.flags:
+                    fractions.setdefault(row.record.provider, []).append(row.roof_fraction)
+    parts = [
+        f"{provider} {percent(median(each))}% (at best {percent(max(each))}%)"
+        for provider, each in sorted(fractions.items(), key=lambda item: -median(item[1]))
+    ]
+    if parts:
+        yield Finding("info", f"Of the bandwidth that a plain stream attains, in the median case: {', '.join(parts)}.")
+
+
+def _untimed(run: Run) -> Iterator[Finding]:
+    validated: dict[str, int] = {}
+    for each in folded(run, validated=True):
+        validated[each.provider] = validated.get(each.provider, 0) + each.cases
+    for provider, cases in validated.items():
+        plural = "case" if cases == 1 else "cases"
+        why = "there is no GPU, and an interpreted kernel has no time"
+        yield Finding("info", f"{provider} is right in {cases} {plural} and was not timed: {why}.")
+    rejected: dict[str, list[tuple[str, int]]] = {}
+    for each in folded(run, validated=False):
+        if each.outcome == "rejected":
+            rejected.setdefault(each.provider, []).append((each.op, each.cases))
+    for provider, ops in rejected.items():
+        cases = sum(count for _, count in ops)
+        names = ", ".join(dict.fromkeys(op for op, _ in ops))
+        plural = "case" if cases == 1 else "cases"
+        yield Finding("caution", f"{provider} gives wrong results in {cases} {plural} ({names}); those were not timed.")
+
+
+def _certainty(run: Run, timed: Sequence[Group]) -> Iterator[Finding]:
+    rows = [row for group in timed for row in group.rows if row.record.role == "provider"]
+    if not rows:
+        return
+    widths = [row.half_width for row in rows if row.half_width is not None]
+    sentences = []
+    if widths:
+        sentences.append(f"The 95% interval of a median time is ±{percent(median(widths), 1)}% in the median row.")
+    floors = noise_floors(run)
+    if floors:
+        sentences.append(
+            f"A provider entered twice is told apart from itself by up to {percent(median(floors), 1)}% in the median "
+            f"case and {percent(max(floors), 1)}% in the worst; no difference below that of its case is claimed."
+        )
+    else:
+        sentences.append("There is no A/A control, so no difference is claimed.")
+    marked = sum(bool(row.record.flags) for row in rows)
+    if marked:
+        sentences.append(
+            f"{marked} of {len(rows)} timed rows carry a mark against their validity and count in none of the above."
+        )
+    yield Finding("caution" if marked > len(rows) / 2 else "info", " ".join(sentences))

@@ -1,0 +1,201 @@
+"""What a run says, as data: records grouped, compared with eager and with the noise floor. No layout."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from harness.store.records import Record, Run
+from harness.timing.estimators import Ratio, geometric_mean, median, relative_half_width, unpaired_ratio, verdict
+
+BASELINE = "eager"
+
+# What the marks of a row mean, in the order in which they are explained.
+FLAGS = {
+    "over_roof": ("!", "faster than its roof: a finding about the measurement, not a result"),
+    "warm": ("w", "not cold: the calls' buffers do not go round past the last-level cache"),
+    "not_resident": ("r", "not warm: one call's tensors do not fit into the last-level cache"),
+    "throttled": ("t", "the device was slowed down: by heat, by its power limit, by a quota"),
+    "drifting": ("/", "the times drifted: the first and the last of them differ"),
+    "frequency_step": ("j", "the times jumped once, as where the device's clock is changed"),
+    "bimodal": ("b", "the times fall into two clumps"),
+    "noisy_neighbour": ("n", "a part of the times is far longer: something else used the device"),
+    "noisy": ("~", "the 95% interval of the median is wider than ±5%"),
+    "unsettled": ("u", "the times had not settled when the warm-up ended"),
+    "unhidden": ("h", "the host's time to launch could not be hidden, and is in the times"),
+    "few_samples": ("f", "too few samples for an interval"),
+    "not_interleaved": ("s", "timed separately, after a crash: not in turns with the others"),
+    "disturbed": ("d", "others used the cores, or the hypervisor took them, while it was timed"),
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One timed record with what it is compared with. Fractions and ratios are plain numbers, not per cent."""
+
+    record: Record
+    half_width: float | None  # of the 95% interval of the median, relative to the median
+    elements_per_s: float
+    roof_fraction: float | None
+    speedup: float | None  # eager's median over this one's
+    speedup_ci95: tuple[float, float] | None  # by pairs of the same round, where they took turns
+    verdict: str | None  # against eager: "faster", "slower", "same", "undecided"; None where there is no eager
+
+
+@dataclass(frozen=True)
+class Group:
+    """The timed records of one op with its parameters, one dtype, one layout, one kind of time; by size."""
+
+    op: str
+    params: dict[str, object]
+    dtype: str
+    layout: str
+    regime: str  # "cold" for all times from a cold cache, launched one by one or as a graph; else "warm", "host"
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True)
+class Speedup:
+    """A provider against eager over the cases that both were timed in."""
+
+    op: str
+    provider: str
+    cases: int
+    mean: float  # geometric
+    least: float
+    most: float
+
+
+def groups(run: Run) -> list[Group]:
+    """The timed records, in the order in which their groups first occur."""
+    by_case: dict[tuple[str, str | None], list[Record]] = {}
+    for record in run.records:
+        if record.outcome == "ok" and record.median_s and not record.is_roof_curve:
+            by_case.setdefault((record.case_key, record.regime), []).append(record)
+    found: dict[tuple[str, ...], list[list[Record]]] = {}
+    for records in by_case.values():
+        first = records[0]
+        key = (first.op, str(first.params), first.dtype, first.layout, _conditions(first))
+        found.setdefault(key, []).append(records)
+    return [_group(cases) for cases in found.values()]
+
+
+def _group(cases: list[list[Record]]) -> Group:
+    first = cases[0][0]
+    ordered = sorted(cases, key=lambda records: records[0].elements)
+    return Group(
+        first.op,
+        first.params,
+        first.dtype,
+        first.layout,
+        _conditions(first),
+        tuple(row for records in ordered for row in _rows(records)),
+    )
+
+
+def _conditions(record: Record) -> str:
+    """What a time is the time of. A graph of rotated buffers is how a short call is timed from a cold cache."""
+    return "cold" if record.regime in ("cold", "graph", None) else record.regime
+
+
+def _rows(records: list[Record]) -> list[Row]:
+    """The providers of one case by time, the roof that they are held against last."""
+    noise = noise_of(records)
+    baseline = next((r for r in records if r.provider == BASELINE and r.role == "provider"), None)
+    timed = sorted((r for r in records if r.role == "provider"), key=lambda record: record.median_s or 0.0)
+    roofs = sorted((r for r in records if r.role == "roof"), key=lambda record: record.roof_gbps or 0.0)
+    return [_row(record, baseline, noise) for record in (*timed, *roofs[-1:])]
+
+
+def _row(record: Record, baseline: Record | None, noise: float | None) -> Row:
+    assert record.median_s is not None
+    fraction = None
+    if record.role == "provider" and record.bandwidth_gbps and record.roof_gbps:
+        fraction = record.bandwidth_gbps / record.roof_gbps
+    compared = baseline is not None and baseline.median_s is not None and record.role == "provider"
+    ratio = ratio_of(record, baseline) if compared and baseline is not None else None
+    return Row(
+        record=record,
+        half_width=relative_half_width(record.ci95_s, record.median_s) if record.ci95_s else None,
+        elements_per_s=record.elements / record.median_s,
+        roof_fraction=fraction,
+        speedup=baseline.median_s / record.median_s if compared and baseline and baseline.median_s else None,
+        speedup_ci95=(1 / ratio.high, 1 / ratio.low) if ratio is not None else None,
+        verdict=verdict(ratio, noise) if compared else None,
+    )
+
+
+def ratio_of(record: Record, baseline: Record) -> Ratio | None:
+    """A record's time over the baseline's: by pairs where they took turns, else from the two intervals."""
+    if record.ratio is not None and record.ratio_ci95 is not None and record.baseline == baseline.provider:
+        return Ratio(record.ratio, *record.ratio_ci95)
+    if record.median_s is None or baseline.median_s is None:
+        return None
+    return unpaired_ratio(record.median_s, record.ci95_s, baseline.median_s, baseline.ci95_s)
+
+
+def noise_of(records: Iterable[Record]) -> float | None:
+    """The largest A/A noise floor among the control records, as a fraction; None where there is none."""
+    return max((r.noise_floor for r in records if r.role == "control" and r.noise_floor is not None), default=None)
+
+
+def noise_floors(run: Run) -> list[float]:
+    """The A/A noise floor of every case that has a control."""
+    return [r.noise_floor for r in run.records if r.role == "control" and r.noise_floor is not None]
+
+
+def speedups(found: list[Group]) -> list[Speedup]:
+    """Geometric means over all cases of an op, for every provider but eager itself."""
+    ratios: dict[tuple[str, str], list[float]] = {}
+    for group in found:
+        for row in group.rows:
+            if row.speedup is not None and row.record.provider != BASELINE:
+                ratios.setdefault((group.op, row.record.provider), []).append(row.speedup)
+    return [
+        Speedup(op, provider, len(each), geometric_mean(each), min(each), max(each))
+        for (op, provider), each in ratios.items()
+    ]
+
+
+@dataclass(frozen=True)
+class Folded:
+    """Records of one op, dtype, provider and outcome that were not timed."""
+
+    op: str
+    dtype: str
+    provider: str
+    outcome: str
+    cases: int
+    max_ulp: float | None  # the largest of them
+    reason: str  # that of the first
+    worst_input: str | None  # that of the first
+
+
+def folded(run: Run, *, validated: bool) -> list[Folded]:
+    """The records without times: those that were `validated`, or all the others."""
+    found: dict[tuple[str, str, str, str], list[Record]] = {}
+    for record in run.records:
+        is_validated = record.outcome == "validated"
+        if record.role == "provider" and record.outcome != "ok" and is_validated == validated:
+            found.setdefault((record.op, record.dtype, record.provider, record.outcome), []).append(record)
+    return [
+        Folded(
+            *key,
+            cases=len(records),
+            max_ulp=max((r.max_ulp for r in records if r.max_ulp is not None), default=None),
+            reason=records[0].reason or "",
+            worst_input=records[0].worst_input,
+        )
+        for key, records in found.items()
+    ]
+
+
+def outcomes(run: Run) -> Counter[str]:
+    """How many providers' records have each outcome."""
+    return Counter(record.outcome for record in run.records if record.role == "provider")
+
+
+def median_or_none(values: list[float]) -> float | None:
+    """The median, or None of nothing."""
+    return median(values) if values else None

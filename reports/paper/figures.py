@@ -1,0 +1,217 @@
+"""The figures of a claims run, one or two a claim: medians over seeds as lines, all seeds as bands."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
+
+from harness.paper.plan import PAPER_RATE
+from harness.paper.rows import ClaimRow, ClaimsRun
+from harness.timing.estimators import median
+from reports.figures import style
+from reports.figures.files import FORMATS, save
+from reports.paper.costs import PASSES, costs
+from reports.paper.looks import look_of, name_of
+from reports.paper.selection import best_rate, rows_of, variants_of
+from reports.text.formatting import size_text
+
+WIDTH_IN = 7.0  # two columns of a paper
+
+# What a row's values give to draw: a number for every place on the x-axis, or None where there is none.
+Series = Callable[[Mapping[str, Any]], Sequence["float | None"]]
+
+
+def write_figures(run: ClaimsRun, directory: Path, formats: tuple[str, ...] = FORMATS) -> dict[str, list[Path]]:
+    """Write the figures of every claim that the run measured; their files by claim. The same run, the same bytes."""
+    directory.mkdir(parents=True, exist_ok=True)
+    written: dict[str, list[Path]] = {}
+    for claim in run.plan.claims:
+        with matplotlib.rc_context(style.RC):
+            found = dict(_FIGURES[claim](run))
+        for name, figure in found.items():
+            written.setdefault(claim, []).extend(save(figure, directory / name, formats))
+    return written
+
+
+def _cost(run: ClaimsRun) -> Iterator[tuple[str, Figure]]:
+    found = costs(run.cost)
+    if not found:
+        return
+    shapes = list(dict.fromkeys(cost.shape for cost in found))
+    figure = Figure(figsize=(WIDTH_IN, 2.6))
+    panels = figure.subplots(1, len(PASSES), sharey=True)
+    for axes, passes in zip(panels, PASSES, strict=True):
+        for op in dict.fromkeys(cost.op for cost in found):
+            costs_of = {cost.shape: cost for cost in found if (cost.op, cost.passes) == (op, passes)}
+            ours = {cost.shape: cost for cost in found if (cost.op, cost.passes) == ("elu", passes)}
+            shared = [(n, shape) for n, shape in enumerate(shapes) if shape in costs_of and shape in ours]
+            points = [(n, costs_of[shape].time_s / ours[shape].time_s) for n, shape in shared]
+            look = look_of({"leaky_relu": "lrelu_0.1", "batch_norm_relu": "relu+bn"}.get(op, op))
+            marker = "*" if op == "batch_norm_relu" else look.marker
+            axes.plot(*zip(*points, strict=True), marker, color=look.colour, label=name_of(op))
+        axes.axhline(1, color="#888888", linewidth=0.8)
+        axes.set_xticks(range(len(shapes)), [size_text(shape) for shape in shapes], rotation=20, fontsize=6)
+        axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(base=2))
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_minor_locator(NullLocator())
+        axes.set_title(passes)
+    panels[0].set_ylabel("time / time of ELU")
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=5)
+    yield "claims-cost", figure
+
+
+def _mean_shift(run: ClaimsRun) -> Iterator[tuple[str, Figure]]:
+    variants = variants_of(run, "mean_shift", "deep")
+    plain = [name for name in variants if not name.endswith("+bn")]
+    normalised = [name for name in variants if name.endswith("+bn")]
+    figure = Figure(figsize=(WIDTH_IN, 4.6))
+    panels = figure.subplots(2, 2)
+    for row, names in zip(panels, (plain, normalised), strict=True):
+        for name in names:
+            rows = rows_of(run, "mean_shift", "deep", name)
+            _band(row[0], name, rows, lambda values: values["median_mean"], lambda values: values["epoch"])
+            _band(row[1], name, rows, lambda values: values["abs_mean"][-1])
+        row[0].set_ylabel("median mean activation")
+        row[0].axhline(0, color="#888888", linewidth=0.8)
+        row[1].set_ylabel("mean size of units' means")
+        row[1].set_title("by hidden layer, after training")
+    panels[0][0].set_title("by epoch, without batch normalisation")
+    panels[1][0].set_title("by epoch, with batch normalisation")
+    panels[1][0].set_xlabel("epoch")
+    panels[1][1].set_xlabel("hidden layer")
+    _legend(figure, variants)
+    yield "claims-mean-shift", figure
+
+
+def _saturation(run: ClaimsRun) -> Iterator[tuple[str, Figure]]:
+    variants = [name for name in variants_of(run, "saturation", "deep") if not name.endswith("+bn")]
+    figure = Figure(figsize=(WIDTH_IN, 2.6))
+    panels = figure.subplots(1, 2)
+    for name in variants:
+        rows = rows_of(run, "saturation", "deep", name)
+        _band(panels[0], name, rows, lambda values: values["by_depth"][-1])
+    for place, name in enumerate(variants):
+        values = [row.values["through_net"][-1] for row in rows_of(run, "saturation", "deep", name)]
+        look = look_of(name)
+        points = [value for value in values if value is not None]
+        panels[1].plot([place] * len(points), points, look.marker, color=look.colour)
+    panels[0].set_xlabel("tenths of the deactivated inputs, furthest down first")
+    panels[0].set_ylabel("share passed on")
+    panels[1].set_xlim(-0.5, len(variants) - 0.5)
+    panels[1].set_xticks(range(len(variants)), [name_of(name) for name in variants], fontsize=7)
+    panels[1].set_title("through 8 layers, every seed")
+    panels[1].set_ylabel("relative change")
+    _legend(figure, variants)
+    yield "claims-saturation", figure
+
+
+def _vanishing(run: ClaimsRun) -> Iterator[tuple[str, Figure]]:
+    variants = variants_of(run, "vanishing", "deep")
+    figure = Figure(figsize=(WIDTH_IN, 3.0))
+    panels = figure.subplots(1, 2, sharey=True)
+    for axes, index, title in zip(panels, (0, -1), ("at initialisation", "after training"), strict=True):
+        for name in variants:
+            rows = rows_of(run, "vanishing", "deep", name)
+            _band(axes, name, rows, _relative_norms(index))
+        axes.set_yscale("log")
+        axes.set_xlabel("hidden layer")
+        axes.set_title(title)
+    panels[0].set_ylabel("gradient's norm / that of layer 8")
+    _legend(figure, variants)
+    yield "claims-vanishing", figure
+
+
+def _relative_norms(index: int) -> Series:
+    def series(values: Mapping[str, Any]) -> list[float | None]:
+        norms = values["gradient_norm"][index]
+        return [norm / norms[-1] if norm is not None and norms[-1] else None for norm in norms]
+
+    return series
+
+
+def _learning(run: ClaimsRun) -> Iterator[tuple[str, Figure]]:
+    choices: list[tuple[str, str, Callable[[str, str], float | None]]] = [
+        ("paper", f"at the rate {PAPER_RATE:g}", lambda net, name: PAPER_RATE)
+    ]
+    if len(run.plan.rates) > 1:
+        choices.append(("best", "each at its best rate", lambda net, name: best_rate(run, net, name)))
+    for key, how, rate_of in choices:
+        figure = Figure(figsize=(WIDTH_IN, 6.0))
+        grid = figure.subplots(3, 2, sharex="row")
+        for row, net in zip(grid, ("deep", "shallow", "conv"), strict=True):
+            for name in variants_of(run, "learning", net):
+                rate = rate_of(net, name)
+                rows = [] if rate is None else rows_of(run, "learning", net, name, rate)
+                _band(row[0], name, rows, lambda values: values["loss"])
+                _band(row[1], name, rows, lambda values: values["accuracy"])
+            row[0].set_yscale("log")
+            row[0].set_ylabel(f"{net}: training loss")
+            row[1].set_ylabel("test accuracy")
+        for axes in grid.flat:
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        for axes in grid[-1]:
+            axes.set_xlabel("epoch")
+        figure.suptitle(how, x=0.01, ha="left", fontsize=9)
+        _legend(figure, variants_of(run, "learning", "deep"))
+        yield f"claims-learning-{key}", figure
+
+
+def _natural_gradient(run: ClaimsRun) -> Iterator[tuple[str, Figure]]:
+    variants = variants_of(run, "natural_gradient", "small")
+    figure = Figure(figsize=(WIDTH_IN, 3.2))
+    panels = figure.subplots(1, 2, sharey=True)
+    for axes, key, title in zip(
+        panels, ("unit_natural", "natural"), ("unit natural gradient", "natural gradient"), strict=True
+    ):
+        for name in variants:
+            rows = rows_of(run, "natural_gradient", "small", name)
+            _band(axes, name, rows, operator.itemgetter(key), operator.itemgetter("epoch"))
+        axes.set_title(title)
+        axes.set_xlabel("epoch")
+    panels[0].set_ylabel("angle with the gradient, degrees")
+    _legend(figure, variants)
+    yield "claims-natural-gradient", figure
+
+
+def _band(axes: Axes, name: str, rows: Sequence[ClaimRow], series: Series, places: Series | None = None) -> None:
+    """The median over seeds as a line, from the least to the greatest as a band; nothing where no seed has a value."""
+    drawn = [series(row.values) for row in rows]
+    if not drawn:
+        return
+    xs = places(rows[0].values) if places else range(1, len(drawn[0]) + 1)
+    columns = [[value for value in column if value is not None] for column in zip(*drawn, strict=True)]
+    points = [(x, median(values), min(values), max(values)) for x, values in zip(xs, columns, strict=True) if values]
+    if not points:
+        return
+    at, middle, low, high = (list(each) for each in zip(*points, strict=True))
+    axes.plot(at, middle, markersize=2.5, markevery=max(1, len(at) // 10), **_drawn_as(name))
+    axes.fill_between(at, low, high, color=look_of(name).colour, alpha=0.12, linewidth=0)
+
+
+def _drawn_as(name: str) -> dict[str, Any]:
+    look = look_of(name)
+    return {"color": look.colour, "linestyle": look.line, "marker": look.marker}
+
+
+def _legend(figure: Figure, variants: Sequence[str]) -> None:
+    handles = [Line2D([], [], markersize=3, label=name_of(name), **_drawn_as(name)) for name in variants]
+    figure.legend(handles=handles, loc="outside lower center", ncols=6, fontsize=7)
+
+
+_FIGURES: Mapping[str, Callable[[ClaimsRun], Iterator[tuple[str, Figure]]]] = {
+    "cost": _cost,
+    "mean_shift": _mean_shift,
+    "saturation": _saturation,
+    "vanishing": _vanishing,
+    "learning": _learning,
+    "natural_gradient": _natural_gradient,
+}

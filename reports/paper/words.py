@@ -1,0 +1,107 @@
+"""What every face of a claims report says in the same words: what was run, the verdicts counted, the comparisons."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from harness.paper.plan import BATCH, CLAIMS, DATASETS, NETS, PAPER_RATE
+from harness.paper.rows import ClaimsRun
+from harness.store.records import Run
+from reports.paper.judge import Judged
+from reports.paper.number_tables import number_text, significant_signed
+from reports.paper.verdicts import CANNOT_TELL, DOES_NOT, HOLDS, Comparison
+from reports.text import wording
+
+TITLE = "The ELU paper, put to the test"
+MARKS = {HOLDS: "✓", DOES_NOT: "✗", CANNOT_TELL: "?"}
+HEAD = ("what is compared", "measure", ">median [95% interval]", "said to be", "verdict")
+
+
+def header(run: ClaimsRun) -> Iterator[str]:
+    """Device, versions and plan, a line each."""
+    _, *lines = wording.header(Run(run.path, run.manifest, ()))
+    device = run.manifest.get("device") or {}
+    on_gpu = "GPU, activations on this suite's Triton kernels"
+    where = on_gpu if device.get("kind") == "cuda" else f"CPU, {device.get('cores', '?')} cores, one thread a net"
+    yield f"{device.get('name', 'unknown device')} ({where})"
+    yield from lines[:-1]
+    plan = run.plan
+    yield (
+        f"{'a quick look' if plan.name == 'quick' else 'a full run'}: {len(plan.seeds)} seeds, {plan.epochs} epochs, "
+        f"learning rates {', '.join(f'{rate:g}' for rate in plan.rates)}, started {run.manifest.get('created')}"
+    )
+
+
+def where(run: ClaimsRun) -> str:
+    """On what data and device: "digits, on AMD EPYC"."""
+    return f"{run.plan.dataset}, on {(run.manifest.get('device') or {}).get('name', 'an unknown device')}"
+
+
+def setting(run: ClaimsRun) -> str:
+    """On what the nets were trained, and how, in a paragraph."""
+    plan = run.plan
+    nets = "; ".join(f"{name}: {NETS[name]}" for name in dict.fromkeys(unit.net for unit in plan.units()))
+    rates = ", ".join(f"{rate:g}" for rate in plan.rates)
+    return (
+        f"Data: {DATASETS[plan.dataset]}. Training: plain stochastic gradient descent, batches of {BATCH}, weights "
+        f"drawn as He et al. 2015 do, {plan.epochs} epochs (half of that for conv), at the paper's rate of "
+        f"{PAPER_RATE:g} and over the grid {rates}, the same for every activation. The best rate is that of the least "
+        f"median training loss, chosen on the seeds that it is reported on. Nets: {nets}."
+    )
+
+
+def intervals(judged: Sequence[Judged]) -> str:
+    """What the numbers and the verdicts mean, in a paragraph."""
+    compared = sum(comparison.counts for each in judged for comparison in each.comparisons)
+    return (
+        "Numbers are medians over seeds, and those of times over samples, with the distribution-free 95% interval of "
+        "the median, which for 6 seeds spans all of them; nothing is assumed about how seeds are distributed. A "
+        "comparison holds where its whole interval "
+        "lies on the side that the paper says, does not where it lies on the other, and cannot tell where the interval "
+        "holds both. A statement holds where all of its comparisons hold, and does not where one of them does not. "
+        f"Verdicts rest on {compared} comparisons, each with an interval of its own: one in twenty may miss the truth "
+        "by chance."
+    )
+
+
+def counts(judged: Sequence[Judged]) -> str:
+    """How many statements have each verdict: "7 hold, 3 do not, 5 cannot be told here"."""
+    found = Counter(each.verdict for each in judged)
+    return f"{found[HOLDS]} hold, {found[DOES_NOT]} do not, {found[CANNOT_TELL]} cannot be told here"
+
+
+def verdict_text(judged: Judged) -> str:
+    """A statement's verdict with what it rests on: "✗ does not (6 of 8 comparisons hold, 1 does not)"."""
+    found = Counter(each.verdict for each in judged.comparisons if each.counts)
+    against = f", {found[DOES_NOT]} {'does' if found[DOES_NOT] == 1 else 'do'} not" if found[DOES_NOT] else ""
+    rests_on = f"{found[HOLDS]} of {found.total()} comparisons hold{against}" if found else "nothing was measured"
+    return f"{MARKS[judged.verdict]} {judged.verdict} ({rests_on})"
+
+
+def incomplete(run: ClaimsRun) -> str | None:
+    """A sentence on what is missing from an interrupted run, or None."""
+    expected = sum(len(unit.rates_for(claim)) for unit in run.plan.units() for claim in unit.claims)
+    missing = expected * len(run.plan.seeds) - len(run.rows)
+    if missing <= 0:
+        return None
+    return f"The run is not finished: {missing} rows are missing; go on with: elubench claims --resume {run.path.name}"
+
+
+def claim_title(claim: str) -> str:
+    """The heading of a claim's section."""
+    return claim.replace("_", " ").capitalize()
+
+
+def claim_summary(claim: str) -> str:
+    """What is measured for a claim."""
+    return CLAIMS[claim]
+
+
+def comparison_cells(comparison: Comparison) -> tuple[str, ...]:
+    """A comparison as the cells under HEAD."""
+    side = f"{comparison.side} {significant_signed(comparison.than)}"
+    verdict = f"{MARKS[comparison.verdict]} {comparison.verdict}"
+    if not comparison.counts:
+        side, verdict = f"({side})", f"({verdict})"
+    return comparison.label, comparison.measure, number_text(comparison.number), side, verdict

@@ -1,0 +1,223 @@
+"""The index of the published runs and the figures in the documentation, all from the records under `results/`.
+
+`python -m reports.publish.results_index` writes what is missing or old; with `--check` it only says so and exits
+with 1. The README and docs/gallery.md show one run: one on a GPU where there is one, the fuller sweep, the newest.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.store import seal
+from harness.store.records import MANIFEST, Run, RunError, made_by_verb, read_manifest, read_run
+from reports.analysis.findings import findings
+from reports.figures.files import as_svg, draw
+from reports.publish.report import FIGURES, MARKDOWN, REPORT
+from reports.render import markdown
+from reports.text import wording
+from reports.text.escaping import markdown_text
+
+RESULTS, INDEX, DOC_FIGURES = "results", "README.md", "docs/figures"
+README, GALLERY = "README.md", "docs/gallery.md"
+BEGIN, END = "<!-- made by python -m reports.publish.results_index -->", "<!-- end of what it made -->"
+_NO_RUN = "No run is published yet."
+_SWEEPS = ("smoke", "default", "full")  # the fuller, the later
+
+# What to look for in a figure, by the beginning of its name; in the order of the gallery.
+_CAPTIONS = {
+    "bandwidth": "Bandwidth against bytes moved per call: a curve for each provider with its 95% intervals, the roof "
+    "that plain streams of the same tensors attained as a grey band, the last-level cache as a dotted line. Where a "
+    "curve meets the band, nothing faster can be written. Hollow marks carry something against their validity.",
+    "speedup": "Speed-up over eager: a row for each dtype and variant, a column for each size. ▲ and ▼ are verdicts, "
+    "held against the noise of the same provider entered twice; a number without a sign is undecided.",
+    "roofline": "The roofline: how much arithmetic ELU does per byte, and how fast each provider does it, below what "
+    "memory and caches attained in the same run.",
+    "levels-of-memory": "The levels of memory: what plain streams attain by working set, each call from a cold cache, "
+    "and from a warm one. Where the two meet, the cache is left behind.",
+    "error": "The largest error over all values of a 16-bit dtype. Below the dotted line every output is the nearest "
+    "number there is. What the gate rejected is drawn too: this is why.",
+    "instruction-roofline": "The instruction roofline, modelled from machine code: warp instructions for each "
+    "transaction of memory, and which of the two a device would run out of first. Nothing in it was timed.",
+}
+
+
+@dataclass(frozen=True)
+class Published:
+    """A run under `results/`, with its figures as SVG by name."""
+
+    run: Run
+    content_hash: str
+    figures: Mapping[str, bytes]
+
+    @property
+    def is_gpu(self) -> bool:
+        return (self.run.manifest.get("device") or {}).get("kind") == "cuda"
+
+    @property
+    def device(self) -> str:
+        return str((self.run.manifest.get("device") or {}).get("name", "unknown device"))
+
+    @property
+    def sweep(self) -> str:
+        return str((self.run.manifest.get("sweep") or {}).get("name", "unknown"))
+
+    @property
+    def rank(self) -> tuple[bool, int, str]:
+        """The highest is shown in the documentation."""
+        fullness = _SWEEPS.index(self.sweep) if self.sweep in _SWEEPS else -1
+        return (self.is_gpu, fullness, str(self.run.manifest.get("created")))
+
+
+def published(root: Path) -> list[Published]:
+    """The runs under `root/results`, by folder. Raises RunError where one cannot be read."""
+    found = sorted(path.parent for path in (root / RESULTS).glob(f"*/*/{MANIFEST}"))
+    folders = [folder for folder in found if made_by_verb(read_manifest(folder)) == "run"]
+    return [
+        Published(run, seal.content_hash(folder), {name: as_svg(figure) for name, figure in draw(run)})
+        for folder in folders
+        for run in [read_run(folder)]
+    ]
+
+
+def files(root: Path) -> dict[Path, bytes]:
+    """Every file that is made from the published runs, with what it should hold."""
+    found = published(root)
+    made = {root / RESULTS / INDEX: _index(found, root / RESULTS).encode()}
+    for each in found:
+        report = each.run.path / REPORT
+        names = [f"{FIGURES}/{name}.svg" for name in each.figures]
+        made[report / MARKDOWN] = markdown.report(each.run, each.content_hash, names).encode()
+        made |= {report / FIGURES / f"{name}.svg": content for name, content in each.figures.items()}
+    shown = max(found, key=lambda each: each.rank, default=None)
+    if shown is not None:
+        made |= {root / DOC_FIGURES / f"{name}.svg": content for name, content in shown.figures.items()}
+    for name, lines in ((README, _readme(shown)), (GALLERY, _gallery(shown))):
+        if (root / name).exists():
+            made[root / name] = _with_block(root / name, lines).encode()
+    return made
+
+
+def _with_block(path: Path, lines: Iterator[str]) -> str:
+    """A document with what stands between its two marks made anew. Raises RunError where it has no marks."""
+    text = path.read_text(encoding="utf-8")
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise RunError(f"{path} has lost the lines {BEGIN!r} and {END!r}; put them where the figures belong")
+    return f"{before}{BEGIN}\n{chr(10).join(lines)}\n{END}{after}"
+
+
+def _index(found: Sequence[Published], results: Path) -> str:
+    return "\n".join(_index_lines(found, results)) + "\n"
+
+
+def _index_lines(found: Sequence[Published], results: Path) -> Iterator[str]:
+    yield from ("# Published runs", "")
+    yield "Each folder was made by one command, `make evidence`, and is as it was written. `elubench verify FOLDER`"
+    yield "recomputes its hash and everything derived from its samples; `elubench report FOLDER` makes its page,"
+    yield "`report/index.html`. This index is made by `make results`."
+    yield ""
+    if not found:
+        yield _NO_RUN
+        return
+    if not any(each.is_gpu for each in found):
+        yield "No run on a GPU is published yet: what follows was measured on a CPU, where the Triton kernels are"
+        yield "validated by Triton's interpreter and have no times."
+        yield ""
+    head = ("device", "sweep", "measured", ">records", "content hash")
+    yield from markdown.table(head, [_index_row(each, results) for each in found])
+    for device in dict.fromkeys(each.device for each in sorted(found, key=lambda each: not each.is_gpu)):
+        yield from ("", f"## {markdown_text(device)}")
+        for each in found:
+            if each.device == device:
+                yield from _run_lines(each, results)
+
+
+def _index_row(each: Published, results: Path) -> tuple[str, ...]:
+    folder = each.run.path.relative_to(results).as_posix()
+    kind = "GPU" if each.is_gpu else "CPU"
+    return (
+        f"{markdown_text(each.device)} ({kind})",
+        f"[{markdown_text(each.sweep)}]({folder}/{REPORT}/{MARKDOWN})",
+        markdown_text(str(each.run.manifest.get("created"))[:10]),
+        str(len(each.run.records)),
+        f"`{each.content_hash[:16]}`",
+    )
+
+
+def _run_lines(each: Published, results: Path) -> Iterator[str]:
+    yield from ("", f"### Sweep {markdown_text(each.sweep)}", "")
+    yield from (f"- {markdown_text(line)}" for line in wording.header(each.run))
+    yield from (f"- {markdown_text(finding.text)}" for finding in findings(each.run))
+    folder = f"{each.run.path.relative_to(results).as_posix()}/{REPORT}/{FIGURES}"
+    for name in each.figures:
+        if name.startswith(("bandwidth-elu", "roofline")) and not name.endswith("backward"):
+            yield from ("", f"![{name}]({folder}/{name}.svg)")
+
+
+def _source(shown: Published) -> str:
+    """Which run a figure is from, in a sentence."""
+    device = f"{markdown_text(shown.device)}, a {'GPU' if shown.is_gpu else 'CPU'}"
+    sentence = f"Measured on {device}, sweep {markdown_text(shown.sweep)}, content hash `{shown.content_hash[:16]}`."
+    if not shown.is_gpu:
+        sentence += (
+            " On a CPU the Triton kernels are validated by Triton's interpreter and have no times; no run on a GPU "
+            "is published yet."
+        )
+    return sentence
+
+
+def _readme(shown: Published | None) -> Iterator[str]:
+    if shown is None:
+        yield _NO_RUN
+        return
+    yield _source(shown)
+    yield from ("", *(f"- {markdown_text(finding.text)}" for finding in findings(shown.run)))
+    for name in ("bandwidth-elu", "error-elu"):
+        if name in shown.figures:
+            yield from ("", f"![{name}]({DOC_FIGURES}/{name}.svg)")
+
+
+def _gallery(shown: Published | None) -> Iterator[str]:
+    if shown is None:
+        yield _NO_RUN
+        return
+    yield _source(shown)
+    for kind, caption in _CAPTIONS.items():
+        names = [name for name in shown.figures if name.startswith(kind)]
+        if names:
+            yield from ("", f"## {kind.replace('-', ' ').capitalize()}", "", caption)
+        for name in names:
+            yield from ("", f"![{name}](figures/{name}.svg)")
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Write what is missing or old, or only say so."""
+    parser = argparse.ArgumentParser(description=__doc__, prog="python -m reports.publish.results_index")
+    parser.add_argument("--root", type=Path, default=Path("."), help="the checkout")
+    parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 where something is old")
+    arguments = parser.parse_args(argv)
+    try:
+        wanted = files(arguments.root)
+    except (RunError, ImportError) as error:
+        parser.exit(2, f"elubench: {error}\n")
+    old = [path for path, content in wanted.items() if not path.exists() or path.read_bytes() != content]
+    left = sorted(set((arguments.root / DOC_FIGURES).glob("*.svg")) - set(wanted))
+    for path in (*old, *left):
+        print(f"{'old' if arguments.check else 'made' if path in wanted else 'removed'}: {path}")
+        if arguments.check:
+            continue
+        if path in wanted:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(wanted[path])
+        else:
+            path.unlink()
+    if arguments.check and (old or left):
+        parser.exit(1, "elubench: the documentation is older than the published runs; run 'make results'\n")
+
+
+if __name__ == "__main__":
+    main()

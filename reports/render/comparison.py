@@ -1,0 +1,185 @@
+"""A comparison as a table on a terminal, as Markdown for a pull request, and as JSON for a script."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from harness.ops.cases import OPS
+from harness.timing.estimators import Ratio, geometric_mean
+from reports.analysis.compare import VERDICTS, Change, Comparison, Pair
+from reports.render.markdown import table as markdown_table
+from reports.text.escaping import markdown_code
+from reports.text.formatting import MISSING, params_text, percent, printable, size_text, time_text
+
+_STYLES = {"slower": "bold red", "faster": "bold green", "undecided": "yellow", "same": ""}
+_MEANING = (
+    "ratio: the second side's time over the first's, with its 95% interval; slower and faster are claimed only where "
+    "the whole interval lies beyond ±noise, the larger A/A floor of both sides"
+)
+
+
+def show(comparison: Comparison, console: Console) -> None:
+    """Print it: warnings first, then the cases with the most wanted verdicts on top."""
+    for line in (f"first:  {comparison.first}", f"second: {comparison.second}"):
+        console.print(Text(printable(line)))
+    if comparison.warnings:
+        console.print(Text("not alike, so a difference may be theirs:", style="yellow"))
+        for warning in comparison.warnings:
+            console.print(Text(f"  {printable(warning)}", style="yellow"))
+    if comparison.pairs:
+        console.print()
+        console.print(_table(comparison, console.width >= 120))
+        console.print(Text(_MEANING, style="dim"))
+    for change in comparison.changes:
+        console.print(Text(printable(change_text(change)), style="red" if change.is_loss else ""))
+    console.print(Text(conclusion(comparison), style="bold"))
+
+
+def _table(comparison: Comparison, is_wide: bool) -> Table:
+    table = Table(box=SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("case", overflow="fold", ratio=1)
+    table.add_column("provider", overflow="fold")
+    if is_wide:
+        table.add_column("first", justify="right", no_wrap=True)
+        table.add_column("second", justify="right", no_wrap=True)
+    for name in ("ratio", "±noise%"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("verdict", no_wrap=not is_wide)
+    for pair in ordered(comparison):
+        times = (time_text(pair.first.median_s), time_text(pair.second.median_s)) if is_wide else ()
+        found = Text(pair.verdict, style=_STYLES[pair.verdict])
+        if is_wide and pair.why:
+            found.append(f": {printable(pair.why)}", style="dim")
+        table.add_row(
+            Text(printable(case_text(pair))),
+            Text(printable(provider_text(pair), 30)),
+            *times,
+            ratio_text(pair.ratio),
+            percent(pair.noise_floor, 1),
+            found,
+        )
+    return table
+
+
+def to_markdown(comparison: Comparison) -> str:
+    """The whole comparison, every name from outside as code."""
+    lines = [
+        f"{markdown_code(comparison.second)} against {markdown_code(comparison.first)}: **{conclusion(comparison)}**",
+        "",
+    ]
+    if comparison.warnings:
+        lines += ["Not alike, so a difference may be theirs:", ""]
+        lines += [f"- {markdown_code(warning)}" for warning in comparison.warnings]
+        lines.append("")
+    if comparison.pairs:
+        head = ("case", "provider", ">first", ">second", ">ratio", ">±noise%", "verdict")
+        lines += markdown_table(head, map(_markdown_cells, ordered(comparison)))
+        lines += ["", _MEANING[0].upper() + _MEANING[1:] + "."]
+    if comparison.changes:
+        lines += ["", *(f"- {markdown_code(change_text(change))}" for change in comparison.changes)]
+    return "\n".join(lines) + "\n"
+
+
+def _markdown_cells(pair: Pair) -> tuple[str, ...]:
+    strong = f"**{pair.verdict}**" if pair.verdict in ("slower", "faster") else pair.verdict
+    return (
+        markdown_code(case_text(pair)),
+        markdown_code(provider_text(pair)),
+        time_text(pair.first.median_s),
+        time_text(pair.second.median_s),
+        ratio_text(pair.ratio),
+        percent(pair.noise_floor, 1),
+        strong + (f": {pair.why}" if pair.why else ""),
+    )
+
+
+def to_json(comparison: Comparison) -> str:
+    """The comparison for a script; ratios are plain numbers, times are seconds."""
+    content = {
+        "first": comparison.first,
+        "second": comparison.second,
+        "counts": {name: comparison.counts[name] for name in VERDICTS},
+        "warnings": list(comparison.warnings),
+        "pairs": [_plain(pair) for pair in ordered(comparison)],
+        "changes": [
+            {"case_key": each.case_key, "provider": each.provider, "regime": each.regime,
+             "first_outcome": each.first, "second_outcome": each.second}
+            for each in comparison.changes
+        ],
+    }  # fmt: skip
+    return json.dumps(content, indent=2, allow_nan=False)
+
+
+def _plain(pair: Pair) -> dict[str, Any]:
+    ratio = pair.ratio
+    return {
+        "case_key": pair.first.case_key,
+        "regime": pair.first.regime,
+        "first_provider": pair.first.provider,
+        "second_provider": pair.second.provider,
+        "first_median_s": pair.first.median_s,
+        "second_median_s": pair.second.median_s,
+        "ratio": ratio.ratio if ratio else None,
+        "ratio_ci95": [ratio.low, ratio.high] if ratio else None,
+        "noise_floor": pair.noise_floor,
+        "verdict": pair.verdict,
+        "why": pair.why,
+        "first_flags": list(pair.first.flags),
+        "second_flags": list(pair.second.flags),
+    }
+
+
+def ordered(comparison: Comparison) -> list[Pair]:
+    """The pairs by verdict, the largest differences of each first."""
+    return sorted(
+        comparison.pairs,
+        key=lambda pair: (VERDICTS.index(pair.verdict), -abs(pair.ratio.ratio - 1) if pair.ratio else 0.0),
+    )
+
+
+def case_text(pair: Pair) -> str:
+    """The case and its regime, as in the other tables."""
+    record = pair.first
+    defaults = OPS[record.op].params if record.op in OPS else {}
+    parts = (
+        record.op,
+        params_text(record.params, defaults),
+        size_text(record.shape),
+        record.dtype,
+        "" if record.layout == "contiguous" else record.layout,
+        "" if record.regime == "cold" else record.regime or "",
+    )
+    return " ".join(part for part in parts if part)
+
+
+def provider_text(pair: Pair) -> str:
+    """The provider, or both where two are compared."""
+    a, b = pair.first.provider, pair.second.provider
+    return a if a == b else f"{b} / {a}"
+
+
+def ratio_text(ratio: Ratio | None) -> str:
+    """A ratio with its interval: "1.030 [1.021, 1.038]"."""
+    return MISSING if ratio is None else f"{ratio.ratio:.3f} [{ratio.low:.3f}, {ratio.high:.3f}]"
+
+
+def change_text(change: Change) -> str:
+    """What became of one case: "triton: elu(…) 4096x4096 float32 contiguous cold: ok, then rejected"."""
+    regime = f" {change.regime}" if change.regime else ""
+    sides = " then ".join(outcome or "not in it" for outcome in (change.first, change.second))
+    return f"{change.provider}: {change.case_key}{regime}: {sides}"
+
+
+def conclusion(comparison: Comparison) -> str:
+    """One line: the verdicts counted, and the geometric mean of the ratios."""
+    counts = ", ".join(f"{comparison.counts[name]} {name}" for name in VERDICTS if comparison.counts[name])
+    ratios = [pair.ratio.ratio for pair in comparison.pairs if pair.ratio]
+    mean = f"; geometric mean of the ratios {geometric_mean(ratios):.3f}" if ratios else ""
+    lost = sum(change.is_loss for change in comparison.changes)
+    return f"{counts or 'nothing to compare'}{mean}" + (f"; {lost} no longer timed" if lost else "")

@@ -1,0 +1,103 @@
+"""A run as tables for programs: `records.csv` for spreadsheets, `records.parquet` for pandas and its kin.
+
+Both have a row for each record and its fields as columns, under the names of `harness.store.records.Record`, times in
+seconds. Only the Parquet file holds the samples themselves.
+"""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import itertools
+import json
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from harness.store.records import Record
+from reports.text.escaping import csv_text
+
+_FIELDS = {field.name: str(field.type) for field in dataclasses.fields(Record)}
+_BATCH = 5_000  # records: a file is written in pieces of some ten megabytes
+
+
+class MissingLibrary(ValueError):
+    """An optional library is not installed; the message names it and what to do."""
+
+
+def write_csv(records: Iterable[Record], path: Path) -> None:
+    """One row for each record, the samples as their number.
+
+    Text that a spreadsheet would take for a formula has a `'` before it, and control characters are written as
+    escapes; parameters and details are JSON; flags are separated by spaces, sizes by x.
+    """
+    columns = {name: _csv_cell(name, kind) for name, kind in _FIELDS.items() if name not in ("samples_s", "ci95_s")}
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow((*columns, "ci95_low_s", "ci95_high_s", "samples"))
+        for record in records:
+            low, high = record.ci95_s or ("", "")
+            cells = (cell(getattr(record, name)) for name, cell in columns.items())
+            writer.writerow((*cells, low, high, len(record.samples_s)))
+
+
+def write_parquet(records: Iterable[Record], path: Path) -> None:
+    """One row for each record, with lists as lists and parameters and details as JSON.
+
+    Raises MissingLibrary where pyarrow is not installed.
+    """
+    try:
+        import pyarrow as arrow
+        import pyarrow.parquet as parquet
+    except ImportError:
+        raise MissingLibrary("records.parquet needs pyarrow: pip install pyarrow") from None
+
+    types = {
+        "int": arrow.int64(),
+        "float": arrow.float64(),
+        "str": arrow.string(),
+        "tuple[float, ...]": arrow.list_(arrow.float64()),
+        "tuple[float, float]": arrow.list_(arrow.float64()),
+        "tuple[int, ...]": arrow.list_(arrow.int64()),
+        "tuple[str, ...]": arrow.list_(arrow.string()),
+    }
+    kinds = {name: kind.removesuffix(" | None") for name, kind in _FIELDS.items()}
+    schema = arrow.schema([(name, types.get(kind, arrow.string())) for name, kind in kinds.items()])
+    remaining = iter(records)
+    with parquet.ParquetWriter(path, schema, compression="zstd") as writer:
+        while batch := list(itertools.islice(remaining, _BATCH)):
+            columns = [_column(batch, name, kind, kind in types) for name, kind in kinds.items()]
+            writer.write_table(arrow.table(columns, schema=schema))
+
+
+def _column(batch: list[Record], name: str, kind: str, is_plain: bool) -> list[Any]:
+    values = [getattr(record, name) for record in batch]
+    if not is_plain:
+        return [_json(value) for value in values]
+    if kind == "str":
+        return [None if value is None else _utf8(value) for value in values]
+    if kind == "tuple[str, ...]":
+        return [[_utf8(item) for item in value] for value in values]
+    return values
+
+
+def _csv_cell(name: str, kind: str) -> Callable[[Any], Any]:
+    """What turns a field into its cell; numbers and None go to the CSV writer as they are."""
+    if name == "shape":
+        return lambda shape: "x".join(map(str, shape))
+    if kind.startswith("tuple[str"):
+        return lambda items: csv_text(" ".join(items))
+    if kind.startswith("str"):
+        return lambda text: None if text is None else csv_text(text)
+    if kind.startswith(("int", "float")):
+        return lambda number: number
+    return lambda content: csv_text(_json(content))
+
+
+def _json(content: Any) -> str:
+    return json.dumps(content, sort_keys=True, separators=(",", ":"))
+
+
+def _utf8(text: str) -> str:
+    """Text without lone surrogates, which JSON can spell and UTF-8 cannot."""
+    return text.encode("utf-8", "backslashreplace").decode()

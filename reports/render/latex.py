@@ -1,0 +1,154 @@
+"""A citable run in LaTeX: BibTeX entries, a table with the package booktabs, sentences. Everything is escaped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from harness.store.records import INSPECTED, Run
+from reports.analysis.citable import Citable, is_told_apart
+from reports.analysis.summary import BASELINE, Row
+from reports.text import wording
+from reports.text.escaping import latex
+from reports.text.formatting import percent, significant, size_text, time_interval_text
+
+SOFTWARE_KEY = "elubench"
+AUTHORS = "the elubench developers"  # as in CITATION.cff
+TITLE = "elubench: Triton kernels for ELU, and a benchmark that says how fast and how right they are"
+
+# Longer tables go over pages.
+_LONGEST = 40
+_COLUMNS = "llrrrr"
+_NARROW = r"\small\setlength{\tabcolsep}{4pt}"  # fits the text of an article
+_HEAD = ("Size", "Provider", "Time", "GB/s", r"\% roof", "Speed-up")
+
+
+def run_key(content_hash: str) -> str:
+    """The BibTeX key of a run: no name from outside is in it."""
+    return f"{SOFTWARE_KEY}-run-{content_hash[:12]}"
+
+
+def bibtex(cited: Citable) -> str:
+    """Two entries: the software, and the run with its version, commit, device, date and content hash."""
+    manifest = cited.run.manifest
+    created = str(manifest.get("created") or "")
+    year = created[:4] if created[:4].isascii() and created[:4].isdigit() else None
+    version = f"Version {manifest.get('elubench')}, {wording.commit(cited.run)}"
+    device = (manifest.get("device") or {}).get("name", "unknown device")
+    versions = manifest.get("versions") or {}
+    digits = r"\allowbreak{}".join(cited.content_hash[at : at + 8] for at in range(0, 64, 8))
+    covered = "manifest, records and counts of machine code" if manifest.get(INSPECTED) else "manifest and records"
+    note = (
+        f"{latex(version)}. Measured on {latex(str(device))} with torch {latex(str(versions.get('torch')))} and "
+        f"Triton {latex(str(versions.get('triton')))}, begun {latex(created)}. "
+        f"SHA-256 of its {covered}: \\texttt{{{digits}}}"
+    )
+    title = f"{SOFTWARE_KEY} run: sweep {(manifest.get('sweep') or {}).get('name')} on {device}"
+    return (
+        _entry(SOFTWARE_KEY, latex(TITLE), year, latex(version))
+        + "\n"
+        + _entry(run_key(cited.content_hash), latex(title), year, note)
+    )
+
+
+def _entry(key: str, title: str, year: str | None, note: str) -> str:
+    fields = [("author", f"{{{AUTHORS}}}"), ("title", f"{{{title}}}"), ("note", note)]
+    if year:
+        fields.insert(2, ("year", year))
+    lines = ",\n".join(f"  {name} = {{{value}}}" for name, value in fields)
+    return f"@misc{{{key},\n{lines}\n}}\n"
+
+
+def table(cited: Citable) -> str:
+    """The valid rows. Needs `\\usepackage{booktabs}`, and `longtable` where it says so; works without others."""
+    count = sum(len(group.rows) for group in cited.groups)
+    is_long = count > _LONGEST
+    packages = "{booktabs,longtable}" if is_long else "{booktabs}"
+    lines = [f"% Needs \\usepackage{packages}; {count} rows."]
+    head = [r"\toprule", _row(_HEAD), r"\midrule"]
+    body = [*_body(cited), r"\bottomrule"]
+    caption = f"\\caption{{{_caption(cited)}}}"
+    label = f"\\label{{tab:{run_key(cited.content_hash)}}}"
+    if is_long:
+        heads = [caption + label + r" \\", *head, r"\endfirsthead", *head, r"\endhead"]
+        whole = ["{" + _NARROW, rf"\begin{{longtable}}{{{_COLUMNS}}}", *heads, *body, r"\end{longtable}", "}"]
+    else:
+        inner = [rf"\begin{{tabular}}{{{_COLUMNS}}}", *head, *body, r"\end{tabular}"]
+        whole = [r"\begin{table}", r"\centering", _NARROW, caption, label, *inner, r"\end{table}"]
+    return "\n".join([*lines, *whole, ""])
+
+
+def _body(cited: Citable) -> Iterator[str]:
+    for number, group in enumerate(cited.groups):
+        if number:
+            yield r"\addlinespace"
+        regime = "" if group.regime == "cold" else f", {group.regime}"
+        yield rf"\multicolumn{{{len(_COLUMNS)}}}{{l}}{{{latex(wording.title(group) + regime)}}} \\"
+        yield from (_row(_cells(row)) for row in group.rows)
+
+
+def _row(cells: tuple[str, ...]) -> str:
+    return " & ".join(cells) + r" \\"
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    record = row.record
+    assert record.median_s is not None and record.ci95_s is not None
+    return (
+        latex(size_text(record.shape)),
+        latex(record.provider),
+        latex(time_interval_text(record.median_s, record.ci95_s)),
+        latex(significant(record.bandwidth_gbps)),
+        latex(percent(row.roof_fraction)),
+        _speedup(row),
+    )
+
+
+def _speedup(row: Row) -> str:
+    if row.record.provider == BASELINE:
+        return "1"
+    if row.speedup is None or row.speedup_ci95 is None:
+        return latex("–")
+    low, high = row.speedup_ci95
+    text = f"{row.speedup:.2f} {{[}}{low:.2f}, {high:.2f}{{]}}"
+    return text if is_told_apart(row) else f"({text})"
+
+
+def _caption(cited: Citable) -> str:
+    device = cited.run.manifest.get("device") or {}
+    name, kind = device.get("name", "an unknown device"), "" if device.get("kind") == "cuda" else ", a CPU"
+    rows = [row for group in cited.groups for row in group.rows if row.record.provider != BASELINE]
+    brackets = ""
+    if any(row.speedup_ci95 and not is_told_apart(row) for row in rows):
+        brackets = " Speed-ups in parentheses are not told apart from 1 by more than the A/A noise."
+    return (
+        f"ELU on {latex(str(name))}{kind}: median times and speed-ups over {BASELINE} with "
+        r"[95\% intervals]; bytes as each input read once and each output written once; the roof is what plain "
+        f"streams with the same traffic attain in the same run.{brackets} Measured with "
+        f"elubench~\\cite{{{SOFTWARE_KEY}}}, run~\\cite{{{run_key(cited.content_hash)}}}."
+    )
+
+
+def sentences(cited: Citable) -> str:
+    """The sentences, with the citation at the end of the first."""
+    first, *rest = (latex(sentence.removesuffix(".")) for sentence in cited.sentences)
+    return " ".join([f"{first}~\\cite{{{run_key(cited.content_hash)}}}.", *(f"{each}." for each in rest)]) + "\n"
+
+
+def figure(cited: Citable, file_name: str) -> str:
+    """The figure that shows the first sentence; needs `\\usepackage{graphicx}`."""
+    return "\n".join(
+        [
+            r"% Needs \usepackage{graphicx}.",
+            r"\begin{figure}",
+            r"\centering",
+            rf"\includegraphics[width=\linewidth]{{{file_name}}}",
+            rf"\caption{{{_figure_caption(cited.run)}, run~\cite{{{run_key(cited.content_hash)}}}.}}",
+            r"\end{figure}",
+            "",
+        ]
+    )
+
+
+def _figure_caption(run: Run) -> str:
+    device = (run.manifest.get("device") or {}).get("name", "an unknown device")
+    return f"Bandwidth against size on {latex(str(device))}"

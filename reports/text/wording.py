@@ -1,0 +1,91 @@
+"""What is said of a run in words, the same on a terminal, in Markdown and in HTML. No layout, nothing escaped."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from harness.ops.cases import OPS
+from harness.store.records import Run
+from reports.analysis.summary import BASELINE, FLAGS, Folded, Group, Row, median_or_none, noise_floors, outcomes
+from reports.text.formatting import MISSING, params_text, percent
+
+
+def header(run: Run) -> Iterator[str]:
+    """Device, versions and sweep, a line each; a manifest with holes is no reason to say nothing."""
+    manifest = run.manifest
+    device, versions = manifest.get("device") or {}, manifest.get("versions") or {}
+    kind = "GPU" if device.get("kind") == "cuda" else f"CPU, {manifest.get('threads', '?')} threads"
+    yield f"{device.get('name', 'unknown device')} ({kind})"
+    yield (
+        f"elubench {manifest.get('elubench')}, {commit(run)}; "
+        f"torch {versions.get('torch')}, triton {versions.get('triton')}"
+    )
+    yield f"sweep {(manifest.get('sweep') or {}).get('name')}, started {manifest.get('created')}"
+
+
+def commit(run: Run) -> str:
+    """The commit as "commit 0123456789", with what a reader has to know of it."""
+    git = run.manifest.get("git") or {}
+    if not git.get("commit"):
+        return "no commit"
+    return f"commit {str(git['commit'])[:10]}{' with changes' if git.get('dirty') else ''}"
+
+
+def title(group: Group) -> str:
+    """The op of a group, what differs from its defaults, dtype and layout, and the regime where it is not cold."""
+    defaults = OPS[group.op].params if group.op in OPS else {}
+    layout = "" if group.layout == "contiguous" else group.layout
+    regime = "" if group.regime == "cold" else group.regime
+    parts = (group.op, params_text(group.params, defaults), group.dtype, layout, regime)
+    return "  ".join(part for part in parts if part)
+
+
+def speedup(row: Row) -> str:
+    """A speed-up: "1.25"; "≈1.01" for what is within the noise; "1" for the baseline itself."""
+    if row.speedup is None:
+        return MISSING
+    if row.record.provider == BASELINE:
+        return "1"
+    return ("" if row.verdict in ("faster", "slower") else "≈") + f"{row.speedup:.2f}"
+
+
+def flags_used(timed: list[Group]) -> dict[str, tuple[str, str]]:
+    """The flags that occur, in the order in which they are explained: mark and meaning."""
+    used = {flag for group in timed for row in group.rows for flag in row.record.flags}
+    explained = {flag: each for flag, each in FLAGS.items() if flag in used}
+    reasons = over_roof_reasons(timed)
+    if "over_roof" in explained and reasons:
+        mark, meaning = explained["over_roof"]
+        explained["over_roof"] = (mark, f"{meaning}. Likely: {'; '.join(reasons)}")
+    return explained
+
+
+def over_roof_reasons(timed: list[Group]) -> list[str]:
+    """Why rows may be over their roofs, as their records say; each reason once, the most frequent first."""
+    records = (row.record for group in timed for row in group.rows)
+    counts = Counter(str(reason) for record in records for reason in record.details.get("over_roof", ()))
+    return [reason for reason, _ in counts.most_common(3)]
+
+
+def noise(run: Run) -> str | None:
+    """The A/A noise of a run in a sentence, or None where no control was timed."""
+    floors = noise_floors(run)
+    middle = median_or_none(floors)
+    if middle is None:
+        return None
+    return (
+        f"A/A noise: a provider and its twin are told apart to {percent(middle, 1)}% in the median case and to "
+        f"{percent(max(floors), 1)}% in the worst; ≈ marks what does not differ for certain by more than that."
+    )
+
+
+def why(each: Folded) -> str:
+    """Why something was not timed, with the worst input that the gate found."""
+    return each.reason + (f", at {each.worst_input}" if each.worst_input else "")
+
+
+def outcome_counts(run: Run) -> str:
+    """The counts, as "outcomes: 12 ok, 3 rejected"."""
+    counts = ", ".join(f"{count} {outcome}" for outcome, count in outcomes(run).most_common())
+    return f"outcomes: {counts or 'none'}"

@@ -1,0 +1,115 @@
+import pytest
+import torch
+
+from harness import providers
+from harness.sweeps.sweep import SweepError, from_content, load, names
+
+GOOD = """
+providers = ["eager"]
+dtypes = ["float32", "bfloat16"]
+[stop]
+max_seconds = 1
+[cpu]
+max_elements = 100
+[[cases]]
+op = "elu"
+shapes = [[4, 5], [1000]]
+params = [{alpha = 2}, {}]
+"""
+
+
+def write(tmp_path, text):
+    path = tmp_path / "mine.toml"
+    path.write_text(text)
+    return str(path)
+
+
+@pytest.mark.parametrize("name", names())
+def test_every_shipped_sweep_loads_and_says_what_it_is(name):
+    sweep = load(name)
+    assert sweep.description
+    assert {case.op for case in sweep.on("cpu").cases} == {case.op for case in sweep.cases}
+    for spec in sweep.providers:
+        providers.check(spec)
+
+
+def test_a_sweep_is_the_product_of_its_lists(tmp_path):
+    sweep = load(write(tmp_path, GOOD))
+    assert sweep.name == "mine"
+    assert len(sweep.cases) == 8
+    assert {case.params["alpha"] for case in sweep.cases} == {1.0, 2.0}
+    assert sweep.stop.max_seconds == 1
+    assert all(case.elements <= 100 for case in sweep.on("cpu").cases)
+    assert sweep.on("cuda") == sweep
+
+
+def test_the_family_has_its_forward_and_its_gradient_at_the_same_numbers_of_elements():
+    sweep = load("family")
+    sizes = {op: set() for op in ("elu", "elu_plus_one", "relu", "leaky_relu", "prelu")}
+    sizes |= {f"{op}_backward": set() for op in sizes}
+    for case in sweep.cases:
+        if case.params.get("dim") != 0:  # one weight for all has a smaller case: its sum is checked whole
+            sizes[case.op].add((case.dtype, case.elements))
+    assert all(found == sizes["relu"] for found in sizes.values()) and len(sizes["relu"]) == 4
+    # SELU's parameters and CELU's, as torch has them.
+    x = torch.linspace(-3, 3, 101)
+    functions = {torch.ops.aten.elu(x, *case.params.values()) for case in sweep.cases if case.op == "elu"}
+    for expected in (torch.selu(x), torch.celu(x, 2.0), torch.nn.functional.elu(x)):
+        assert any(torch.allclose(found, expected, rtol=1e-6) for found in functions)
+
+
+def test_a_case_that_is_named_twice_is_measured_once(tmp_path):
+    assert len(load(write(tmp_path, GOOD.replace("{}]", "{alpha = 2.0}]"))).cases) == 4
+
+
+@pytest.mark.parametrize("name", names())
+def test_the_manifest_gives_the_sweep_back(name):
+    sweep = load(name)
+    assert from_content(sweep.content()) == sweep
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "named"),
+    [
+        ("providers =", "provider =", "no key 'provider'"),
+        ('["eager"]', '"eager"', "'providers' is a list"),
+        ('["eager"]', "[]", "'providers' is missing or empty"),
+        ('["eager"]', "[1]", "list of strings"),
+        ("max_seconds = 1", "max_second = 1", "no key 'max_second'"),
+        ("max_seconds = 1", 'max_seconds = "1"', "'max_seconds' is a float"),
+        ("max_elements = 100", "max_elements = 1.5", "'max_elements' is a int"),
+        ('op = "elu"', 'op = "gelu"', "no op 'gelu'"),
+        ('op = "elu"', "", "has no 'op'"),
+        ("shapes =", "shape =", "no key 'shape'"),
+        ("[[4, 5], [1000]]", "[4, 5]", "a shape is a list"),
+        ("{alpha = 2}, {}", "1", "'params' is a list of tables"),
+        ('"bfloat16"]', '"int4"]', "no dtype 'int4'"),
+        ("[[cases]]", "[[case]]", "no key 'case'"),
+        ("[stop]", 'regimes = ["hot"]\n[stop]', "no regime 'hot'; choose from auto, cold, graph, warm, host"),
+        ("[stop]", "regimes = []\n[stop]", "'regimes' is empty"),
+        ("[stop]", "roof_curves = 1\n[stop]", "'roof_curves' is a bool"),
+        ("[stop]", "[stop", "TOML"),
+    ],
+)
+def test_a_wrong_sweep_is_refused_with_its_place(tmp_path, old, new, named):
+    with pytest.raises(SweepError, match=named) as caught:
+        load(write(tmp_path, GOOD.replace(old, new, 1)))
+    assert "mine.toml" in str(caught.value)
+
+
+def test_unknown_names_are_answered_with_the_known_ones(tmp_path):
+    with pytest.raises(SweepError, match="activations, default, family, full, smoke"):
+        load("huge")
+    with pytest.raises(SweepError, match="no file"):
+        load(str(tmp_path / "none.toml"))
+    sweep = load("smoke")
+    with pytest.raises(SweepError, match="no op 'gelu'"):
+        sweep.only(["gelu"], [], [])
+    with pytest.raises(SweepError, match="no dtype 'int8'"):
+        sweep.only([], ["int8"], [])
+    with pytest.raises(SweepError, match="no regime 'hot'"):
+        sweep.only([], [], [], ["hot"])
+    assert sweep.regimes == ("auto",)
+    assert sweep.only([], [], [], ["warm", "cold", "warm"]).regimes == ("warm", "cold")
+    with pytest.raises(SweepError, match="no case left"):
+        sweep.only([], ["float16"], [])

@@ -1,0 +1,123 @@
+"""`elubench verify`: a run as it was measured passes, one that was edited in any place fails."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from harness.store import seal
+from harness.store.records import RECORDS, read_run
+from reports.analysis.verify import mismatches, verify
+from tests.harness.command import TINY, elubench
+from tests.reports.runs import hostile_run, stored
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory):
+    """A real run, of a provider that is rejected too."""
+    path = tmp_path_factory.mktemp("verify")
+    (path / "tiny.toml").write_text(TINY)
+    ended = elubench("run", "--sweep", path / "tiny.toml", "--out", path / "run", "--device", "cpu",
+                     "--provider", "eager", "--provider", "compile")  # fmt: skip
+    assert ended.returncode == 0, ended.stderr
+    return path / "run"
+
+
+@pytest.fixture
+def copied(measured, tmp_path):
+    """The run in a place of its own, and what writes changed lines into it."""
+    copy = tmp_path / "run"
+    copy.mkdir()
+    for path in measured.iterdir():
+        if path.is_file():
+            (copy / path.name).write_bytes(path.read_bytes())
+    return copy
+
+
+def changed(run, change, seals_again=False):
+    """Change the first timed record of a provider in the run's file; with its seal renewed, as a forger would."""
+    lines = (run / RECORDS).read_text().splitlines()
+    for number, line in enumerate(lines):
+        row = json.loads(line)
+        if row["role"] == "provider" and row["outcome"] == "ok":
+            change(row)
+            lines[number] = json.dumps(row)
+            break
+    (run / RECORDS).write_text("\n".join(lines) + "\n")
+    if seals_again:
+        seal.seal(run)
+
+
+def test_a_run_as_it_was_measured_is_intact(measured):
+    found = verify(read_run(measured))
+    assert found.mismatches == ()
+    assert found.is_intact and found.state == seal.SEALED
+    ended = elubench("verify", measured)
+    assert ended.returncode == 0, ended.stdout
+    assert found.content_hash in ended.stdout and "nothing was changed" in ended.stdout
+
+
+def test_one_sample_that_moves_no_figure_breaks_the_seal(copied):
+    def edit(row):
+        largest = max(range(len(row["samples_s"])), key=row["samples_s"].__getitem__)
+        row["samples_s"][largest] *= 1.001
+
+    changed(copied, edit)
+    ended = elubench("verify", copied)
+    assert ended.returncode == 1
+    assert "seal broken" in ended.stdout and "is not what was measured" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+FORGERIES = {
+    "median_s": lambda row: row.update(median_s=row["median_s"] * 0.99),
+    "ci95_s": lambda row: row.update(ci95_s=[row["ci95_s"][0], row["ci95_s"][1] * 1.01]),
+    "bandwidth_gbps": lambda row: row.update(bandwidth_gbps=row["bandwidth_gbps"] * 1.01),
+    "roof_gbps": lambda row: row.update(roof_gbps=row["roof_gbps"] * 1.1, flags=[]),
+    "bytes_moved": lambda row: row.update(bytes_moved=row["bytes_moved"] * 2),
+    "case_key": lambda row: row.update(shape=[row["shape"][0] + 1, *row["shape"][1:]]),
+    "noise_floor": lambda row: row.update(noise_floor=0.0),
+    "flags: noisy": lambda row: row.update(flags=[*({*row["flags"]} ^ {"noisy"})]),
+    "flags: drifting": lambda row: row.update(flags=[*({*row["flags"]} ^ {"drifting"})]),
+    "flags: few_samples": lambda row: row.update(flags=[*row["flags"], "few_samples"]),
+    "device": lambda row: row.update(device="a better one"),
+    "outcome": lambda row: row.update(outcome="splendid"),
+    "samples_s": lambda row: row.update(samples_s=[-1.0, *row["samples_s"][1:]]),
+}
+
+
+@pytest.mark.parametrize("field", FORGERIES)
+def test_a_figure_that_does_not_follow_is_found_under_a_seal_made_anew(copied, field):
+    changed(copied, FORGERIES[field], seals_again=True)
+    found = verify(read_run(copied))
+    assert found.state == seal.SEALED and not found.is_intact
+    assert field in {each.field for each in found.mismatches}
+
+
+def test_a_ratio_that_does_not_follow_is_found(copied):
+    run = read_run(copied)
+    records = list(run.records)
+    number = next(n for n, record in enumerate(records) if record.ratio is not None)
+    records[number] = replace(records[number], ratio=records[number].ratio * 0.9)
+    assert {each.field for each in mismatches(replace(run, records=tuple(records)))} == {"ratio"}
+
+
+def test_a_record_twice_is_found(copied):
+    run = read_run(copied)
+    assert {each.field for each in mismatches(replace(run, records=(*run.records, run.records[0])))} == {"key"}
+
+
+def test_a_run_without_a_seal_is_said_to_be_unsealed(copied):
+    (copied / seal.SEAL).unlink()
+    ended = elubench("verify", copied)
+    assert ended.returncode == 0
+    assert "no seal" in ended.stdout and "cut short" in ended.stdout
+
+
+def test_hostile_names_control_nothing(tmp_path):
+    run = stored(hostile_run(), tmp_path / "run")
+    ended = elubench("verify", run.path)
+    assert ended.returncode == 1
+    assert not set("\x1b\x07\r\u202e") & set(ended.stdout + ended.stderr)

@@ -1,0 +1,61 @@
+"""What `elubench verify` finds in a claims run."""
+
+import json
+
+import pytest
+
+from harness.paper.rows import read_claims
+from harness.store.records import RECORDS
+from harness.store.seal import BROKEN, SEALED, seal
+from reports.paper.build import build
+from reports.paper.verify import verify
+from tests.reports.paper.test_build import stored
+
+
+@pytest.fixture
+def run(tmp_path):
+    path = stored(tmp_path / "run").path
+    seal(path)
+    build(read_claims(path))
+    return path
+
+
+def test_a_run_as_it_ended_is_intact(run):
+    found = verify(read_claims(run))
+    assert found.mismatches == ()
+    assert (found.state, found.is_intact) == (SEALED, True)
+    assert found.records == len(read_claims(run).rows)
+
+
+def test_a_row_edited_by_hand_breaks_the_seal_and_the_report(run):
+    lines = (run / RECORDS).read_text().splitlines()
+    row = json.loads(lines[0])
+    row["values"]["median_mean"] = [-value for value in row["values"]["median_mean"]]
+    row["values"]["median_mean"][3] = 9.0
+    (run / RECORDS).write_text("\n".join([json.dumps(row), *lines[1:]]) + "\n")
+    found = verify(read_claims(run))
+    assert found.state == BROKEN
+    assert {each.where for each in found.mismatches} >= {"report/report.md", "report/claims.json", "report/index.html"}
+
+
+@pytest.mark.parametrize("name", ["index.html", "report.md", "claims.tex", "claims.json"])
+def test_a_number_edited_in_the_report_is_found(run, name):
+    path = run / "report" / name
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("holds", "does not", 1), encoding="utf-8")
+    found = verify(read_claims(run))
+    assert [each.where for each in found.mismatches] == [f"report/{name}"]
+    assert not found.is_intact
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [({"seed": 99}, "key"), ({"variant": "gelu"}, "key"), ({"device": "another"}, "device"),
+     ({"values": {"loss": [1.0], "accuracy": [0.5]}}, "loss")],
+)  # fmt: skip
+def test_a_row_that_the_plan_does_not_have_is_named(run, change, field):
+    lines = (run / RECORDS).read_text().splitlines()
+    number = next(n for n, line in enumerate(lines) if '"learning"' in line)
+    lines[number] = json.dumps(json.loads(lines[number]) | change)
+    (run / RECORDS).write_text("\n".join(lines) + "\n")
+    assert field in {each.field for each in verify(read_claims(run)).mismatches}
