@@ -51,7 +51,7 @@ def rows_kernel(
     FUNCTION: tl.constexpr, INNER: tl.constexpr, EVEN: tl.constexpr, WIDE: tl.constexpr,
     ROWS: tl.constexpr, COLUMNS: tl.constexpr, TRIPS: tl.constexpr,
 ):  # fmt: skip
-    """out = FUNCTION(x, vector, *parameters) for TRIPS tiles, one below the other, of ROWS rows of channels·INNER columns.
+    """out = FUNCTION(x, vector, *parameters) for TRIPS tiles, one below the other: ROWS rows of COLUMNS elements each.
 
     EVEN: the tiles of all programs cover the tensor and nothing else.
     """

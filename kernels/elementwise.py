@@ -116,9 +116,7 @@ def backward(tensors: tuple[Tensor, ...], is_result: bool, choose: Choose, *para
     return _launch(activation_backward_kernel, "2+1", tensors, function, parameters)
 
 
-def _launch(
-    kernel: Any, mix: str, tensors: tuple[Tensor, ...], function: Any, parameters: tuple[float, ...]
-) -> Launch:
+def _launch(kernel: Any, mix: str, tensors: tuple[Tensor, ...], function: Any, parameters: tuple[float, ...]) -> Launch:
     sizes, strides = collapse(*tensors)
     out = tensors[-1]
     elements, dtype = out.numel(), out.dtype

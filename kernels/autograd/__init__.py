@@ -1,1 +1,1 @@
-"""What PyTorch is told of the ops: operators, derivatives, vmap. `elementwise`, and `broadcast` for those of a vector."""
+"""What PyTorch is told of the ops: registered operators, their derivatives, and vmap."""

@@ -161,14 +161,18 @@ class _Forward(Function):
         return ctx.activation.tangent(of_x, along(of_vector, x, dim), x, along(vector, x, dim), *parameters)
 
     @staticmethod
-    def vmap(info: Any, dims: tuple[Any, ...], activation: VectorActivation, x: Tensor, vector: Tensor, *rest: Any) -> Any:
+    def vmap(
+        info: Any, dims: tuple[Any, ...], activation: VectorActivation, x: Tensor, vector: Tensor, *rest: Any
+    ) -> Any:
         x, spread, parameters, _ = _batched(info, dims[1:3], (x, vector), rest)
         return activation.steps(x, spread, *parameters), 0
 
 
 class _Backward(Function):
     @staticmethod
-    def forward(activation: VectorActivation, grad_output: Tensor, x: Tensor, vector: Tensor, *rest: Any) -> tuple[Tensor, Tensor]:
+    def forward(
+        activation: VectorActivation, grad_output: Tensor, x: Tensor, vector: Tensor, *rest: Any
+    ) -> tuple[Tensor, Tensor]:
         return run(activation.backward_operator, activation.compute_backward, grad_output, x, vector, *rest)
 
     @staticmethod

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import triton
+import triton.language as tl  # noqa: F401  (Triton's interpreter wants it in every module of device functions)
 from torch import Tensor
 
 from .. import formulas

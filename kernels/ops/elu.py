@@ -97,9 +97,7 @@ def functions(alpha: float, scale: float, input_scale: float) -> Functions:
     return UNSCALED if scale == 1.0 else GENERAL
 
 
-def curvature(
-    weight: Tensor, known: Tensor, alpha: float, scale: float, input_scale: float, is_result: bool
-) -> Tensor:
+def curvature(weight: Tensor, known: Tensor, alpha: float, scale: float, input_scale: float, is_result: bool) -> Tensor:
     """weight times the derivative of the slope; see `Activation`."""
     if is_result:  # the slope is input_scale * (result + alpha * scale)
         change = weight * input_scale
