@@ -2,25 +2,24 @@
 
     from kernels import elu, elu_backward, bias_elu, bias_elu_backward, ELU, BiasELU
     from kernels import selu, celu, elu_plus_one, SELU, CELU, ELUPlusOne
-    from kernels import relu, leaky_relu, prelu, ReLU, LeakyReLU, PReLU
+    from kernels import relu, shifted_relu, leaky_relu, prelu, ReLU, ShiftedReLU, LeakyReLU, PReLU
 
-This folder imports torch and triton only, so it may be copied into a model's repository.
+An op is a file in ops/. This folder imports torch and triton only, and works under any name: it may be copied into a
+model's repository, or installed as `elubench_kernels` (pyproject.toml).
 """
 
-from .family import (
-    celu,
-    elu_plus_one,
-    elu_plus_one_backward,
-    leaky_relu,
-    leaky_relu_backward,
-    prelu,
-    prelu_backward,
-    relu,
-    relu_backward,
-    selu,
-)
-from .nn import CELU, ELU, SELU, BiasELU, ELUPlusOne, LeakyReLU, PReLU, ReLU
-from .operators import bias_elu, bias_elu_backward, elu, elu_backward
+__version__ = "0.1.0"
+
+from .nn import CELU, ELU, SELU, BiasELU, ELUPlusOne, LeakyReLU, PReLU, ReLU, ShiftedReLU
+from .ops.bias_elu import bias_elu, bias_elu_backward
+from .ops.celu import celu
+from .ops.elu import elu, elu_backward
+from .ops.elu_plus_one import elu_plus_one, elu_plus_one_backward
+from .ops.leaky_relu import leaky_relu, leaky_relu_backward
+from .ops.prelu import prelu, prelu_backward
+from .ops.relu import relu, relu_backward
+from .ops.selu import selu
+from .ops.shifted_relu import shifted_relu, shifted_relu_backward
 
 __all__ = [
     "CELU",
@@ -31,6 +30,7 @@ __all__ = [
     "LeakyReLU",
     "PReLU",
     "ReLU",
+    "ShiftedReLU",
     "bias_elu",
     "bias_elu_backward",
     "celu",
@@ -45,4 +45,6 @@ __all__ = [
     "relu",
     "relu_backward",
     "selu",
+    "shifted_relu",
+    "shifted_relu_backward",
 ]

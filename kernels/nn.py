@@ -5,8 +5,15 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from .family import celu, elu_plus_one, leaky_relu, prelu, relu, selu
-from .operators import bias_elu, elu
+from .ops.bias_elu import bias_elu
+from .ops.celu import celu
+from .ops.elu import elu
+from .ops.elu_plus_one import elu_plus_one
+from .ops.leaky_relu import leaky_relu
+from .ops.prelu import prelu
+from .ops.relu import relu
+from .ops.selu import selu
+from .ops.shifted_relu import shifted_relu
 
 
 class ELU(nn.Module):
@@ -65,6 +72,20 @@ class ReLU(nn.ReLU):
 
     def forward(self, x: Tensor) -> Tensor:
         return relu(x, self.inplace)
+
+
+class ShiftedReLU(nn.Module):
+    """The larger of x and -1; `inplace` writes the result into the input."""
+
+    def __init__(self, inplace: bool = False) -> None:
+        super().__init__()
+        self.inplace = inplace
+
+    def forward(self, x: Tensor) -> Tensor:
+        return shifted_relu(x, self.inplace)
+
+    def extra_repr(self) -> str:
+        return "inplace=True" if self.inplace else ""
 
 
 class LeakyReLU(nn.LeakyReLU):

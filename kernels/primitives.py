@@ -1,20 +1,22 @@
-"""What the formulas are made of that machines differ in, each a few lines and in up to three ways.
+"""The steps of formulas that need other instructions on other hardware, each a few lines and in up to three ways.
 
 On NVIDIA a primitive is one or two instructions of PTX, on 16-bit types mostly for a pair of elements in one register.
-Elsewhere it is the same function in Triton's own words. In Triton's interpreter it is an emulation, so that
-kernels/math.py, which is made of these, is the same sequence of steps there as on a device, and what tests say about
-its rounding holds for both. Every form used is one whose result the PTX ISA defines, signs of 0 and NaN included, or,
-for ex2, whose error it bounds.
+Elsewhere it is the same function in Triton's own operations. In Triton's interpreter it is an emulation, so that
+formulas.py, which is made of these, is the same sequence of steps there as on a device, and what tests say about
+its rounding holds for both. Only instructions are used whose result the PTX ISA defines, signs of 0 and NaN included,
+or, for ex2, whose error it bounds.
 """
 
 from __future__ import annotations
 
 import os
+import struct
 from typing import Any
 
 import triton
 import triton.language as tl
-from triton.language.core import builtin
+
+from . import private
 
 # Triton's interpreter is numpy: its fma rounds twice, its conversion to bfloat16 cuts bits off, and the one from
 # bfloat16 takes subnormal numbers for 0.
@@ -26,18 +28,24 @@ EX2_ERROR = tl.constexpr(0.0)
 EX2_BOUND = 2.0**-22.5
 
 
-@builtin
+@private.builtin
 def on_nvidia(_semantic: Any = None) -> Any:
     """Whether PTX is being compiled: a compile-time constant, of the target and not of the machine at hand."""
-    return tl.constexpr(_semantic.builder.options.backend_name == "cuda")
+    return tl.constexpr(private.compiled_for(_semantic)[0] == "cuda")
 
 
-@builtin
+@private.builtin
 def newer_than_ampere(_semantic: Any = None) -> Any:
     """Whether PTX is being compiled for sm_90 or above."""
-    options = _semantic.builder.options
-    is_newer = options.backend_name == "cuda" and int(str(options.arch).removeprefix("sm")) >= 90
-    return tl.constexpr(is_newer)
+    backend, arch = private.compiled_for(_semantic)
+    return tl.constexpr(backend == "cuda" and int(arch) >= 90)
+
+
+@private.builtin
+def ptx_constant(value: Any, _semantic: Any = None) -> Any:
+    """An fp32 constant as PTX writes it: 0f and the digits of its bits."""
+    (bits,) = struct.unpack(">I", struct.pack(">f", value.value))
+    return tl.constexpr(f"0f{bits:08X}")
 
 
 @triton.jit
@@ -160,8 +168,10 @@ def _bits(x):
 
 @triton.jit
 def larger(a, b):
-    """The larger of two 16-bit blocks: NaN where one is NaN, and b where both are 0."""
-    if not INTERPRETED and on_nvidia():
+    """The larger of two blocks as they were loaded: NaN where one is NaN, and b where both are 0 and of 16 bits."""
+    if a.dtype.primitive_bitwidth != 16:
+        value = tl.maximum(a, b, propagate_nan=tl.PropagateNan.ALL)
+    elif not INTERPRETED and on_nvidia():
         if a.dtype == tl.bfloat16:
             value = tl.inline_asm_elementwise("max.NaN.bf16x2 $0, $1, $2;", "=r,r,r", [a, b], a.dtype, True, 2)
         else:
@@ -199,32 +209,32 @@ def by_sign(x, negative, positive):
 
 
 @triton.jit
-def where_above_0(x, positive, other, OF_NAN: tl.constexpr = False):
-    """`positive` where x > 0, else `other`; OF_NAN: also where x is NaN."""
+def where_above(x, LIMIT: tl.constexpr, positive, other, OF_NAN: tl.constexpr = False):
+    """`positive` where x > LIMIT, else `other`; OF_NAN: also where x is NaN."""
     above: tl.constexpr = "gtu" if OF_NAN else "gt"
     if INTERPRETED:
-        value = _where_above_0(x, positive, other, OF_NAN)
+        value = _where_above(x, LIMIT, positive, other, OF_NAN)
     elif (x.dtype == tl.bfloat16 and newer_than_ampere()) or (x.dtype == tl.float16 and on_nvidia()):
         # The comparison of a pair leaves 16 ones for each that holds.
         name: tl.constexpr = "bf16x2" if x.dtype == tl.bfloat16 else "f16x2"
         value = tl.inline_asm_elementwise(
             "{ .reg .b32 mask; set." + above + ".u32." + name + " mask, $1, $4; lop3.b32 $0, mask, $2, $3, 0xca; }",
-            "=r,r,r,r,r", [x, positive, other, tl.zeros_like(x)], x.dtype, is_pure=True, pack=2,
+            "=r,r,r,r,r", [x, positive, other, filled(x, LIMIT)], x.dtype, is_pure=True, pack=2,
         )  # fmt: skip
     elif x.dtype == tl.float32 and on_nvidia():
         # Side by side, or the compiler keeps all comparisons as bits of registers until it selects.
         value = tl.inline_asm_elementwise(
-            "{ .reg .pred p; setp." + above + ".f32 p, $1, 0f00000000; selp.f32 $0, $2, $3, p; }",
+            "{ .reg .pred p; setp." + above + ".f32 p, $1, " + ptx_constant(LIMIT) + "; selp.f32 $0, $2, $3, p; }",
             "=f,f,f,f", [x, positive, other], x.dtype, is_pure=True, pack=1,
         )  # fmt: skip
     else:
-        value = _where_above_0(x, positive, other, OF_NAN)
+        value = _where_above(x, LIMIT, positive, other, OF_NAN)
     return value
 
 
 @triton.jit
-def _where_above_0(x, positive, other, OF_NAN: tl.constexpr):
-    return tl.where(widen(x) <= 0, other, positive) if OF_NAN else tl.where(widen(x) > 0, positive, other)
+def _where_above(x, LIMIT: tl.constexpr, positive, other, OF_NAN: tl.constexpr):
+    return tl.where(widen(x) <= LIMIT, other, positive) if OF_NAN else tl.where(widen(x) > LIMIT, positive, other)
 
 
 @triton.jit

@@ -39,7 +39,7 @@ class TensorSpec:
 class Op:
     """What is computed: its parameters with their defaults, the tensors it reads and writes, its arithmetic.
 
-    `flops_per_element` counts the operations of the formula in `kernels/math.py`, an exponential as one.
+    `flops_per_element` counts the operations of the formula in `kernels/formulas.py`, an exponential as one.
     """
 
     name: str

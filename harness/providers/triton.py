@@ -6,22 +6,22 @@ from collections.abc import Callable
 
 from harness.ops.cases import Case
 from harness.providers import Unsupported
-from kernels import elementwise, vector
+from kernels.ops import bias_elu, elu, elu_plus_one, leaky_relu, prelu, relu
 
 # Each takes the inputs, the outputs and the parameters of its op, in the order in which harness.ops.cases has them.
 _LAUNCHERS: dict[str, Callable[..., None]] = {
-    "elu": elementwise.elu_out,
-    "elu_backward": elementwise.elu_backward_out,
-    "bias_elu": vector.bias_elu_out,
-    "bias_elu_backward": vector.bias_elu_backward_out,
-    "elu_plus_one": elementwise.elu_plus_one_out,
-    "elu_plus_one_backward": elementwise.elu_plus_one_backward_out,
-    "relu": elementwise.relu_out,
-    "relu_backward": elementwise.relu_backward_out,
-    "leaky_relu": elementwise.leaky_relu_out,
-    "leaky_relu_backward": elementwise.leaky_relu_backward_out,
-    "prelu": vector.prelu_out,
-    "prelu_backward": vector.prelu_backward_out,
+    "elu": elu.elu_out,
+    "elu_backward": elu.elu_backward_out,
+    "bias_elu": bias_elu.bias_elu_out,
+    "bias_elu_backward": bias_elu.bias_elu_backward_out,
+    "elu_plus_one": elu_plus_one.elu_plus_one_out,
+    "elu_plus_one_backward": elu_plus_one.elu_plus_one_backward_out,
+    "relu": relu.relu_out,
+    "relu_backward": relu.relu_backward_out,
+    "leaky_relu": leaky_relu.leaky_relu_out,
+    "leaky_relu_backward": leaky_relu.leaky_relu_backward_out,
+    "prelu": prelu.prelu_out,
+    "prelu_backward": prelu.prelu_backward_out,
 }
 
 

@@ -19,7 +19,7 @@ import triton.language as tl
 from torch import Tensor
 
 from kernels import elu, elu_backward, primitives
-from tests.kernels.numbers import BF16, FP16, FP32, GENERAL, NARROW, SELU, UNIT, errors, every, name_of, named, telling
+from tests.kernels.values import BF16, FP16, FP32, GENERAL, NARROW, SELU, UNIT, errors, every, name_of, named, telling
 
 Parameters = tuple[float, float, float]
 PARAMETERS: tuple[Parameters, ...] = (UNIT, SELU, GENERAL)

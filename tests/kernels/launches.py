@@ -16,8 +16,9 @@ import torch
 import triton
 from triton.backends.compiler import GPUTarget
 
-from kernels import elementwise, vector
+from kernels import broadcast, elementwise
 from kernels.launch import Launch
+from kernels.ops import bias_elu, elu
 
 DEVICE = torch.device("cuda", 0)
 STREAM = 7
@@ -83,7 +84,7 @@ def cases():
         for elements in (1, 1000, 4096):
             for alpha in (1.0, 1.5):
                 x = torch.empty(elements, dtype=dtype, device="meta")
-                launch = on_the_device(elementwise._elu((x, x), alpha, 1.0, 1.0))
+                launch = on_the_device(elementwise.forward((x, x), elu.functions, alpha, 1.0, 1.0))
                 offsets = ((0, 0), (1, 0), (0, 1), (0, 0))
                 yield (
                     f"elu {dtype} {elements} {alpha}",
@@ -91,10 +92,10 @@ def cases():
                     [[shifted(elements, offset, dtype) for offset in pair] for pair in offsets],
                 )
     x, strided = torch.empty(64, 32, device="meta"), torch.empty(32, 64, device="meta").t()
-    launch = on_the_device(elementwise._elu_backward((strided, x, x), 1.0, 1.0, 1.0, False))
+    launch = on_the_device(elementwise.backward((strided, x, x), False, elu.functions, 1.0, 1.0, 1.0))
     yield "elu_backward of other strides", launch, [[torch.empty(2048) for _ in range(3)]] * 2
     along = torch.empty(32, device="meta")
-    launch = on_the_device(vector._bias_elu((x, along, x), 1.0, -1))
+    launch = on_the_device(broadcast.forward((x, along, x), "bias", -1, bias_elu.functions, 1.0))
     yield "bias_elu", launch, [[torch.empty(2048), torch.empty(32), torch.empty(2048)]] * 2
 
 

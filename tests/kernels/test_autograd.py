@@ -10,7 +10,7 @@ from torch.autograd import gradcheck
 from torch.autograd import gradgradcheck as full_gradgradcheck
 
 from kernels import bias_elu, bias_elu_backward, elu, elu_backward
-from tests.kernels.numbers import DEVICE, DTYPES, FP32, FP64, GENERAL, SELU, UNIT, normals, same_bits
+from tests.kernels.values import DEVICE, DTYPES, FP32, FP64, GENERAL, SELU, UNIT, normals, same_bits
 
 PARAMETERS = (UNIT, SELU, GENERAL)
 NEGATIVE = ((-0.5, 1.0, 1.0), (1.0, -2.0, 0.5), (1.0, 1.0, -0.75))

@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kernels import bias_elu, bias_elu_backward, tuning
-from kernels.launch import dense_view, forget
-from kernels.vector_kernels import Tiles
-from tests.kernels.numbers import (
+from kernels.launch import forget
+from kernels.layout import dense_view
+from kernels.tiles import Tiles
+from tests.kernels.values import (
     BF16,
     DEVICE,
     DTYPES,

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kernels import elu
-from tests.kernels.numbers import (
+from tests.kernels.values import (
     BF16,
     DEVICE,
     DTYPES,

@@ -11,9 +11,9 @@ import pytest
 import torch
 
 from kernels import bias_elu, bias_elu_backward, elu, elu_backward
-from kernels.elementwise import elu_backward_out, elu_out
-from kernels.vector import bias_elu_backward_out, bias_elu_out
-from tests.kernels.numbers import DEVICE, FP16, FP32, normals
+from kernels.ops.bias_elu import bias_elu_backward_out, bias_elu_out
+from kernels.ops.elu import elu_backward_out, elu_out
+from tests.kernels.values import DEVICE, FP16, FP32, normals
 
 ROOT = Path(__file__).parents[2]
 
@@ -134,9 +134,9 @@ def test_launchers_never_copy_so_they_refuse_other_layouts():
 PLAIN_CPU = """
 import pytest, torch
 from kernels import ELU, BiasELU, bias_elu, bias_elu_backward, elu, elu_backward
-from kernels.vector import bias_elu_backward_out, bias_elu_out
-from kernels.elementwise import elu_backward_out, elu_out
-from tests.kernels.numbers import same_bits
+from kernels.ops.bias_elu import bias_elu_backward_out, bias_elu_out
+from kernels.ops.elu import elu_backward_out, elu_out
+from tests.kernels.values import same_bits
 
 aten = torch.ops.aten
 for dtype in (torch.float16, torch.bfloat16, torch.float32, torch.float64):

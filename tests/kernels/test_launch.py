@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from kernels import elu, launch
-from kernels.elementwise import elu_out
-from tests.kernels.numbers import DEVICE, same_bits
+from kernels import elu, launch, private
+from kernels.ops.elu import elu_out
+from tests.kernels.values import DEVICE, same_bits
 
 ROOT = Path(__file__).parents[2]
 needs_gpu = pytest.mark.skipif(DEVICE == "cpu", reason="needs a CUDA device: the interpreter has no launches to time")
@@ -78,6 +78,6 @@ def test_the_host_is_free_sooner_than_by_tritons_own_way(monkeypatch):
 
     kept = host_s()
     launch.forget()
-    monkeypatch.setattr(launch, "_KEEPS_HANDLES", False)
+    monkeypatch.setattr(private, "CALL_IS_KNOWN", False)
     assert kept < host_s()
     launch.forget()

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kernels import elu, elu_backward
-from kernels.elementwise import elu_backward_out, elu_out
+from kernels.ops.bias_elu import bias_elu_backward_out, bias_elu_out
+from kernels.ops.elu import elu_backward_out, elu_out
 from kernels.tuning import elementwise
-from kernels.vector import bias_elu_backward_out, bias_elu_out
-from tests.kernels.numbers import BF16, DEVICE, DTYPES, FP32, bound_of, check, normals, same_bits, slope_bound_of
+from tests.kernels.values import BF16, DEVICE, DTYPES, FP32, bound_of, check, normals, same_bits, slope_bound_of
 
 GUARD = 2.0**15  # around tensors: what is written there shows, and what is read from there spoils every sum
 SHAPES = st.one_of(

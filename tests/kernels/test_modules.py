@@ -11,7 +11,7 @@ from torch import nn
 
 import kernels
 from kernels import ELU, BiasELU, elu
-from tests.kernels.numbers import BF16, DEVICE, FP64, normals, same_bits
+from tests.kernels.values import BF16, DEVICE, FP64, normals, same_bits
 
 
 @pytest.mark.parametrize("arguments", [{}, {"alpha": 0.5}, {"inplace": True}, {"alpha": 2.0, "inplace": True}])

@@ -11,7 +11,7 @@ import torch
 
 from kernels import bias_elu, elu, primitives
 from tests.kernels.error_tables import EX2_ERRORS, PARAMETERS, aten_errors, ex2_off_by, forward_error, slope_error
-from tests.kernels.numbers import BF16, CELU, DEVICE, FP16, FP32, NARROW, UNIT, check, every, same_bits, telling
+from tests.kernels.values import BF16, CELU, DEVICE, FP16, FP32, NARROW, UNIT, check, every, same_bits, telling
 
 FORWARD = {BF16: 0.51, FP16: 0.53}
 # Of the slope there is nothing to lose near 0, so little more than the rounding of the result.

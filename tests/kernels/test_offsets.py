@@ -8,10 +8,11 @@ import psutil
 import pytest
 import torch
 
-from kernels import bias_elu, bias_elu_backward, elementwise, elu, elu_backward, vector
-from kernels.elementwise import elu_backward_out, elu_out
-from kernels.launch import forget, is_wide
-from tests.kernels.numbers import BF16, DEVICE, normals, same_bits
+from kernels import bias_elu, bias_elu_backward, broadcast, elementwise, elu, elu_backward
+from kernels.launch import forget
+from kernels.layout import is_wide
+from kernels.ops.elu import elu_backward_out, elu_out
+from tests.kernels.values import BF16, DEVICE, normals, same_bits
 
 LIMIT = 2**31 - 1 - 2**16  # a block that begins below it ends below 2^31
 
@@ -72,7 +73,7 @@ def test_kernels_compute_the_same_with_wide_offsets(monkeypatch, plans_of_its_ow
     plain = list(results())
     forget()
     asked = []
-    for module in (elementwise, vector):
+    for module in (elementwise, broadcast):
         monkeypatch.setattr(module, "is_wide", lambda *_: asked.append(True) or True)
     wide = list(results())
     assert len(asked) > 10

@@ -10,18 +10,18 @@ from torch.autograd import gradcheck, gradgradcheck
 from kernels import (
     ELU,
     bias_elu,
+    dispatch,
     elu,
     elu_backward,
     elu_plus_one,
     leaky_relu,
-    library,
     prelu,
     prelu_backward,
     relu,
 )
-from tests.kernels.numbers import DEVICE
+from tests.kernels.values import DEVICE
 
-OPERATORS = getattr(torch.ops, library.NAMESPACE)
+OPERATORS = getattr(torch.ops, dispatch.NAMESPACE)
 PARAMETERS = (0.7, 1.2, 1.5)
 
 

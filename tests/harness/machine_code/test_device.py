@@ -13,7 +13,7 @@ from tests.harness.command import environment
 
 LOADED = """
 import torch, triton
-from kernels.elementwise import elu_out
+from kernels.ops.elu import elu_out
 
 def tell(module, function, name, files, hash):
     print(next(path for path in files.values() if path.endswith(".cubin")))

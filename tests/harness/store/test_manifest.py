@@ -204,8 +204,8 @@ def test_the_hash_does_not_depend_on_the_place_or_on_what_is_no_source(kernels):
     assert kernel_sources_sha256(kernels) == before
     (kernels / "notes.txt").write_text("x")
     (kernels / "__pycache__").mkdir()
-    (kernels / "__pycache__" / "math.cpython-310.pyc").write_bytes(b"x")
-    os.utime(kernels / "math.py", (0, 0))
+    (kernels / "__pycache__" / "formulas.cpython-310.pyc").write_bytes(b"x")
+    os.utime(kernels / "formulas.py", (0, 0))
     assert kernel_sources_sha256(kernels) == before
 
 
@@ -222,15 +222,15 @@ def test_any_change_of_a_kernel_source_changes_the_hash(kernels):
         copy_kernels(kernels)
         return changed
 
-    math = kernels / "math.py"
+    formulas = kernels / "formulas.py"
     names = sorted(path.name for path in kernels.glob("*.py"))
     hashes = [
         changed_by(lambda: None),
-        changed_by(lambda: math.write_text(math.read_text() + " ")),
-        changed_by(lambda: math.write_text(math.read_text().replace("exp", "exq", 1))),
-        changed_by(lambda: math.rename(kernels / "maths.py")),
+        changed_by(lambda: formulas.write_text(formulas.read_text() + " ")),
+        changed_by(lambda: formulas.write_text(formulas.read_text().replace("exp", "exq", 1))),
+        changed_by(lambda: formulas.rename(kernels / "formulae.py")),
         changed_by(lambda: (kernels / "more.py").write_text("")),
-        changed_by(math.unlink),
+        changed_by(formulas.unlink),
         changed_by(lambda: _swap(kernels / names[0], kernels / names[1])),
     ]
     assert len(set(hashes)) == len(hashes)

@@ -1,6 +1,6 @@
 """An activation of a tensor and a vector along one of its dimensions (a bias, a slope per channel), for PyTorch.
 
-As `activation.py`, with two operators for each: `NAME`, and `NAME_backward`, which gives both gradients in one pass.
+As `elementwise.py`, with two operators for each: `NAME`, and `NAME_backward`, which gives both gradients in one pass.
 """
 
 from __future__ import annotations
@@ -14,21 +14,20 @@ import torch
 from torch import Tensor
 from torch.autograd import Function
 
-from .launch import check_shapes, check_tensors, dense_view, same_strides
-from .library import define, is_traced, needs_derivative, on_triton, run
-from .vector import check_vector
+from .. import broadcast
+from ..dispatch import Operator, define, floats, is_traced, needs_derivative, on_triton, run
+from ..layout import check_shapes, check_tensors, check_vector, dense_view, same_strides
 
 
 @dataclass(frozen=True, eq=False)
-class Fused:
+class VectorActivation:
     """How it is computed: by one kernel, and step by step where there is none or where derivatives are derived.
 
     In the steps, `vector` has the dimensions of x, of size 1 but for its own, so that the two broadcast; all of them
     are differentiable. Every function takes the float parameters last.
 
     Args:
-        launch: (x, vector, out, *parameters, dim), and `launch_backward` (grad_output, x, vector, grad_x, grad_vector,
-            *parameters, dim), write into given tensors, dense ones.
+        functions: (*parameters): the device functions that the kernels are filled with.
         steps: (x, vector) -> result.
         backward_steps: (grad_output, x, vector) -> the gradient of x, and the terms that sum to that of the vector.
         tangent: (of_x, of_vector, x, vector) -> that of the result.
@@ -40,13 +39,15 @@ class Fused:
     name: str
     vector: str  # what errors and the schema call it
     parameters: tuple[str, ...]
-    launch: Callable[..., None]
-    launch_backward: Callable[..., None]
+    functions: broadcast.Choose
     steps: Callable[..., Tensor]
     backward_steps: Callable[..., tuple[Tensor, Tensor]]
     tangent: Callable[..., Tensor]
     second: Callable[..., tuple[Tensor, Tensor, Tensor]]
     backward_tangent: Callable[..., tuple[Tensor, Tensor]]
+
+    def __post_init__(self) -> None:
+        _ = self.operator, self.backward_operator  # tells PyTorch of them
 
     def __call__(self, x: Tensor, vector: Tensor, *rest: Any) -> Tensor:
         """`rest`: the parameters, then dim."""
@@ -62,6 +63,20 @@ class Fused:
         if needs_derivative(grad_output, x, vector):
             return _Backward.apply(self, grad_output, x, vector, *rest)
         return self.compute_backward(grad_output, x, vector, *rest)
+
+    def launch(self, x: Tensor, vector: Tensor, out: Tensor, *rest: Any) -> None:
+        """Write the result into `out`, by a kernel and nothing else: x and what is addressed like it are dense."""
+        tensors = (x, vector.contiguous(), out)
+        *parameters, dim = rest
+        broadcast.forward(tensors, self.vector, dim, self.functions, *parameters)(*tensors)
+
+    def launch_backward(
+        self, grad_output: Tensor, x: Tensor, vector: Tensor, grad_x: Tensor, grad_vector: Tensor, *rest: Any
+    ) -> None:
+        """Write both gradients into `grad_x` and `grad_vector`, by kernels and nothing else."""
+        tensors = (grad_output, x, vector.contiguous(), grad_x, grad_vector)
+        *parameters, dim = rest
+        broadcast.backward(tensors, self.vector, dim, self.functions, *parameters)(*tensors)
 
     def compute(self, x: Tensor, vector: Tensor, *rest: Any) -> Tensor:
         self._check(x, vector, rest[-1])
@@ -90,13 +105,8 @@ class Fused:
         check_shapes(x=x, **others)
         check_vector(x, self.vector, vector, dim)
 
-    def register(self) -> Fused:
-        """This, after PyTorch was told of its operators."""
-        _ = self.operator, self.backward_operator
-        return self
-
     @cached_property
-    def operator(self) -> torch._ops.OpOverload:
+    def operator(self) -> Operator:
         """NAME(x, vector, *parameters, dim)"""
 
         def fake(x: Tensor, vector: Tensor, *rest: Any) -> Tensor:
@@ -105,14 +115,14 @@ class Fused:
 
         return define(
             self.name,
-            f"(Tensor x, Tensor {self.vector}, {self._floats}int dim) -> Tensor",
+            f"(Tensor x, Tensor {self.vector}, {floats(self.parameters)}int dim) -> Tensor",
             compute=self.compute,
             fake=fake,
             differentiable=lambda *args: _Forward.apply(self, *args),
         )
 
     @cached_property
-    def backward_operator(self) -> torch._ops.OpOverload:
+    def backward_operator(self) -> Operator:
         """NAME_backward(grad_output, x, vector, *parameters, dim)"""
 
         def fake(grad_output: Tensor, x: Tensor, vector: Tensor, *rest: Any) -> tuple[Tensor, Tensor]:
@@ -121,53 +131,53 @@ class Fused:
 
         return define(
             f"{self.name}_backward",
-            f"(Tensor grad_output, Tensor x, Tensor {self.vector}, {self._floats}int dim) -> (Tensor, Tensor)",
+            f"(Tensor grad_output, Tensor x, Tensor {self.vector}, {floats(self.parameters)}int dim) -> (Tensor, Tensor)",
             compute=self.compute_backward,
             fake=fake,
             differentiable=lambda *args: _Backward.apply(self, *args),
         )
 
-    @property
-    def _floats(self) -> str:
-        return "".join(f"float {each}, " for each in self.parameters)
-
 
 class _Forward(Function):
     @staticmethod
-    def forward(fused: Fused, x: Tensor, vector: Tensor, *rest: Any) -> Tensor:
-        return run(fused.operator, fused.compute, x, vector, *rest)
+    def forward(activation: VectorActivation, x: Tensor, vector: Tensor, *rest: Any) -> Tensor:
+        return run(activation.operator, activation.compute, x, vector, *rest)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-        ctx.fused, x, vector, *ctx.rest = inputs
+        ctx.activation, x, vector, *ctx.rest = inputs
         ctx.save_for_backward(x, vector)
         ctx.save_for_forward(x, vector)
 
     @staticmethod
     def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor | None, ...]:
-        grads = ctx.fused.backward(grad_output, *ctx.saved_tensors, *ctx.rest)
+        grads = ctx.activation.backward(grad_output, *ctx.saved_tensors, *ctx.rest)
         return None, *grads, *([None] * len(ctx.rest))
 
     @staticmethod
-    def jvp(ctx: Any, _fused: None, of_x: Tensor, of_vector: Tensor, *_rest: None) -> Tensor:
+    def jvp(ctx: Any, _activation: None, of_x: Tensor, of_vector: Tensor, *_rest: None) -> Tensor:
         x, vector = ctx.saved_tensors
         *parameters, dim = ctx.rest
-        return ctx.fused.tangent(of_x, along(of_vector, x, dim), x, along(vector, x, dim), *parameters)
+        return ctx.activation.tangent(of_x, along(of_vector, x, dim), x, along(vector, x, dim), *parameters)
 
     @staticmethod
-    def vmap(info: Any, dims: tuple[Any, ...], fused: Fused, x: Tensor, vector: Tensor, *rest: Any) -> Any:
-        x, broadcast, parameters, _ = _batched(info, dims[1:3], (x, vector), rest)
-        return fused.steps(x, broadcast, *parameters), 0
+    def vmap(
+        info: Any, dims: tuple[Any, ...], activation: VectorActivation, x: Tensor, vector: Tensor, *rest: Any
+    ) -> Any:
+        x, spread, parameters, _ = _batched(info, dims[1:3], (x, vector), rest)
+        return activation.steps(x, spread, *parameters), 0
 
 
 class _Backward(Function):
     @staticmethod
-    def forward(fused: Fused, grad_output: Tensor, x: Tensor, vector: Tensor, *rest: Any) -> tuple[Tensor, Tensor]:
-        return run(fused.backward_operator, fused.compute_backward, grad_output, x, vector, *rest)
+    def forward(
+        activation: VectorActivation, grad_output: Tensor, x: Tensor, vector: Tensor, *rest: Any
+    ) -> tuple[Tensor, Tensor]:
+        return run(activation.backward_operator, activation.compute_backward, grad_output, x, vector, *rest)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
-        ctx.fused, grad_output, x, vector, *ctx.rest = inputs
+        ctx.activation, grad_output, x, vector, *ctx.rest = inputs
         ctx.save_for_backward(grad_output, x, vector)
         ctx.save_for_forward(grad_output, x, vector)
 
@@ -175,28 +185,28 @@ class _Backward(Function):
     def backward(ctx: Any, second_x: Tensor, second_vector: Tensor) -> tuple[Tensor | None, ...]:
         grad_output, x, vector = ctx.saved_tensors
         *parameters, dim = ctx.rest
-        to_grad, to_x, terms = ctx.fused.second(
+        to_grad, to_x, terms = ctx.activation.second(
             second_x, along(second_vector, x, dim), grad_output, x, along(vector, x, dim), *parameters
         )
         return None, to_grad, to_x, sum_along(terms, dim), *([None] * len(ctx.rest))
 
     @staticmethod
     def jvp(
-        ctx: Any, _fused: None, of_grad: Tensor, of_x: Tensor, of_vector: Tensor, *_: None
+        ctx: Any, _activation: None, of_grad: Tensor, of_x: Tensor, of_vector: Tensor, *_: None
     ) -> tuple[Tensor, Tensor]:
         grad_output, x, vector = ctx.saved_tensors
         *parameters, dim = ctx.rest
-        of_grad_x, terms = ctx.fused.backward_tangent(
+        of_grad_x, terms = ctx.activation.backward_tangent(
             of_grad, of_x, along(of_vector, x, dim), grad_output, x, along(vector, x, dim), *parameters
         )
         return of_grad_x, sum_along(terms, dim)
 
     @staticmethod
-    def vmap(info: Any, dims: tuple[Any, ...], fused: Fused, *inputs: Any) -> Any:
+    def vmap(info: Any, dims: tuple[Any, ...], activation: VectorActivation, *inputs: Any) -> Any:
         grad_output, *tensors = inputs[:3]
         grad_output = _at_front(info, dims[1], grad_output)
-        x, broadcast, parameters, dim = _batched(info, dims[2:4], tensors, inputs[3:])
-        grad_x, terms = fused.backward_steps(grad_output, x, broadcast, *parameters)
+        x, spread, parameters, dim = _batched(info, dims[2:4], tensors, inputs[3:])
+        grad_x, terms = activation.backward_steps(grad_output, x, spread, *parameters)
         others = [axis for axis in range(1, x.dim()) if axis != dim]
         return (grad_x, terms.sum(others) if others else terms), (0, 0)
 

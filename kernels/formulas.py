@@ -1,10 +1,11 @@
-"""The formula of ELU, in its one place: device functions that every kernel is made of.
+"""The formula of ELU and its derivative, in its one place: the device functions that the ops are made of.
 
     elu(x) = scale * (x if x > 0 else alpha * expm1(input_scale * x))
 
 16- and 32-bit tensors are computed in fp32, 64-bit ones in fp64. `exp(x) - 1` alone is never used near 0:
 its error is that of a number near 1, which for small x is as large as the result. docs/numerics.md derives every
-constant here; what machines differ in is in primitives.py.
+constant here. Steps that need other instructions on other architectures are in primitives.py. A "widened" block has
+the type that is computed in.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ import triton
 import triton.language as tl
 
 from .primitives import (
-    at_most,
     by_sign,
     ex2,
     fma,
@@ -53,22 +53,13 @@ _MAGIC_F64 = tl.constexpr(6755399441055744.0 + 1023.0)
 # Adding this one rounds to a multiple of 2^-14.
 _MAGIC_2_14 = tl.constexpr(768.0)
 
-# The parameters for which "general" neither overflows nor loses its polynomial to underflow.
+# The sizes of parameters for which the formulas for ordinary ones neither overflow nor underflow near 0.
 _LEAST, _MOST = 2.0**-16, 2.0**16
 
 
-def form_of(alpha: float, scale: float, input_scale: float) -> str:
-    """Which specialisation computes these parameters.
-
-    "unit": all are 1. "general": all are positive and of ordinary size, so that a negative input has a negative
-    result and ±0 stays itself. "unscaled": the same, and scale is 1, so that a positive one is its own result. "any":
-    everything else, by a slower formula that assumes nothing.
-    """
-    if alpha == scale == input_scale == 1.0:
-        return "unit"
-    if not all(_LEAST <= each <= _MOST for each in (alpha, scale, input_scale)):
-        return "any"
-    return "unscaled" if scale == 1.0 else "general"
+def are_ordinary(*parameters: float) -> bool:
+    """Whether all are positive and of ordinary size: a negative input has a negative result, and ±0 stays itself."""
+    return all(_LEAST <= each <= _MOST for each in parameters)
 
 
 @triton.jit
@@ -77,46 +68,53 @@ def number(value, like):
     return tl.full((), value, like.dtype)
 
 
+# elu of a widened block where nothing else is said, rounded to the type given.
+
+
 @triton.jit
-def elu(x, alpha, scale, input_scale, FORM: tl.constexpr):
-    """elu of a block as it was loaded; the result is of its type."""
-    if FORM == "unit" and x.dtype == tl.bfloat16:
+def elu_unit(x, dtype: tl.constexpr):
+    """For parameters of 1."""
+    if dtype.primitive_bitwidth == 16:
+        value = _unit_16_bits(x, dtype)
+    else:
+        # >= rather than >: the sign of -0 survives the positive branch.
+        value = tl.where(x >= 0, x, expm1(x))
+    return value
+
+
+@triton.jit
+def elu_unit_as_loaded(x):
+    """For parameters of 1, of a 16-bit block as it was loaded: with no polynomial in fp32."""
+    if x.dtype == tl.bfloat16:
         # Below 0 the result is no less than x. e^x - 1, moved down a little, is less than x near 0 and elsewhere the
         # result; above 0 it is kept at 0.
         depth = 1.0 - ex2(fma(widen(x), _LOG2_E_BF16, -_ASIDE_BF16))
         value = larger_of_negated(narrow_positive(depth, tl.bfloat16), x)
-    elif FORM == "unit" and x.dtype == tl.float16:
+    else:
         # Near 0 more bits show: there it is x + x²/2, too large by about x³/6, and e^x - 1 is moved up.
         depth = 1.0 - ex2(fma(widen(x), _LOG2_E_F16, _ASIDE_F16))
         value = larger(lesser_of_negated(narrow_positive(depth, tl.float16), square_added_f16(x)), x)
-    elif FORM == "unscaled" and x.dtype.primitive_bitwidth == 16:
-        value = by_sign(x, _below_16_bits(widen(x), x.dtype, alpha, 1.0, input_scale), x)
-    elif FORM == "unscaled":
-        value = elu_of(widen(x), x.dtype, alpha, 1.0, input_scale, FORM)
-    else:
-        value = elu_of(widen(x), x.dtype, alpha, scale, input_scale, FORM)
     return value
 
 
 @triton.jit
-def elu_of(x, dtype: tl.constexpr, alpha, scale, input_scale, FORM: tl.constexpr):
-    """elu of a widened block, in the type given."""
-    if FORM == "any":
-        alpha, scale, input_scale = number(alpha, x), number(scale, x), number(input_scale, x)
-        value = tl.where(x > 0, scale * x, (alpha * scale) * expm1_anywhere(input_scale * x))
-        value = narrow(value, dtype)
-    elif dtype.primitive_bitwidth == 16 and FORM == "unit":
-        value = _unit_16_bits(x, dtype)
-    elif dtype.primitive_bitwidth == 16:
+def elu_ordinary(x, dtype: tl.constexpr, alpha, scale, input_scale):
+    """For parameters that `are_ordinary`."""
+    if dtype.primitive_bitwidth == 16:
         above = narrow(x * scale, dtype)
-        value = by_sign(above, _below_16_bits(x, dtype, alpha, scale, input_scale), above)
-    elif FORM == "unit":
-        # >= rather than >: the sign of -0 survives the positive branch.
-        value = tl.where(x >= 0, x, expm1(x))
+        value = by_sign(above, below_16_bits(x, dtype, alpha, scale, input_scale), above)
     else:
         alpha, scale, input_scale = number(alpha, x), number(scale, x), number(input_scale, x)
         value = tl.where(x >= 0, scale * x, (alpha * scale) * expm1(input_scale * x))
     return value
+
+
+@triton.jit
+def elu_anywhere(x, dtype: tl.constexpr, alpha, scale, input_scale):
+    """For all parameters; slower, since nothing is assumed."""
+    alpha, scale, input_scale = number(alpha, x), number(scale, x), number(input_scale, x)
+    value = tl.where(x > 0, scale * x, (alpha * scale) * expm1_anywhere(input_scale * x))
+    return narrow(value, dtype)
 
 
 # Of fp32 numbers, where at most 11 bits of the result are kept: near 0 a polynomial, elsewhere e^y - 1. Taylor's series
@@ -137,8 +135,8 @@ def _unit_16_bits(x, dtype: tl.constexpr):
 
 
 @triton.jit
-def _below_16_bits(x, dtype: tl.constexpr, alpha, scale, input_scale):
-    """elu below 0, in the type given, for positive parameters."""
+def below_16_bits(x, dtype: tl.constexpr, alpha, scale, input_scale):
+    """elu below 0, in the type given, for ordinary parameters."""
     limit = alpha * scale
     first = limit * input_scale
     second = first * input_scale * 0.5
@@ -153,35 +151,32 @@ def _below_16_bits(x, dtype: tl.constexpr, alpha, scale, input_scale):
     return narrow(below, dtype)
 
 
-@triton.jit
-def elu_gradient(grad, x, alpha, scale, input_scale, FORM: tl.constexpr):
-    """grad * elu'(x) of two blocks as they were loaded, not rounded yet; at NaN as on the positive side, like ATen."""
-    if FORM == "unit":
-        value = gradient_unit(widen(grad), widen(at_most(x, 0.0)), grad.dtype)
-    else:
-        value = elu_gradient_at(widen(grad), widen(x), grad.dtype, alpha, scale, input_scale, FORM)
-    return value
+# grad * elu'(x) of widened blocks, not rounded yet; it will be stored in the type given.
 
 
 @triton.jit
-def elu_gradient_at(grad, x, dtype: tl.constexpr, alpha, scale, input_scale, FORM: tl.constexpr):
-    """grad * elu'(x) of widened blocks, not rounded yet; it will be stored in the type given."""
-    if FORM == "unit":
-        value = gradient_unit(grad, at_most(x, 0.0), dtype)
+def gradient_ordinary(grad, x, dtype: tl.constexpr, alpha, scale, input_scale):
+    """For parameters that `are_ordinary`."""
+    alpha, scale, input_scale = number(alpha, x), number(scale, x), number(input_scale, x)
+    limit = alpha * scale * input_scale
+    if dtype == tl.float64:
+        slope = limit * exp_anywhere(input_scale * x)
+    elif dtype == tl.float32:
+        slope = _scaled_exp_f32(x, limit, input_scale)
+    elif dtype == tl.bfloat16:
+        root = ex2(x * (input_scale * (0.5 * _LOG2_E)))
+        slope = limit * root * root
     else:
-        alpha, scale, input_scale = number(alpha, x), number(scale, x), number(input_scale, x)
-        limit = alpha * scale * input_scale
-        if FORM == "any" or dtype == tl.float64:
-            slope = limit * exp_anywhere(input_scale * x)
-        elif dtype == tl.float32:
-            slope = _scaled_exp_f32(x, limit, input_scale)
-        elif dtype == tl.bfloat16:
-            root = ex2(x * (input_scale * (0.5 * _LOG2_E)))
-            slope = limit * root * root
-        else:
-            slope = limit * ex2(x * (input_scale * _LOG2_E))
-        value = grad * tl.where(x <= 0, slope, scale)
-    return value
+        slope = limit * ex2(x * (input_scale * _LOG2_E))
+    return grad * tl.where(x <= 0, slope, scale)
+
+
+@triton.jit
+def gradient_anywhere(grad, x, alpha, scale, input_scale):
+    """For all parameters."""
+    alpha, scale, input_scale = number(alpha, x), number(scale, x), number(input_scale, x)
+    limit = alpha * scale * input_scale
+    return grad * tl.where(x <= 0, limit * exp_anywhere(input_scale * x), scale)
 
 
 @triton.jit
@@ -197,19 +192,6 @@ def gradient_unit(grad, x, dtype: tl.constexpr):
         value = (grad * root) * root
     else:
         value = grad * ex2(x * _LOG2_E)
-    return value
-
-
-@triton.jit
-def elu_gradient_from_result(grad, result, alpha, scale, input_scale, FORM: tl.constexpr):
-    """grad * elu' from elu's result, which at and below 0 is input_scale * (result + alpha * scale)."""
-    if FORM == "unit":
-        value = widen(grad) * (widen(at_most(result, 0.0)) + 1.0)
-    else:
-        result = widen(result)
-        alpha, scale = number(alpha, result), number(scale, result)
-        below = number(input_scale, result) * (result + alpha * scale)
-        value = widen(grad) * tl.where(result <= 0, below, scale)
     return value
 
 

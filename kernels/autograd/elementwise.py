@@ -15,10 +15,18 @@ import torch
 from torch import Tensor
 from torch.autograd import Function
 
-from .launch import check_shapes, check_tensors
-from .library import define, is_traced, needs_derivative, on_triton, run
+from .. import elementwise
+from ..dispatch import Operator, define, floats, is_traced, needs_derivative, on_triton, run
+from ..layout import check_shapes, check_tensors
 
-Parameters = tuple[float, ...]
+
+def always(*_: float) -> None:
+    """The check of an activation whose slope can be told from its result, whatever the parameters."""
+
+
+def straight(weight: Tensor, known: Tensor, *_: Any) -> Tensor:
+    """The curvature of an activation whose slope is a constant on either side."""
+    return torch.zeros_like(weight)
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,10 +34,9 @@ class Activation:
     """How an activation with float parameters is computed, on our kernels and by PyTorch's own operators.
 
     Args:
-        launch: (x, out, *parameters), and `launch_backward` (grad_output, self_or_result, grad_input, *parameters,
-            is_result), write into given tensors.
-        aten: (x, *parameters), and `aten_backward` (grad_output, self_or_result, *parameters, is_result), on a CPU
-            without the interpreter.
+        functions: (*parameters): the device functions that the kernels are filled with.
+        aten: (x, *parameters), and `aten_backward` (grad_output, self_or_result, *parameters, is_result), on tensors
+            that no kernel of ours can compute with.
         curvature: (weight, self_or_result, *parameters, is_result): weight times the derivative of the slope with
             respect to self_or_result.
         check: (*parameters) raises RuntimeError where the slope cannot be told from the result.
@@ -37,12 +44,14 @@ class Activation:
 
     name: str
     parameters: tuple[str, ...]
-    launch: Callable[..., None]
-    launch_backward: Callable[..., None]
+    functions: elementwise.Choose
     aten: Callable[..., Tensor]
     aten_backward: Callable[..., Tensor]
-    curvature: Callable[..., Tensor]
-    check: Callable[..., None]
+    curvature: Callable[..., Tensor] = straight
+    check: Callable[..., None] = always
+
+    def __post_init__(self) -> None:
+        _ = self.operator, self.backward_operator  # tells PyTorch of them
 
     def __call__(self, x: Tensor, *parameters: float, save_result: bool = False) -> Tensor:
         if save_result:
@@ -70,6 +79,16 @@ class Activation:
         if needs_derivative(grad_output, known):
             return _Backward.apply(self, grad_output, known, *parameters)
         return self.compute_backward(grad_output, known, *parameters)
+
+    def launch(self, x: Tensor, out: Tensor, *parameters: float) -> None:
+        """Write activation(x) into `out`, by a kernel and nothing else."""
+        elementwise.forward((x, out), self.functions, *parameters)(x, out)
+
+    def launch_backward(self, grad_output: Tensor, known: Tensor, grad_input: Tensor, *parameters: Any) -> None:
+        """Write the gradient into `grad_input`, by a kernel and nothing else. `parameters` and is_result."""
+        tensors = (grad_output, known, grad_input)
+        *floats, is_result = parameters
+        elementwise.backward(tensors, is_result, self.functions, *floats)(*tensors)
 
     def compute(self, x: Tensor, *parameters: float) -> Tensor:
         check_tensors(x=x)
@@ -101,30 +120,29 @@ class Activation:
         if parameters[-1]:
             self.check(*parameters[:-1])
 
-    def register(self) -> Activation:
-        """This, after PyTorch was told of its operators."""
-        _ = self.operator, self.backward_operator
-        return self
-
     @cached_property
-    def operator(self) -> torch._ops.OpOverload:
+    def operator(self) -> Operator:
         """NAME(x, *parameters, save_result): which of x and the result autograd keeps is part of the schema."""
+        count = len(self.parameters)
 
         def fake(x: Tensor, *_: Any) -> Tensor:
             check_tensors(x=x)
             return torch.empty_like(x)
 
+        def differentiable(x: Tensor, *rest: Any) -> Tensor:
+            save_result = len(rest) > count and rest[-1]  # PyTorch leaves out what has its default
+            return _Forward.apply(self, save_result, x, *rest[:count])
+
         return define(
             self.name,
-            f"(Tensor x, {self._floats}bool save_result=False) -> Tensor",
-            compute=lambda x, *rest: self.compute(x, *rest[: len(self.parameters)]),
+            f"(Tensor x, {floats(self.parameters)}bool save_result=False) -> Tensor",
+            compute=lambda x, *rest: self.compute(x, *rest[:count]),
             fake=fake,
-            differentiable=lambda x, *rest: _Forward.apply(self, len(rest) > len(self.parameters) and rest[-1], x,
-                                                           *rest[: len(self.parameters)]),
-        )  # fmt: skip
+            differentiable=differentiable,
+        )
 
     @cached_property
-    def backward_operator(self) -> torch._ops.OpOverload:
+    def backward_operator(self) -> Operator:
         """NAME_backward(grad_output, self_or_result, *parameters, is_result)"""
 
         def fake(grad_output: Tensor, known: Tensor, *parameters: Any) -> Tensor:
@@ -133,15 +151,11 @@ class Activation:
 
         return define(
             f"{self.name}_backward",
-            f"(Tensor grad_output, Tensor self_or_result, {self._floats}bool is_result) -> Tensor",
+            f"(Tensor grad_output, Tensor self_or_result, {floats(self.parameters)}bool is_result) -> Tensor",
             compute=self.compute_backward,
             fake=fake,
             differentiable=lambda *args: _Backward.apply(self, *args),
         )
-
-    @property
-    def _floats(self) -> str:
-        return "".join(f"float {each}, " for each in self.parameters)
 
 
 class _Forward(Function):

@@ -23,7 +23,7 @@ from kernels import (
     selu,
 )
 from tests.kernels.error_tables import EX2_ERRORS, ex2_off_by
-from tests.kernels.numbers import (
+from tests.kernels.values import (
     BF16,
     DEVICE,
     DTYPES,

@@ -1,0 +1,1 @@
+"""What PyTorch is told of the ops: registered operators, their derivatives, and vmap."""

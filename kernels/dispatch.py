@@ -1,0 +1,111 @@
+"""Operators registered with PyTorch, and when a call may go past its dispatcher.
+
+What traces or wraps tensors (torch.compile, export, fake tensors, subclasses, dispatch modes) sees an operator with a
+schema, a fake kernel and derivatives. An ordinary tensor in ordinary code skips the dispatcher, whose way to an
+operator written in Python costs the host more than a launch does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from . import __version__, private
+from .primitives import INTERPRETED
+
+Operator = Callable[..., Any]
+_ORDINARY = (Tensor, torch.nn.Parameter)
+
+
+def _namespace() -> str:
+    """Where the operators are: "elubench", or a namespace of this package's own where other kernels have that one.
+
+    The same package may be imported under two names: from a checkout, installed, copied into a model's repository. If
+    both are of one version they share their operators, so that what one exported the other loads. A namespace object
+    lives as long as the process, so it also holds the library whose end would take the operators away.
+    """
+    made_here = (__version__, INTERPRETED.value)
+    for name in ("elubench", "elubench_" + __package__.replace(".", "_")):
+        operators = getattr(torch.ops, name)
+        if getattr(operators, "made_by", None) is None:
+            operators.library = torch.library.Library(name, "DEF")
+            operators.made_by = made_here
+        if operators.made_by == made_here:
+            return name
+    raise ImportError(f"{__package__} was imported already, as another version; start a new process to use this one")
+
+
+NAMESPACE = _namespace()
+
+
+def define(
+    name: str, schema: str, compute: Callable[..., Any], fake: Callable[..., Any], differentiable: Callable[..., Any]
+) -> Operator:
+    """Register an operator, where it is not registered yet, and return it.
+
+    Not by torch.library.custom_op, whose operators have no forward-mode derivative and cost the host 7 µs a call.
+
+    Args:
+        schema: what follows the name: "(Tensor x, float alpha) -> Tensor".
+        compute: on tensors with memory, below autograd, on every device.
+        fake: the same for shapes alone; it raises what `compute` raises for dtypes and shapes.
+        differentiable: what autograd sees: `apply` of a `Function` whose forward ends in `run`.
+    """
+    operators = getattr(torch.ops, NAMESPACE)
+    if not hasattr(operators, name):
+        library = operators.library
+        library.define(name + schema, tags=(torch.Tag.pt2_compliant_tag,))
+        library.impl(name, compute, "CompositeExplicitAutograd")
+        library.impl(name, differentiable, "Autograd")
+        torch.library.register_fake(f"{NAMESPACE}::{name}", fake, lib=library)
+    return getattr(operators, name).default
+
+
+def floats(names: Sequence[str]) -> str:
+    """The part of a schema that declares float parameters, to be followed by others."""
+    return "".join(f"float {each}, " for each in names)
+
+
+def run(operator: Operator, compute: Callable[..., Any], *args: Any) -> Any:
+    """The computation of an operator inside its `Function`: itself for ordinary tensors, else what others may see."""
+    if is_traced(*[each for each in args if isinstance(each, Tensor)]):
+        with private.BelowAutograd():
+            return operator(*args)
+    return compute(*args)
+
+
+def is_traced(*tensors: Tensor) -> bool:
+    """Whether a compiler, a mode or a subclass has to see what is done with these tensors."""
+    return (
+        torch.compiler.is_compiling()
+        or private.count_dispatch_modes() > 0
+        or any(type(tensor) not in _ORDINARY or private.is_legacy_batched(tensor) for tensor in tensors)
+    )
+
+
+def needs_derivative(*tensors: Tensor) -> bool:
+    """Whether autograd, in reverse or forward mode, or a transform of torch.func has to hear of these tensors."""
+    if torch.is_grad_enabled():
+        for tensor in tensors:
+            if tensor.requires_grad:
+                return True
+    return private.has_forward_mode() or private.has_transforms()
+
+
+def on_triton(tensor: Tensor) -> bool:
+    """Whether our kernels compute with this tensor; on a CPU without the interpreter PyTorch's own operators do."""
+    return tensor.device.type != "cpu" or INTERPRETED.value
+
+
+def as_autocast(*tensors: Tensor) -> tuple[Tensor, ...]:
+    """The tensors as autocast, where it is on, gives them to a Linear layer; fp64 ones stay as they are."""
+    device = tensors[0].device.type
+    if not torch.is_autocast_enabled(device):
+        return tensors
+    dtype = torch.get_autocast_dtype(device)
+    return tuple(
+        each.to(dtype) if each.is_floating_point() and each.dtype != torch.float64 else each for each in tensors
+    )

@@ -1,0 +1,17 @@
+"""celu: elu whose slope is continuous for every alpha."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from .elu import elu
+
+
+def celu(x: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
+    """x if x > 0 else alpha * expm1(x / alpha): elu whose slope is continuous for every alpha.
+
+    Raises ValueError for an alpha of 0, else as `elu` does.
+    """
+    if alpha == 0:
+        raise ValueError("celu divides by alpha, which has to be other than 0")
+    return elu(x, alpha, 1.0, 1.0 / alpha, inplace=inplace)

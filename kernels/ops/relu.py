@@ -1,0 +1,58 @@
+"""relu, to be compared with elu like for like. Values, gradients and special values are PyTorch's."""
+
+from __future__ import annotations
+
+import torch
+import triton
+import triton.language as tl
+from torch import Tensor
+
+from ..autograd.elementwise import Activation
+from ..elementwise import Functions
+from ..primitives import larger, where_above
+
+aten = torch.ops.aten
+
+
+@triton.jit
+def forward(x):
+    return larger(x, tl.zeros_like(x))
+
+
+@triton.jit
+def gradient(grad, known):
+    """The same from the input and from the result; that of a NaN is the positive side's, as ATen's is."""
+    return where_above(known, 0.0, grad, tl.zeros_like(grad), True)
+
+
+def functions() -> Functions:
+    return Functions(forward, gradient, gradient)
+
+
+RELU = Activation(
+    "relu",
+    (),
+    functions,
+    aten=aten.relu,
+    aten_backward=lambda grad, known, is_result: aten.threshold_backward(grad, known, 0.0),
+)
+
+
+def relu_out(x: Tensor, out: Tensor) -> None:
+    """Write the larger of x and 0 into `out`."""
+    RELU.launch(x, out)
+
+
+def relu_backward_out(grad_output: Tensor, self_or_result: Tensor, grad_input: Tensor, is_result: bool = False) -> None:
+    """Write the gradient of relu, as `elu_backward_out` does; from its result it is the same."""
+    RELU.launch_backward(grad_output, self_or_result, grad_input, is_result)
+
+
+def relu(x: Tensor, inplace: bool = False) -> Tensor:
+    """The larger of x and 0. As in PyTorch the result is kept for the gradient. Raises as `elu` does."""
+    return RELU.in_place(x) if inplace else RELU(x, save_result=True)
+
+
+def relu_backward(grad_output: Tensor, self_or_result: Tensor) -> Tensor:
+    """The gradient of relu: 0 where its input, or its result, is not above 0; itself differentiable."""
+    return RELU.backward(grad_output, self_or_result, False)

@@ -1,0 +1,84 @@
+"""Every name used here that torch and Triton do not document: a new version of either may drop one.
+
+Each is looked up once. Where a call can do without a name that is gone, it takes a slower way to the same result;
+without the others there is no way, and importing the kernels says which version lacks what. The tests fail as soon as
+one is gone, and say which.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pkgutil import resolve_name
+from typing import Any
+
+import torch
+import triton
+
+_NEEDED = object()
+missing: list[str] = []  # names that the installed versions do not have
+
+
+def _private(name: str, instead: Any = _NEEDED) -> Any:
+    """The object called `name` ("module:attribute"), or `instead`. Raises ImportError where nothing can replace it."""
+    try:
+        return resolve_name(name)
+    except (AttributeError, ImportError):
+        missing.append(name)
+        if instead is _NEEDED:
+            raise ImportError(
+                f"{name} is needed by these kernels and is not in torch {torch.__version__}, triton "
+                f"{triton.__version__}; use torch 2.11 to 2.13 with the Triton that it came with"
+            ) from None
+        return instead
+
+
+def _yes(*_: Any) -> bool:
+    """The answer where a question can no longer be asked: the way that is right for every tensor is taken."""
+    return True
+
+
+# What torch.autograd.grad(is_grads_batched=True) calls backward with; its fallback wants an operator to loop over.
+is_legacy_batched: Callable[[torch.Tensor], bool] = _private("torch._C._functorch:is_legacy_batchedtensor", _yes)
+count_dispatch_modes: Callable[[], int] = _private("torch._C:_len_torch_dispatch_stack", _yes)
+has_transforms: Callable[[], bool] = _private("torch._C:_are_functorch_transforms_active", _yes)
+BelowAutograd: Any = _private("torch._C:_AutoDispatchBelowAutograd")
+# PyTorch's prelu whose weight broadcasts against x: the public one takes channels in dimension 1 only.
+prelu: Callable[..., Any] = _private("torch:ops.aten._prelu_kernel")
+prelu_backward: Callable[..., Any] = _private("torch:ops.aten._prelu_kernel_backward")
+# Makes a function that the compiler calls while it builds a kernel, with itself as `_semantic`.
+builtin: Callable[..., Any] = _private("triton.language.core:builtin")
+
+_forward_ad: Any = _private("torch.autograd:forward_ad")
+if not hasattr(_forward_ad, "_current_level"):
+    missing.append("torch.autograd.forward_ad:_current_level")
+
+
+def has_forward_mode() -> bool:
+    """Whether forward-mode derivatives are being computed."""
+    return getattr(_forward_ad, "_current_level", 0) >= 0
+
+
+def compiled_for(semantic: Any) -> tuple[str, str]:
+    """(backend, architecture) that a kernel is compiled for, such as ("cuda", "90"); `semantic` is a builtin's."""
+    options = semantic.builder.options
+    return options.backend_name, str(options.arch).removeprefix("sm")
+
+
+# A compiled kernel is called with the grid, a stream, itself and its metadata, then hooks and its arguments. That
+# order is known for these versions; others, and AMD, where what is compiled also depends on how large a tensor's
+# storage is, launch by Triton's own way.
+CALL_IS_KNOWN = triton.__version__.startswith(("3.6.", "3.7.")) and torch.version.hip is None
+
+
+def handle(compiled: Any) -> tuple[Any, Any, Any] | None:
+    """(call, function, metadata) of what Triton compiled, to launch it again; None where that is not known."""
+    if compiled is None or not CALL_IS_KNOWN:
+        return None
+    parts = tuple(getattr(compiled, name, None) for name in ("run", "function", "packed_metadata"))
+    return None if any(each is None for each in parts) else parts  # type: ignore[return-value]
+
+
+def is_watched() -> bool:
+    """Whether a profiler has asked to be called around launches."""
+    runtime = triton.knobs.runtime
+    return bool(runtime.launch_enter_hook.calls or runtime.launch_exit_hook.calls)
