@@ -207,7 +207,7 @@ def list_(
 
 def _named(what: Listed) -> list[tuple[str, str]]:
     if what is Listed.ops:
-        from harness.ops.cases import OPS
+        from harness.ops.catalogue import OPS
 
         return [(op.name, op.summary) for op in OPS.values()]
     if what is Listed.providers:

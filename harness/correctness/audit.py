@@ -18,7 +18,8 @@ import torch
 
 from harness.correctness import gate, integrity
 from harness.ops.buffers import BufferSet
-from harness.ops.cases import Case, TensorSpec
+from harness.ops.cases import Case
+from harness.ops.op import TensorSpec
 
 # One audit at a random one of the first calls of each entry, then one among as many as there were so far: some ten
 # in a thousand calls. Their cost stays in proportion, and no call can know that it is not looked at.

@@ -10,7 +10,7 @@ from harness.device.devices import Device
 from harness.machine_code.pipes import RATES
 from harness.machine_code.rows import keep_rows
 from harness.machine_code.survey import survey
-from harness.ops.cases import KERNEL_OPS
+from harness.ops.catalogue import KERNEL_OPS
 from harness.store import manifest
 from harness.store.records import INSPECTED, INSPECTION, MANIFEST, read_manifest
 from harness.sweeps.sweep import Sweep

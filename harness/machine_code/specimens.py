@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from harness.ops.cases import OPS, Case, make_case
+from harness.ops.cases import Case, make_case
+from harness.ops.catalogue import OPS
 
 DTYPES = ("bfloat16", "float16", "float32", "float64")
 
@@ -14,7 +15,6 @@ DTYPES = ("bfloat16", "float16", "float32", "float64")
 _MATRIX = (8192, 8192)
 _ODD = (8191, 8193)  # one element fewer, so that no block size divides it
 _IMAGES = (32, 256, 64, 64)
-_GENERAL = {"alpha": 1.6732632423543772, "scale": 1.0507009873554805, "input_scale": 1.25}
 
 
 @dataclass(frozen=True)
@@ -31,12 +31,10 @@ def specimens(op: str, dtype: str) -> Iterator[Specimen]:
     Where elements have no neighbours that matter, one more has an odd number of them.
     """
     params = OPS[op].params
-    general = {name: value for name, value in _GENERAL.items() if name in params}
     for is_result in (False, True) if "is_result" in params else (None,):
         for dim in (-1, 1) if "dim" in params else (None,):
-            for form in _forms(op):
-                given: dict[str, Any] = dict(general) if form == "general" else {}
-                given |= {"alpha": general["alpha"]} if form == "unscaled" else {}
+            for form, asked in OPS[op].variants.items():
+                given: dict[str, Any] = dict(asked)
                 given |= {} if is_result is None else {"is_result": is_result}
                 given |= {} if dim is None else {"dim": dim}
                 where = {None: "", -1: "last", 1: "conv"}[dim]
@@ -44,10 +42,3 @@ def specimens(op: str, dtype: str) -> Iterator[Specimen]:
                 yield Specimen(name or "default", make_case(op, _IMAGES if dim == 1 else _MATRIX, dtype, given))
                 if dim is None and form in ("", "unit"):
                     yield Specimen(f"{name} odd".strip(), make_case(op, _ODD, dtype, given))
-
-
-def _forms(op: str) -> tuple[str, ...]:
-    """The names of the specialisations that the parameters of an op choose between."""
-    if "alpha" not in OPS[op].params:
-        return ("",)
-    return ("unit", "unscaled", "general") if op == "elu" else ("unit", "general")

@@ -16,7 +16,7 @@ from harness.device.devices import usable_cores
 from harness.machine_code.pipes import RATES
 from harness.machine_code.rows import Row, from_json
 from harness.machine_code.specimens import DTYPES
-from harness.ops.cases import KERNEL_OPS
+from harness.ops.catalogue import KERNEL_OPS
 
 ARCHS = ("sm_80", "sm_90", "sm_100", "sm_120", "gfx942")  # where none is named; RATES has all that are known
 _TIMEOUT_S = 1800

@@ -1,4 +1,4 @@
-"""What is measured: ops as tensor specs, and cases. Pure data; imports no torch.
+"""Cases: an op with its parameters, a shape, a dtype and a layout. Pure data; imports no torch.
 
 Bytes moved are derived here, once, from the tensors an op reads and writes.
 """
@@ -6,51 +6,18 @@ Bytes moved are derived here, once, from the tensors an op reads and writes.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-ITEM_BYTES = {"float16": 2, "bfloat16": 2, "float32": 4, "float64": 8}
+from harness.ops.catalogue import OPS
+from harness.ops.op import ITEM_BYTES, TensorSpec
+
 LAYOUTS = ("contiguous", "transposed", "channels_last")
 
 
 class CaseError(ValueError):
     """A case that cannot exist; the message names the fault and the mend."""
-
-
-@dataclass(frozen=True)
-class TensorSpec:
-    """One tensor of a case: its name in the op's signature, shape and dtype."""
-
-    name: str
-    shape: tuple[int, ...]
-    dtype: str
-
-    @property
-    def numel(self) -> int:
-        return math.prod(self.shape)
-
-    @property
-    def nbytes(self) -> int:
-        return self.numel * ITEM_BYTES[self.dtype]
-
-
-@dataclass(frozen=True)
-class Op:
-    """What is computed: its parameters with their defaults, the tensors it reads and writes, its arithmetic.
-
-    `flops_per_element` counts the operations of the formula in `kernels/formulas.py`, an exponential as one.
-    """
-
-    name: str
-    summary: str
-    params: Mapping[str, Any]
-    inputs: Callable[[Case], tuple[TensorSpec, ...]]
-    outputs: Callable[[Case], tuple[TensorSpec, ...]]
-    flops_per_element: int
-    mixes_elements: bool = False  # an output depends on many inputs, so that one NaN or overflow hides the others
-    has_kernel: bool = True
-    least_result: Callable[[Mapping[str, Any]], float] | None = None  # of the activation, by params with `is_result`
 
 
 @dataclass(frozen=True)
@@ -76,11 +43,18 @@ class Case:
 
     @property
     def inputs(self) -> tuple[TensorSpec, ...]:
-        return OPS[self.op].inputs(self)
+        return self._specs(OPS[self.op].inputs)
 
     @property
     def outputs(self) -> tuple[TensorSpec, ...]:
-        return OPS[self.op].outputs(self)
+        return self._specs(OPS[self.op].outputs)
+
+    def _specs(self, names: tuple[str, ...]) -> tuple[TensorSpec, ...]:
+        """Tensors of the case's shape, or, with a star to their name, vectors along `dim`."""
+        return tuple(
+            TensorSpec(name.rstrip("*"), (self.shape[self.params["dim"]],) if "*" in name else self.shape, self.dtype)
+            for name in names
+        )
 
     @property
     def bytes_moved(self) -> int:
@@ -113,151 +87,6 @@ class Case:
 
 def _text(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def _main(case: Case, name: str) -> TensorSpec:
-    return TensorSpec(name, case.shape, case.dtype)
-
-
-def _bias(case: Case, name: str) -> TensorSpec:
-    return TensorSpec(name, (case.shape[case.params["dim"]],), case.dtype)
-
-
-_LEAKY_PARAMS = {"negative_slope": 0.01}
-_PRELU_PARAMS = {"dim": 1}
-_NORM_PARAMS = {"dim": 1, "eps": 1e-5}
-_ELU_PARAMS = {"alpha": 1.0, "scale": 1.0, "input_scale": 1.0}
-
-OPS: Mapping[str, Op] = {
-    op.name: op
-    for op in (
-        Op(
-            "elu",
-            "scale * (x if x > 0 else alpha * expm1(input_scale * x))",
-            _ELU_PARAMS,
-            lambda case: (_main(case, "x"),),
-            lambda case: (_main(case, "out"),),
-            flops_per_element=4,
-        ),
-        Op(
-            "elu_backward",
-            "gradient of elu from its input, or from its result (is_result)",
-            {**_ELU_PARAMS, "is_result": False},
-            lambda case: (_main(case, "grad_output"), _main(case, "self_or_result")),
-            lambda case: (_main(case, "grad_input"),),
-            flops_per_element=5,
-            least_result=lambda params: -abs(params["alpha"] * params["scale"]),
-        ),
-        Op(
-            "bias_elu",
-            "elu(x + bias), bias broadcast along dim",
-            {"alpha": 1.0, "dim": -1},
-            lambda case: (_main(case, "x"), _bias(case, "bias")),
-            lambda case: (_main(case, "out"),),
-            flops_per_element=3,
-        ),
-        Op(
-            "bias_elu_backward",
-            "gradients of bias_elu with respect to x and to bias",
-            {"alpha": 1.0, "dim": -1},
-            lambda case: (_main(case, "grad_output"), _main(case, "x"), _bias(case, "bias")),
-            lambda case: (_main(case, "grad_x"), _bias(case, "grad_bias")),
-            flops_per_element=5,
-        ),
-        Op(
-            "elu_plus_one",
-            "elu(x) + 1: the feature map of linear attention (Katharopoulos et al. 2020)",
-            {},
-            lambda case: (_main(case, "x"),),
-            lambda case: (_main(case, "out"),),
-            flops_per_element=3,
-        ),
-        Op(
-            "elu_plus_one_backward",
-            "gradient of elu_plus_one from its input, or from its result (is_result)",
-            {"is_result": False},
-            lambda case: (_main(case, "grad_output"), _main(case, "self_or_result")),
-            lambda case: (_main(case, "grad_input"),),
-            flops_per_element=3,
-            least_result=lambda params: 0.0,
-        ),
-        Op(
-            "relu",
-            "x if x > 0 else 0",
-            {},
-            lambda case: (_main(case, "x"),),
-            lambda case: (_main(case, "out"),),
-            flops_per_element=1,
-        ),
-        Op(
-            "relu_backward",
-            "gradient of relu",
-            {},
-            lambda case: (_main(case, "grad_output"), _main(case, "x")),
-            lambda case: (_main(case, "grad_input"),),
-            flops_per_element=1,
-        ),
-        Op(
-            "leaky_relu",
-            "x if x > 0 else negative_slope * x",
-            _LEAKY_PARAMS,
-            lambda case: (_main(case, "x"),),
-            lambda case: (_main(case, "out"),),
-            flops_per_element=2,
-        ),
-        Op(
-            "leaky_relu_backward",
-            "gradient of leaky_relu",
-            _LEAKY_PARAMS,
-            lambda case: (_main(case, "grad_output"), _main(case, "x")),
-            lambda case: (_main(case, "grad_input"),),
-            flops_per_element=2,
-        ),
-        Op(
-            "prelu",
-            "x if x > 0 else weight * x, weight broadcast along dim",
-            _PRELU_PARAMS,
-            lambda case: (_main(case, "x"), _bias(case, "weight")),
-            lambda case: (_main(case, "out"),),
-            flops_per_element=2,
-        ),
-        Op(
-            "prelu_backward",
-            "gradients of prelu with respect to x and to weight",
-            _PRELU_PARAMS,
-            lambda case: (_main(case, "grad_output"), _main(case, "x"), _bias(case, "weight")),
-            lambda case: (_main(case, "grad_x"), _bias(case, "grad_weight")),
-            flops_per_element=4,
-            mixes_elements=True,  # the gradient of the weight is a sum of products, which extreme inputs overflow
-        ),
-        Op(
-            "batch_norm_relu",
-            "batch normalisation in training mode, then relu: a comparison for activations",
-            _NORM_PARAMS,
-            lambda case: (_main(case, "x"), _bias(case, "weight"), _bias(case, "bias")),
-            lambda case: (_main(case, "out"), _bias(case, "mean"), _bias(case, "rstd")),
-            flops_per_element=8,
-            mixes_elements=True,
-            has_kernel=False,
-        ),
-        Op(
-            "batch_norm_relu_backward",
-            "gradients of batch_norm_relu with respect to x, weight and bias, from what autograd keeps",
-            _NORM_PARAMS,
-            lambda case: (
-                *(_main(case, name) for name in ("grad_output", "result", "x")),
-                *(_bias(case, name) for name in ("weight", "mean", "rstd")),
-            ),
-            lambda case: (_main(case, "grad_x"), _bias(case, "grad_weight"), _bias(case, "grad_bias")),
-            flops_per_element=12,
-            mixes_elements=True,
-            has_kernel=False,
-        ),
-    )
-}
-
-# Those that this suite has Triton kernels for; the others are there to compare with.
-KERNEL_OPS = {name: op for name, op in OPS.items() if op.has_kernel}
 
 
 def make_case(

@@ -1,12 +1,12 @@
 """What can be wrong with a provider, as exceptions. Each message names the fault and the mend."""
 
+from harness.ops.op import Unsupported
+
+__all__ = ["ProviderError", "Unsupported", "WrongOutput"]
+
 
 class ProviderError(ValueError):
     """A provider that cannot be had."""
-
-
-class Unsupported(Exception):
-    """Raised by `prepare` where the provider has nothing for this case; the message says what is missing."""
 
 
 class WrongOutput(ValueError):

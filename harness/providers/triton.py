@@ -2,32 +2,22 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 
 from harness.ops.cases import Case
-from harness.providers import Unsupported
-from kernels.ops import bias_elu, elu, elu_plus_one, leaky_relu, prelu, relu
-
-# Each takes the inputs, the outputs and the parameters of its op, in the order in which harness.ops.cases has them.
-_LAUNCHERS: dict[str, Callable[..., None]] = {
-    "elu": elu.elu_out,
-    "elu_backward": elu.elu_backward_out,
-    "bias_elu": bias_elu.bias_elu_out,
-    "bias_elu_backward": bias_elu.bias_elu_backward_out,
-    "elu_plus_one": elu_plus_one.elu_plus_one_out,
-    "elu_plus_one_backward": elu_plus_one.elu_plus_one_backward_out,
-    "relu": relu.relu_out,
-    "relu_backward": relu.relu_backward_out,
-    "leaky_relu": leaky_relu.leaky_relu_out,
-    "leaky_relu_backward": leaky_relu.leaky_relu_backward_out,
-    "prelu": prelu.prelu_out,
-    "prelu_backward": prelu.prelu_backward_out,
-}
+from harness.ops.catalogue import KERNEL_OPS
+from harness.ops.op import Unsupported
 
 
 def prepare(case: Case) -> Callable[..., None]:
-    """A call that launches the Triton kernel of the case."""
-    if case.op not in _LAUNCHERS:
+    """A call that launches the Triton kernel of the case.
+
+    Launchers take the inputs, the outputs and the parameters of their op, in the order in which harness.ops has them:
+    `relu_backward_out` in kernels/ops/relu.py.
+    """
+    if case.op not in KERNEL_OPS:
         raise Unsupported(f"this suite has no kernel for {case.op}")
-    launch, params = _LAUNCHERS[case.op], tuple(case.params.values())
+    module = importlib.import_module(f"kernels.ops.{case.op.removesuffix('_backward')}")
+    launch, params = getattr(module, f"{case.op}_out"), tuple(case.params.values())
     return lambda *tensors: launch(*tensors, *params)

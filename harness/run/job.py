@@ -13,12 +13,12 @@ from functools import partial
 import torch
 
 from harness import providers
-from harness.correctness import audit, error_by_input, gate, integrity
+from harness.correctness import audit, error_by_input, errors, gate, integrity
 from harness.correctness.audit import Audit
 from harness.device import health
 from harness.device.devices import Device
 from harness.ops import buffers as case_buffers
-from harness.ops import reference
+from harness.ops import catalogue, reference
 from harness.ops.buffers import BufferSet, allocate, refill
 from harness.ops.cases import Case
 from harness.providers.file import location
@@ -38,7 +38,8 @@ _PROBES = 5
 
 # What a provider's code must not replace: see harness.correctness.integrity.
 MEASURING_MODULES = (
-    clocks, sampler, gate, reference, audit, case_buffers, estimators, integrity, sys.modules[__name__],
+    clocks, sampler, gate, errors, reference, *catalogue.MODULES, audit, case_buffers, estimators, integrity,
+    sys.modules[__name__],
 )  # fmt: skip
 
 Stage = Callable[[str, "str | None"], None]

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.ops.cases import ITEM_BYTES, OPS, Case, CaseError, make_case
+from harness.ops.cases import Case, CaseError, make_case
+from harness.ops.catalogue import OPS
+from harness.ops.op import ITEM_BYTES
 from harness.store.records import REGIMES
 from harness.sweeps.stop_rule import StopRule
 

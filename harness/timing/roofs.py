@@ -14,7 +14,8 @@ import torch
 
 from harness.device.devices import Device
 from harness.ops.buffers import BufferSet, flat, normals
-from harness.ops.cases import ITEM_BYTES, Case
+from harness.ops.cases import Case
+from harness.ops.op import ITEM_BYTES
 from harness.store.records import ARITHMETIC, MIXES
 
 TENSORS = {"copy": 2, "triad": 3, "read": 1, ARITHMETIC: 3}  # large ones that a call touches

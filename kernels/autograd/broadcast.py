@@ -131,7 +131,8 @@ class VectorActivation:
 
         return define(
             f"{self.name}_backward",
-            f"(Tensor grad_output, Tensor x, Tensor {self.vector}, {floats(self.parameters)}int dim) -> (Tensor, Tensor)",
+            f"(Tensor grad_output, Tensor x, Tensor {self.vector}, {floats(self.parameters)}int dim)"
+            " -> (Tensor, Tensor)",
             compute=self.compute_backward,
             fake=fake,
             differentiable=lambda *args: _Backward.apply(self, *args),

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.ops.cases import OPS, CaseError, make_case
+from harness.ops.cases import CaseError, make_case
+from harness.ops.catalogue import OPS
 from harness.store import seal
 from harness.store.records import OUTCOMES, REGIMES, ROLES, Record, Run
 from harness.timing import sample_flags

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from harness.ops.cases import ITEM_BYTES, OPS
+from harness.ops.catalogue import OPS
+from harness.ops.op import ITEM_BYTES
 from reports.analysis.summary import Group
 from reports.text.formatting import params_text, printable
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from harness.ops.cases import OPS
+from harness.ops.catalogue import OPS
 from harness.store.records import Record, Run
 from reports.analysis.summary import Group, Row
 from reports.text.formatting import params_text, printable, size_text

@@ -11,7 +11,7 @@ from reports.paper.verdicts import ABOVE, Comparison, Interval, Number
 from reports.text.formatting import size_text
 
 # The activations by the names of their ops, with the op of their gradient.
-OPS = ("elu", "relu", "leaky_relu", "prelu", "batch_norm_relu")
+OPS = ("elu", "relu", "shifted_relu", "leaky_relu", "prelu", "batch_norm_relu")
 PASSES = ("forward", "forward + backward")
 
 

@@ -26,6 +26,7 @@ _NAMES = {
     "sigmoid": "sigmoid",
     "batch_norm_relu": "BN + ReLU",
     "leaky_relu": "LReLU",
+    "shifted_relu": "SReLU",
 }
 _FORM_NAMES = {"bn": " + BN", "centred": ", centred", "prong": ", PRONG"}
 

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from harness.ops.cases import OPS
+from harness.ops.catalogue import OPS
 from harness.timing.estimators import Ratio, geometric_mean
 from reports.analysis.compare import VERDICTS, Change, Comparison, Pair
 from reports.render.markdown import table as markdown_table

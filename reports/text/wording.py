@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from harness.ops.cases import OPS
+from harness.ops.catalogue import OPS
 from harness.store.records import Run
 from reports.analysis.summary import BASELINE, FLAGS, Folded, Group, Row, median_or_none, noise_floors, outcomes
 from reports.text.formatting import MISSING, params_text, percent

@@ -17,7 +17,8 @@ from torch import Tensor
 from harness import providers
 from harness.machine_code.driver import noting
 from harness.machine_code.worker import target
-from harness.ops.cases import KERNEL_OPS, Case, make_case
+from harness.ops.cases import Case, make_case
+from harness.ops.catalogue import KERNEL_OPS
 
 SHAPES = {"small": (3, 5, 7), "odd": (64, 250, 7), "huge": (2**17, 2**14 + 16)}
 

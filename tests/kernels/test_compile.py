@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.ops.cases import KERNEL_OPS
+from harness.ops.catalogue import KERNEL_OPS
 
 ROOT = Path(__file__).parents[2]
 

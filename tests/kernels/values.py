@@ -7,8 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from harness.ops import reference
-from harness.ops.cases import OPS, Case
+from harness.correctness.errors import Error, measure
+from harness.ops.cases import Case
+from harness.ops.catalogue import OPS
 from kernels.primitives import INTERPRETED
 
 DEVICE = "cpu" if INTERPRETED.value else "cuda"
@@ -48,12 +49,12 @@ def normals(*shape: int, dtype: torch.dtype = FP32, seed: int = 0) -> Tensor:
     return torch.randn(shape, generator=generator, dtype=FP64).to(dtype).to(DEVICE)
 
 
-def errors(op: str, inputs: tuple[Tensor, ...], *outputs: Tensor, bound: float, **params: Any) -> list[reference.Error]:
+def errors(op: str, inputs: tuple[Tensor, ...], *outputs: Tensor, bound: float, **params: Any) -> list[Error]:
     """How far each output of `op` is from the truth, `bound` and the op's own conditioning being allowed."""
     inputs = tuple(tensor.detach().cpu() for tensor in inputs)
     case = Case(op, {**OPS[op].params, **params}, tuple(inputs[0].shape), name_of(inputs[0].dtype))
-    truths = reference.expected(case, inputs)
-    return [reference.measure(actual.detach().cpu(), true, bound) for actual, true in zip(outputs, truths, strict=True)]
+    truths = OPS[case.op].expected(case, *inputs)
+    return [measure(actual.detach().cpu(), true, bound) for actual, true in zip(outputs, truths, strict=True)]
 
 
 def check(op: str, inputs: tuple[Tensor, ...], *outputs: Tensor, bound: float, **params: Any) -> None:

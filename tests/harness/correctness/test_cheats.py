@@ -14,7 +14,8 @@ from harness.correctness import integrity
 from harness.correctness.audit import Audit
 from harness.device.devices import find_device
 from harness.ops.buffers import allocate
-from harness.ops.cases import KERNEL_OPS, make_case
+from harness.ops.cases import make_case
+from harness.ops.catalogue import KERNEL_OPS
 from harness.run.job import MEASURING_MODULES, Job, run_job
 from harness.sweeps.stop_rule import StopRule
 from tests.harness.command import PROVIDERS

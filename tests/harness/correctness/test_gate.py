@@ -8,10 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness import providers
-from harness.correctness import gate
+from harness.correctness import errors, gate
 from harness.ops import reference
 from harness.ops.buffers import allocate
-from harness.ops.cases import ITEM_BYTES, KERNEL_OPS, make_case
+from harness.ops.cases import make_case
+from harness.ops.catalogue import KERNEL_OPS
+from harness.ops.op import ITEM_BYTES
 
 PROVIDERS = Path(__file__).parents[1] / "provider_files"
 
@@ -197,7 +199,7 @@ def spacing(value: np.floating) -> float:
 def test_an_error_of_n_ulp_is_measured_as_n(count, value):
     true = torch.tensor([value], dtype=torch.float32).double()
     off = (true + count * reference.ulp_size(true, torch.float32)).float()
-    error = reference.measure(off, reference.Expected(true), bound_ulp=4.0)
+    error = errors.measure(off, reference.Expected(true), bound_ulp=4.0)
     assert error.max_ulp == pytest.approx(abs(count), abs=0.51)
     assert (error.excess_ulp > 0) == (error.max_ulp > 4)
 

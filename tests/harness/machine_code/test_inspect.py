@@ -13,7 +13,7 @@ from harness.machine_code import sass
 from harness.machine_code.rows import read_rows
 from harness.machine_code.specimens import DTYPES, specimens
 from harness.machine_code.survey import survey
-from harness.ops.cases import KERNEL_OPS
+from harness.ops.catalogue import KERNEL_OPS
 from harness.store.records import INSPECTION, RunError
 from harness.store.seal import BROKEN, SEALED, state
 from tests.harness.command import elubench

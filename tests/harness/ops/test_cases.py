@@ -2,7 +2,8 @@ import math
 
 import pytest
 
-from harness.ops.cases import OPS, CaseError, make_case
+from harness.ops.cases import CaseError, make_case
+from harness.ops.catalogue import OPS
 
 
 @pytest.mark.parametrize(
@@ -41,6 +42,8 @@ def test_every_op_has_the_roof_of_its_traffic():
         "relu_backward": "triad",
         "leaky_relu": "copy",
         "leaky_relu_backward": "triad",
+        "shifted_relu": "copy",
+        "shifted_relu_backward": "triad",
         "prelu": "copy",
         "prelu_backward": "triad",
         "batch_norm_relu": "copy",

@@ -5,9 +5,10 @@ import torch
 
 from harness import providers
 from harness.correctness import gate
-from harness.ops import reference
 from harness.ops.buffers import allocate
-from harness.ops.cases import ITEM_BYTES, make_case
+from harness.ops.cases import make_case
+from harness.ops.catalogue import OPS
+from harness.ops.op import ITEM_BYTES
 from harness.store.records import read_run
 from tests.harness.command import elubench
 
@@ -18,6 +19,8 @@ EAGER = [
     ("elu_plus_one_backward", {"is_result": True}),
     ("relu", {}),
     ("relu_backward", {}),
+    ("shifted_relu", {}),
+    ("shifted_relu_backward", {}),
     ("leaky_relu", {}),
     ("leaky_relu", {"negative_slope": -0.2}),
     ("leaky_relu", {"negative_slope": 0.0}),  # ATen multiplies: -inf gives NaN
@@ -145,6 +148,7 @@ def test_a_run_of_the_sweep_validates_the_kernels(tmp_path):
 @pytest.mark.parametrize(("op", "function"), [
     ("elu_plus_one", lambda x, _: torch.nn.functional.elu(x) + 1),
     ("relu", lambda x, _: torch.relu(x)),
+    ("shifted_relu", lambda x, _: torch.nn.functional.threshold(x, -1.0, -1.0)),
     ("leaky_relu", lambda x, _: torch.nn.functional.leaky_relu(x, SLOPE)),
     ("prelu", torch.nn.functional.prelu),
 ])  # fmt: skip
@@ -157,11 +161,11 @@ def test_the_reference_is_that_of_autograd(op, function):
     gradients = torch.autograd.grad(out, leaves, grad)
 
     given = [leaf.detach() for leaf in leaves]
-    (forward,) = reference.expected(make_case(op, x.shape, "float64"), tuple(given))
+    (forward,) = OPS[op].expected(make_case(op, x.shape, "float64"), *given)
     torch.testing.assert_close(forward.value, out.detach())
     cases = [(make_case(f"{op}_backward", x.shape, "float64"), (grad, *given))]
     if op == "elu_plus_one":
         cases.append((make_case(f"{op}_backward", x.shape, "float64", {"is_result": True}), (grad, out.detach())))
     for case, inputs in cases:
-        for found, true in zip(reference.expected(case, inputs), gradients, strict=True):
+        for found, true in zip(OPS[case.op].expected(case, *inputs), gradients, strict=True):
             torch.testing.assert_close(found.value, true)

@@ -6,6 +6,7 @@ import pytest
 
 pytest.importorskip("triton.backends.nvidia")
 
+from harness.cli import progress
 from harness.device.devices import find_device
 from harness.paper.plan import make_plan
 from harness.paper.rows import COST, read_claims
@@ -38,7 +39,7 @@ def test_machine_code_is_kept_once_and_sealed_with_the_run(begun, tmp_path, monk
     (tmp_path / "triton" / "__init__.py").write_text("raise ImportError('libLLVM is broken')")
     with monkeypatch.context() as patch:
         patch.setenv("PYTHONPATH", os.pathsep.join((str(tmp_path), environment()["PYTHONPATH"])))
-        measure_cost(PLAN, DEVICE, begun, inspect=True)
+        measure_cost(PLAN, DEVICE, begun, inspect=True, live=progress.live)
     assert "machine code was not inspected: " in capsys.readouterr().err
     assert not (begun / COST / INSPECTION).exists()
     assert state(begun / COST) == SEALED
@@ -50,7 +51,7 @@ def test_machine_code_is_kept_once_and_sealed_with_the_run(begun, tmp_path, monk
     rows = read_claims(begun).inspected
     assert {(row.op, row.dtype, row.arch, row.reason) for row in rows} == {("elu", "float32", "sm_90", None)}
     made = kept.stat().st_mtime_ns
-    measure_cost(PLAN, DEVICE, begun, inspect=True)
+    measure_cost(PLAN, DEVICE, begun, inspect=True, live=progress.live)
     assert ((begun / COST / RECORDS).read_bytes(), kept.stat().st_mtime_ns) == (measured, made)
     assert verify(read_claims(begun)).state == SEALED
 

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from harness.machine_code.rows import Ceiling, Row, keep_rows
 from harness.machine_code.specimens import specimens
-from harness.ops.cases import KERNEL_OPS
+from harness.ops.catalogue import KERNEL_OPS
 from harness.paper.rows import COST, read_claims
 from harness.store.manifest import write_manifest
 from harness.store.records import INSPECTED

@@ -11,7 +11,9 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from harness.ops.cases import ITEM_BYTES, OPS, make_case
+from harness.ops.cases import make_case
+from harness.ops.catalogue import OPS
+from harness.ops.op import ITEM_BYTES
 from reports.render.terminal import show
 from tests.reports.runs import control, record, roof, run_of, untimed
 

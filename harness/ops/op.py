@@ -1,0 +1,102 @@
+"""What an op is: its tensors and parameters, its arithmetic, its reference and its PyTorch form.
+
+Each op has a file of its own in this folder, its gradient beside it; `catalogue` lists them. Importing them imports no
+torch: the command line, sweeps and reports read them too.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from harness.ops.cases import Case
+    from harness.ops.reference import Expected
+
+ITEM_BYTES = {"float16": 2, "bfloat16": 2, "float32": 4, "float64": 8}
+
+Params = Mapping[str, Any]
+
+
+class Unsupported(Exception):
+    """There is no implementation for a case; the message says what is missing."""
+
+
+@dataclass(frozen=True)
+class TensorSpec:
+    """One tensor of a case: its name in the op's signature, shape and dtype."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+
+    @property
+    def numel(self) -> int:
+        return math.prod(self.shape)
+
+    @property
+    def nbytes(self) -> int:
+        return self.numel * ITEM_BYTES[self.dtype]
+
+
+@dataclass(frozen=True)
+class Op:
+    """What is computed, and how it is known to be right.
+
+    Args:
+        params: with their defaults, in the order of the signatures.
+        inputs, outputs: names of the tensors. A name with a star, "bias*", is 1-D and lies along `dim`; the others
+            have the shape of the case.
+        flops_per_element: operations of the formula in `kernels/formulas.py`, an exponential counted as one.
+        expected: (case, *inputs) -> the true outputs in fp64.
+        pytorch: (case) -> a function of the inputs that returns the outputs by PyTorch's operators. Raises Unsupported.
+        into: the same, by operators that write into the outputs, which follow the inputs; None where there are none.
+        mixes_elements: an output depends on many inputs, so that one NaN or overflow hides the others.
+        has_kernel: whether this suite has a Triton kernel for it.
+        least_result: of the activation, for ops that take `self_or_result`, by params.
+        variants: parameters that ask for another specialisation of the kernel, by its name.
+    """
+
+    name: str
+    summary: str
+    params: Params
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    flops_per_element: int
+    expected: Callable[..., tuple[Expected, ...]]
+    pytorch: Callable[[Case], Callable[..., tuple[Tensor, ...]]]
+    into: Callable[[Case], Callable[..., None]] | None = None
+    mixes_elements: bool = False
+    has_kernel: bool = True
+    least_result: Callable[[Params], float] | None = None
+    variants: Mapping[str, Params] = field(default_factory=lambda: {"": {}})
+
+
+def aten() -> Any:
+    """ATen's operators, for those who compute: torch is imported here and not before."""
+    import torch
+
+    return torch.ops.aten
+
+
+def vector_shape(case: Case) -> list[int]:
+    """The shape in which a vector along `dim` broadcasts against the main tensor."""
+    shape = [1] * len(case.shape)
+    shape[case.params["dim"]] = -1
+    return shape
+
+
+def other_dims(case: Case) -> list[int]:
+    """The dimensions over which the gradient of a vector along `dim` is a sum."""
+    dims = len(case.shape)
+    return [axis for axis in range(dims) if axis != case.params["dim"] % dims]
+
+
+def summed(terms: Tensor, case: Case) -> Tensor:
+    """The sums over all dimensions but `dim`."""
+    others = other_dims(case)
+    return terms.sum(others) if others else terms

@@ -1,0 +1,72 @@
+"""prelu, a leaky_relu whose slopes are learned and lie along `dim`, and its gradients with respect to x and weight."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from harness.ops.op import Op, aten, other_dims, summed, vector_shape
+from harness.ops.reference import STATISTICS_ULP, Expected, broadcast
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from harness.ops.cases import Case
+
+_PARAMS = {"dim": 1}
+
+
+def _forward(case: Case, x: Tensor, weight: Tensor) -> tuple[Expected, ...]:
+    wide = x.double()
+    return (Expected(wide.where(wide > 0, wide * broadcast(weight, case)), signed_zero=True),)
+
+
+def _backward(case: Case, grad: Tensor, x: Tensor, weight: Tensor) -> tuple[Expected, ...]:
+    wide = grad.double()
+    terms = (wide * x.double()).where(~(x > 0), 0.0)
+    has_nan = summed(x.isnan().double(), case) > 0
+    return (
+        Expected(wide.where(x > 0, wide * broadcast(weight, case)), nan_allowed=x.isnan()),
+        Expected(summed(terms, case), STATISTICS_ULP, magnitude=summed(terms.abs(), case), nan_allowed=has_nan),
+    )
+
+
+def _pytorch(case: Case) -> Callable[..., tuple[Tensor, ...]]:
+    ops, shape = aten(), vector_shape(case)
+    return lambda x, weight: (ops._prelu_kernel(x, weight.view(shape)),)
+
+
+def _pytorch_backward(case: Case) -> Callable[..., tuple[Tensor, ...]]:
+    ops, shape, others = aten(), vector_shape(case), other_dims(case)
+
+    def compute(grad: Tensor, x: Tensor, weight: Tensor) -> tuple[Tensor, ...]:
+        grad_x, terms = ops._prelu_kernel_backward(grad, x, weight.view(shape))
+        return grad_x, terms.sum(others) if others else terms
+
+    return compute
+
+
+# ATen has no forms that write into given tensors: results are copied, which is in eager's time.
+OPS = (
+    Op(
+        "prelu",
+        "x if x > 0 else weight * x, weight broadcast along dim",
+        _PARAMS,
+        inputs=("x", "weight*"),
+        outputs=("out",),
+        flops_per_element=2,
+        expected=_forward,
+        pytorch=_pytorch,
+    ),
+    Op(
+        "prelu_backward",
+        "gradients of prelu with respect to x and to weight",
+        _PARAMS,
+        inputs=("grad_output", "x", "weight*"),
+        outputs=("grad_x", "grad_weight*"),
+        flops_per_element=4,
+        expected=_backward,
+        pytorch=_pytorch_backward,
+        mixes_elements=True,  # the gradient of the weight is a sum of products, which extreme inputs overflow
+    ),
+)
