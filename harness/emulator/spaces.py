@@ -36,6 +36,13 @@ class Spaces:
         self.parameters[: len(parameters)] = np.frombuffer(parameters, np.uint8)
         self.memory, self.observers, self.faults = memory, observers, faults
 
+    def batch(self, first: int, count: int) -> None:
+        """`count` blocks begin, from the one of index `first`."""
+        self.first_block = first
+        self.shared.clear()
+        for observer in self.observers:
+            observer.batch(self, count)
+
     def load(self, step: Instruction, space: str, lanes: Array | None, addresses: Array, size: int) -> Array:
         """Words of `size` bytes (at most 16) for the threads `lanes` (all for None); 0 where there is none."""
         if space == "generic":
