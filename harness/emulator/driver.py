@@ -14,6 +14,7 @@ import triton
 from torch import Tensor
 from triton.backends.compiler import GPUTarget
 
+from harness.emulator.counts import Counting, Counts
 from harness.emulator.faults import Fault, Faults
 from harness.emulator.layout import place
 from harness.emulator.machine import Program
@@ -110,7 +111,7 @@ class Launch:
     grid: tuple[int, int, int]
     threads: int  # per block
     faults: tuple[Fault, ...]
-    counts: Any = None  # counts.Counts, where they were asked for
+    counts: Counts | None = None  # where they were asked for
     ptx: str = field(default="", repr=False)
 
 
@@ -177,7 +178,7 @@ class EmulatingDriver(StandInDriver):
         if blocks:
             program = self._program(kernel, text, threads, blocks, metadata.shared)
             program.run(grid, parameters(kernel, values), memory, observers, faults)
-        counts = next((each.counts() for each in observers if hasattr(each, "counts")), None)
+        counts = next((each.counts() for each in observers if isinstance(each, Counting)), None)
         self.launches.append(Launch(kernel.name, grid, threads, faults.all(), counts, text))
 
     def _program(self, kernel: Kernel, text: str, threads: int, blocks: int, shared: int) -> Program:

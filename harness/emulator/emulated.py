@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Literal
 
 import triton
 from triton.backends.compiler import GPUTarget
 
+from harness.emulator.checks import Checks
+from harness.emulator.counts import Counting
 from harness.emulator.driver import EmulatingDriver
 from harness.emulator.faults import Faults
+from harness.emulator.fresh import FreshTensors
 from harness.emulator.memory import Memory
 from harness.emulator.observers import Observer
 from harness.emulator.ptx import Kernel
@@ -41,8 +44,14 @@ def emulated(
     if not arch.startswith("sm_") or not arch[3:].isdigit():
         raise ValueError(f"the emulated GPU runs PTX, which is for architectures like sm_90, not {arch}")
 
+    fresh = FreshTensors()
+
     def observers(kernel: Kernel, memory: Memory, faults: Faults) -> Sequence[Observer]:
-        return []
+        fresh.begin(memory)
+        return [
+            *([Checks(kernel, memory, faults, fresh)] if checks else []),
+            *([Counting(kernel, memory)] if counts else []),
+        ]
 
     driver = EmulatingDriver(GPUTarget("cuda", int(arch[3:]), 32), Options(ex2), observers)
 
@@ -55,7 +64,8 @@ def emulated(
     config.set_active(driver)
     triton.knobs.runtime.kernel_load_end_hook.add(keep_ptx)
     try:
-        yield driver
+        with fresh if checks else nullcontext():
+            yield driver
     finally:
         triton.knobs.runtime.kernel_load_end_hook.remove(keep_ptx)
         config._active = before

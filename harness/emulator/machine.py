@@ -126,6 +126,8 @@ class Program:
             memory = self._file.arrays[last.guard.name]
             taken = mask & (~memory if last.guard.negated else memory)
         if last.name == "bra":
+            for observer in self.spaces.observers if last.guard is not None else ():
+                observer.branched(last, mask, taken)
             _put(ready, block.target, taken)
         elif last.name in flow.JUMPS:
             live &= ~taken
@@ -146,7 +148,7 @@ class Program:
         """(its number, how many threads it waits for)"""
         site = self._site(step, False)
         values = [int(np.ravel(site.source(index, "u32"))[0]) for index in range(len(step.operands))]
-        return (values + [0])[0], values[1] if len(values) > 1 else None
+        return values[0] if values else 0, values[1] if len(values) > 1 else None
 
     def _release(self, waiting: list[_Barrier], ready: list[tuple[int, Array]], live: Array) -> None:
         """Let those go on whose whole block has come to the barrier (section 9.7.13.1)."""

@@ -34,5 +34,8 @@ class Observer:
     def accessed(self, access: Access) -> None:
         """Threads are about to access memory: before a store, before a load."""
 
+    def branched(self, instruction: Instruction, mask: Array, taken: Array) -> None:
+        """The threads of `mask` have met a branch with a condition, and those of `taken` take it."""
+
     def barrier(self, mask: Array) -> None:
         """These threads have met at a barrier of their blocks."""
