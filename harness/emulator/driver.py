@@ -16,6 +16,7 @@ from triton.backends.compiler import GPUTarget
 
 from harness.emulator.counts import Counting, Counts
 from harness.emulator.faults import Fault, Faults
+from harness.emulator.fresh import FreshTensors
 from harness.emulator.layout import place
 from harness.emulator.machine import Program
 from harness.emulator.memory import Memory
@@ -119,9 +120,11 @@ class EmulatingDriver(StandInDriver):
     """Runs what is launched. `observers` makes the listeners of a launch: (kernel, memory) -> listeners."""
 
     def __init__(
-        self, target: GPUTarget, options: Options, observers: Callable[[Kernel, Memory, Faults], Sequence[Observer]]
-    ) -> None:
+        self, target: GPUTarget, options: Options, observers: Callable[[Kernel, Memory, Faults], Sequence[Observer]],
+        fresh: FreshTensors,
+    ) -> None:  # fmt: skip
         super().__init__(target)
+        self._fresh = fresh
         self.launches: list[Launch] = []
         self._options = options
         self._observers = observers
@@ -131,6 +134,10 @@ class EmulatingDriver(StandInDriver):
     def know(self, name: str, tensor: Tensor) -> None:
         """Let kernels access a tensor that reaches them as a bare address."""
         self._known.append((name, tensor))
+
+    def unwritten(self, tensor: Tensor) -> None:
+        """Say that nobody wrote this tensor yet, as torch.empty does by itself: a kernel that reads it is at fault."""
+        self._fresh.mark(tensor)
 
     def launcher_cls(self, source: Any, metadata: Any) -> Callable[..., None]:
         names = list(source.fn.arg_names)

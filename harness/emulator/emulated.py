@@ -53,7 +53,7 @@ def emulated(
             *([Counting(kernel, memory)] if counts else []),
         ]
 
-    driver = EmulatingDriver(GPUTarget("cuda", int(arch[3:]), 32), Options(ex2), observers)
+    driver = EmulatingDriver(GPUTarget("cuda", int(arch[3:]), 32), Options(ex2), observers, fresh)
 
     def keep_ptx(module: Any, function: Any, name: str, metadata_group: Mapping[str, str], hash: str) -> None:
         (path,) = (path for path in metadata_group.values() if path.endswith(".ptx"))
