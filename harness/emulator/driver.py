@@ -26,7 +26,7 @@ from harness.emulator.reader import parse
 from harness.emulator.site import Options
 
 # So many threads at once: numpy's cost per call is spread over them, and their registers still fit the cache.
-LANES = 2048
+LANES = 8192
 _FORMATS = {"fp32": "<f", "f32": "<f", "fp64": "<d", "f64": "<d"}
 
 

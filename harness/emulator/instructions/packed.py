@@ -115,9 +115,21 @@ def fma(site: Site) -> Step:
 
     def run() -> None:
         x, y, z = (to_f32(each, site.kind) for each in _inputs(site, [a, b, c]))
-        _finish(site, narrowed(fma_exact(x, y, z), site.kind), out)
+        _finish(site, _fma(x, y, z, site.kind), out)
 
     return run
+
+
+def _fma(x: Array, y: Array, z: Array, kind: str) -> Array:
+    """By way of fp64 and fp32 where that cannot show: where fp32 has no tie and 16 bits no subnormal result."""
+    spare, least = (16, 2.0**-126) if is_brain(kind) else (13, 2.0**-14)
+    nearly = (np.multiply(x, y, dtype=np.float64) + z).astype(np.float32)
+    result = from_f32(nearly, kind)
+    ties = nearly.view(np.uint32) & np.uint32((1 << spare) - 1) == np.uint32(1 << (spare - 1))
+    lanes = np.flatnonzero(ties | ((np.abs(nearly) <= np.float32(least)) & (nearly != 0)))
+    if lanes.size:
+        result[lanes] = narrowed(fma_exact(x[lanes], y[lanes], z[lanes]), kind)
+    return result
 
 
 def _pair_of_f32(site: Site, function: Any) -> Step:
