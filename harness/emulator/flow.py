@@ -35,6 +35,8 @@ READS_FIRST = {
     "nanosleep",
 }
 
+CARRY = Register("%cc", "pred")  # the flag of additions with carries (section 9.7.2)
+
 
 @dataclass(frozen=True)
 class Block:
@@ -71,7 +73,8 @@ def written(instruction: Instruction) -> list[Register]:
     if instruction.name in READS_FIRST or instruction.name in JUMPS or not instruction.operands:
         return []
     first = instruction.operands[0]
-    return [] if isinstance(first, Address) else registers(first)
+    carry = [CARRY] if instruction.has("cc") else []
+    return carry if isinstance(first, Address) else registers(first) + carry
 
 
 def read(instruction: Instruction) -> list[Register]:
@@ -80,7 +83,8 @@ def read(instruction: Instruction) -> list[Register]:
     if written(instruction) or instruction.operands[:1] == (None,):
         operands = operands[1:]
     found = [each for operand in operands for each in registers(operand)]
-    return found + ([instruction.guard] if instruction.guard else [])
+    carry = [CARRY] if instruction.name in ("addc", "subc", "madc") else []
+    return found + carry + ([instruction.guard] if instruction.guard else [])
 
 
 def analyse(kernel: Kernel) -> Flow:
@@ -209,7 +213,12 @@ def _constants(code: list[Instruction]) -> tuple[tuple[int, ...], frozenset[str]
 
 def _may_be_constant(step: Instruction, makers: dict[str, list[int]], packed: set[str]) -> bool:
     filled = written(step)
-    if not filled or step.guard is not None or any(len(makers[e.name]) > 1 or e.name in packed for e in filled):
+    if (
+        not filled
+        or step.guard is not None
+        or CARRY in filled
+        or any(len(makers[e.name]) > 1 or e.name in packed for e in filled)
+    ):
         return False
     if step.name == "ld":
         return step.has("param")

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from harness.emulator.arithmetic import Array
+from harness.emulator.flow import CARRY
 from harness.emulator.ptx import SIZES
 from harness.emulator.site import Site, dtype
 
 Step = Callable[[], None]
 WIDER = {"u16": "u32", "s16": "s32", "u32": "u64", "s32": "s64"}
-CARRY = "%cc"
 
 
 def _binary(function: Any) -> Callable[[Site], Step]:
@@ -51,7 +51,7 @@ def _carrying(site: Site, function: Any, takes: bool) -> Step:
     """9.7.2: add.cc, addc, sub.cc, subc. The flag is the carry, of subtractions the borrow."""
     kind = "u" + site.kind[1:]
     a, b, out = site.source(1, kind), site.source(2, kind), site.out(kind)
-    flag = site.file.arrays.setdefault(CARRY, np.zeros(site.file.lanes, np.bool_))
+    flag = site.register(CARRY)
     is_sub = function is np.subtract
 
     def run() -> None:

@@ -24,7 +24,11 @@ def value_of(bits: int, kind: str) -> float:
         return struct.unpack("<e", struct.pack("<H", bits))[0]
     if kind == "bf16":
         return struct.unpack("<f", struct.pack("<I", bits << 16))[0]
-    return struct.unpack("<f", struct.pack("<I", bits))[0] if kind == "f32" else struct.unpack("<d", struct.pack("<Q", bits))[0]
+    return (
+        struct.unpack("<f", struct.pack("<I", bits))[0]
+        if kind == "f32"
+        else struct.unpack("<d", struct.pack("<Q", bits))[0]
+    )
 
 
 def bits_of(value: float, kind: str) -> int:
@@ -50,13 +54,17 @@ def numbers(draw: st.DrawFn, kind: str) -> list[int]:
     def one() -> st.SearchStrategy[int]:
         sparse = st.builds(lambda a, b: (1 << a) | (1 << b), *[st.integers(0, max(0, fraction - 1))] * 2)
         low = st.one_of(st.integers(0, (1 << fraction) - 1), sparse, st.sampled_from([0, 1, (1 << fraction) - 1]))
-        high = st.one_of(st.integers(middle - 3, middle + 3), st.integers(0, exponents - 2), st.sampled_from([0, 1, exponents - 2]))
+        high = st.one_of(
+            st.integers(middle - 3, middle + 3), st.integers(0, exponents - 2), st.sampled_from([0, 1, exponents - 2])
+        )
         return st.builds(lambda s, e, f: (s << (width - 1)) | (e << fraction) | f, st.integers(0, 1), high, low)
 
     return draw(st.lists(one(), min_size=24, max_size=24))
 
 
-def check(text: str, kind: str, count: int, operands: list[list[int]], truth: Callable[..., Fraction], mode: str) -> None:
+def check(
+    text: str, kind: str, count: int, operands: list[list[int]], truth: Callable[..., Fraction], mode: str
+) -> None:
     """Each result is the rounded truth; a result of 0 may have either sign here."""
     got = execute(line(text, kind, *[kind] * count), *[np.array(each, f"u{WIDTHS[kind] // 8}") for each in operands])
     bits = got.view(f"u{WIDTHS[kind] // 8}") if got.dtype.kind == "f" else got
@@ -182,7 +190,10 @@ def test_conversions_from_integers(source: str, to: str, mode: str) -> None:
     if source[0] == "s":
         values = [each - 2**bits if each >= 2 ** (bits - 1) else each for each in values] + [-1, -(2 ** (bits - 1))]
     target = "sm_90"
-    got = execute(line(f"cvt.{mode}.{to}.{source} $0, $1;", to, source, target=target), np.array(values, f"{'i' if source[0] == 's' else 'u'}{bits // 8}"))
+    got = execute(
+        line(f"cvt.{mode}.{to}.{source} $0, $1;", to, source, target=target),
+        np.array(values, f"{'i' if source[0] == 's' else 'u'}{bits // 8}"),
+    )
     for value, actual in zip(values, got.view(f"u{WIDTHS[to] // 8}").tolist(), strict=True):
         assert value_of(actual, to) == rounded(Fraction(value), FORMATS[to], mode), value
 
