@@ -34,7 +34,8 @@ class Fault:
             "divergent": "takes a value from a thread that does not take part",
         }[self.kind]
         where = f"{self.tensor} at byte {self.offset}" if self.tensor else f"address {self.offset:#x}"
-        many = f", and {self.threads - 1} more threads" if self.threads > 1 else ""
+        more = self.threads - 1
+        many = f", and {more} more thread{'s' if more > 1 else ''}" if more else ""
         return (
             f"{self.kernel} {does}: {where}, by block {self.block}, thread {self.thread}{many}, "
             f"{self.place or 'no source line'} (`{self.text}`){': ' + self.detail if self.detail else ''}"

@@ -1,0 +1,66 @@
+"""The suite's own kernels on the emulated GPU, held against the gate's reference, in a process of its own.
+
+python -m tests.harness.emulator.suite ARCH EX2 OP…; it prints a line of JSON: of each case the largest error in ULP.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from types import SimpleNamespace
+
+import torch
+
+import harness.machine_code.specimens as specimen_shapes
+import kernels.launch
+from harness import providers
+from harness.correctness import gate
+from harness.emulator.emulated import emulated
+from harness.ops.buffers import allocate
+from harness.ops.cases import make_case
+from harness.ops.catalogue import KERNEL_OPS
+
+DTYPES = ("bfloat16", "float16", "float32", "float64")
+
+
+def main(arch: str, ex2: str, ops: list[str]) -> None:
+    # A launch asks whether kernels are interpreted before it takes tensors of the CPU.
+    kernels.launch.INTERPRETED = SimpleNamespace(value=True)
+    specimen_shapes._MATRIX, specimen_shapes._ODD = (256, 256), (255, 257)
+    specimen_shapes._IMAGES = (4, 8, 16, 64)
+    provider = providers.load("triton")
+    found = []
+    with emulated(arch, ex2) as gpu:  # type: ignore[arg-type]
+        for op in ops or KERNEL_OPS:
+            for dtype in DTYPES:
+                for specimen in specimen_shapes.specimens(op, dtype):
+                    case = specimen.case
+                    gpu.launches.clear()
+                    verdict = gate.check(case, provider.prepare(case), allocate(case, 1, "cpu")[0], seed=0)
+                    faults = [str(fault) for launch in gpu.launches for fault in launch.faults]
+                    launches = len(gpu.launches)
+                    found.append([case.key, verdict.passed, verdict.reason, verdict.max_ulp, launches, faults])
+        errors = every_input(provider)
+    json.dump({"cases": found, "every_input": errors}, sys.stdout)
+
+
+def every_input(provider: providers.Provider) -> dict[str, float]:
+    """All 65,536 inputs of each 16-bit type, forward, and backward from the input and from the result."""
+    errors = {}
+    for dtype in ("bfloat16", "float16"):
+        for op, params in (("elu", {}), ("elu_backward", {"is_result": False}), ("elu_backward", {"is_result": True})):
+            case = make_case(op, (65536,), dtype, params)
+            buffers = allocate(case, 1, "cpu")[0]
+            values = torch.arange(65536, dtype=torch.int32).to(torch.int16).view(getattr(torch, dtype))
+            buffers.inputs[-1].copy_(values)
+            if params.get("is_result"):
+                buffers.inputs[-1].clamp_(min=-1.0)
+            if op == "elu_backward":
+                buffers.inputs[0].fill_(1.0)
+            verdict = gate.check_once(case, provider.prepare(case), buffers)
+            errors[case.key] = verdict.max_ulp if verdict.passed else float("inf")
+    return errors
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], sys.argv[3:])
