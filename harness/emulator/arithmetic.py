@@ -115,7 +115,7 @@ def _overflown(values: Array, form: Format, mode: str) -> Array:
 
 
 class Fma:
-    """a * b + c of fp32 arrays of one length, rounded once to nearest, with memory of its own for what comes between."""
+    """a * b + c of fp32 arrays of one length, rounded once to nearest, with memory of its own for what lies between."""
 
     def __init__(self, length: int) -> None:
         self._total, self._other = np.empty(length), np.empty(length)
@@ -151,7 +151,7 @@ def _at(values: Any, lanes: Array) -> Any:
 
 
 def fma_exact(a: Any, b: Any, c: Any) -> Array:
-    """a * b + c in fp64 rounded to odd, for factors of at most 24 bits each: round_to makes any narrower format of it."""
+    """a * b + c in fp64 rounded to odd, for factors of at most 24 bits: round_to makes any narrower format of it."""
     return add_to_odd(np.multiply(a, b, dtype=np.float64), np.asarray(c, np.float64))
 
 

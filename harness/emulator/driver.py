@@ -220,7 +220,7 @@ def parameters(kernel: Kernel, values: list[tuple[str, Any]]) -> bytes:
         if kind.startswith(("tensordesc", "nvTmaDesc")):
             raise ValueError(f"{kernel.name} takes a tensor descriptor: the emulated GPU has no TMA")
         start = offsets[parameter.name]
-        data[start : start + parameter.bytes] = _raw(kind, value, parameter.bytes)
+        data[start : start + parameter.size] = _raw(kind, value, parameter.size)
     return bytes(data)
 
 

@@ -20,13 +20,13 @@ def place(variables: list[Variable]) -> tuple[dict[str, int], int]:
     found, end = {}, 0
     for each in variables:
         found[each.name] = _up(end, each.align)
-        end = found[each.name] + each.bytes
+        end = found[each.name] + each.size
     return found, end
 
 
 def _in_space(kernel: Kernel, space: str) -> list[Variable]:
     """Those of a space; an array without a length comes behind all others."""
-    return sorted((each for each in kernel.variables.values() if each.space == space), key=lambda each: each.bytes == 0)
+    return sorted((each for each in kernel.variables.values() if each.space == space), key=lambda each: each.size == 0)
 
 
 def size_of(kernel: Kernel, space: str) -> int:
@@ -43,7 +43,7 @@ def place_variables(kernel: Kernel) -> dict[str, int]:
 def static_data(kernel: Kernel) -> dict[str, Array]:
     """Global and constant variables of the module, with what they start with."""
     return {
-        each.name: np.frombuffer(each.data.ljust(each.bytes, b"\0"), np.uint8).copy()
+        each.name: np.frombuffer(each.data.ljust(each.size, b"\0"), np.uint8).copy()
         for each in kernel.variables.values()
         if each.space in ("global", "const")
     }

@@ -25,8 +25,8 @@ class Access:
 class Observer:
     """Does nothing; a listener overrides what it wants to hear."""
 
-    def batch(self, program: Any) -> None:
-        """Some blocks begin: `program` (machine.Program) has their numbers."""
+    def batch(self, spaces: Any, blocks: int) -> None:
+        """So many blocks begin; `spaces` (spaces.Spaces) has the number of the first, and the block of each thread."""
 
     def executed(self, block: Block, mask: Array) -> None:
         """The threads of a mask are about to execute a block of instructions."""

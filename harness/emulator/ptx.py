@@ -95,7 +95,7 @@ class Instruction:
 class Variable:
     name: str
     space: str  # "param", "shared", "local", "global", "const"
-    bytes: int  # 0 for an extern array, whose size the launch tells
+    size: int  # in bytes; 0 for an extern array, whose size the launch tells
     align: int
     type: str = "b8"
     data: bytes = b""  # what a global or const one starts with
@@ -154,6 +154,6 @@ def number(text: str) -> Constant | None:
         value = int(digits, 8) if octal else int(digits, 0)
         return Constant(-value if match[1] else value)
     if re.fullmatch(r"-?\d+\.\d*(?:[eE][-+]?\d+)?", text):
-        value = float(text)
-        return Constant(value, struct.unpack("<Q", struct.pack("<d", value))[0])
+        real = float(text)
+        return Constant(real, struct.unpack("<Q", struct.pack("<d", real))[0])
     return None

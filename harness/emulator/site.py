@@ -146,7 +146,7 @@ class Site:
         return memory.view(wanted)
 
     def out_wide(self, kind: str, operand: Any = ...) -> Callable[[Any], None]:
-        """A writer of results to a register that may be wider than `kind`: signed numbers are extended by their sign."""
+        """A writer to a register that may be wider than `kind`: signed numbers are extended by their sign."""
         target = self.instruction.operands[0] if operand is ... else operand
         if not isinstance(target, Register):
             return lambda values: None

@@ -1,4 +1,4 @@
-"""All that threads can access: parameters, the tensors of a launch, shared and local memory; who accesses what is told."""
+"""All that threads can access: parameters, the tensors of a launch, shared and local memory."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ def setp(site: Site) -> Step:
     outs = [site.out("pred", each) for each in targets]
     logic = next((function for name, function in _LOGIC.items() if site.has(name)), None)
     negated = bool(getattr(site.operand(3), "negated", False)) if logic is not None else False
-    other = site.source(3, "pred") if logic is not None else None
+    other: Any = site.source(3, "pred") if logic is not None else None
 
     def run() -> None:
         truth = compare()
@@ -99,13 +99,20 @@ def set_(site: Site) -> Step:
         out = site.out(to)
         return lambda: np.copyto(out, _combined(site, compare(), 3) * one, casting="unsafe")
     if kind.endswith("x2"):
-        halves = site.out(to).view(np.int16)
-        return lambda: np.negative(_combined(site, compare(), 3).view(np.int8), out=halves)
+        return _ones(site, compare, site.out(to).view(np.int16))
     if to == "f32":
         single = site.out("f32")
         return lambda: np.copyto(single, _combined(site, compare(), 3))
-    whole = site.out(f"s{8 * SIZES[to]}")
-    return lambda: np.negative(_combined(site, compare(), 3).view(np.int8), out=whole)
+    return _ones(site, compare, site.out(f"s{8 * SIZES[to]}"))
+
+
+def _ones(site: Site, compare: Callable[[], Array], out: Array) -> Step:
+    """-1 where it holds."""
+
+    def run() -> None:
+        np.negative(_combined(site, compare(), 3).view(np.int8), out=out)
+
+    return run
 
 
 def selp(site: Site) -> Step:

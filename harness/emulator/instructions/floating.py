@@ -181,7 +181,7 @@ def _approximate_quotient(a: Array, b: Array) -> Array:
 
 
 def quotient_to_odd(a: Array, b: Array) -> Array:
-    """A quotient of fp32 numbers in fp64: never a tie or exact in fp32 unless it is exact, so its last bit may say so."""
+    """A quotient of fp32 numbers in fp64, rounded to odd; what division leaves tells whether it is exact."""
     x, y = a.astype(np.float64), b.astype(np.float64)
     quotient = x / y
     # The rest of the division is exact where the product is taken apart: 53 and 24 bits.

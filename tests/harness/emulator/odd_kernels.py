@@ -1,4 +1,4 @@
-"""Kernels as people write them, right and wrong, for the emulated GPU to run. Imported without TRITON_INTERPRET only."""
+"""Kernels as people write them, right and wrong, for the emulated GPU. Imported without TRITON_INTERPRET only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Instructions by themselves: a kernel of one line of PTX, run by the machine, or on a device by CUDA's own compiler."""
+"""Instructions by themselves: a kernel of a line of PTX, run by the machine, or on a device by CUDA's compiler."""
 
 from __future__ import annotations
 

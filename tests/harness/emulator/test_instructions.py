@@ -1,4 +1,4 @@
-"""Known answers, instruction by instruction: NaN, both zeros, subnormals, ties, saturation, and the ends of integers."""
+"""Known answers, instruction by instruction: NaN, both zeros, subnormals, ties, saturation, the ends of integers."""
 
 from __future__ import annotations
 
@@ -22,6 +22,10 @@ def pair(name: str, kind: str, target: str = "sm_80") -> Line:
 
 
 # (instruction, operands, result); fp16 and bfloat16, pairs and NaN as bits.
+BLACKWELL = "sm_100"
+FMA_F64 = line("fma.rn.f64 $0, $1, $2, $3;", "f64", "f64", "f64", "f64")
+TRUTH = "selp.u32 $0, 1, 0, %p0;"
+
 FLOATS = [
     (two("add", "f32"), (1.0, 2.0**-24), 1.0),  # a tie, to even
     (two("add", "f32"), (1.0 + 2.0**-23, 2.0**-24), 1.0 + 2.0**-22),
@@ -75,8 +79,8 @@ FLOATS = [
     (two("add", "f64"), (1.0, 2.0**-53), 1.0),
     (two("add.rp", "f64"), (1.0, 2.0**-53), 1.0 + 2.0**-52),
     (two("min", "f64"), (NAN, -0.0), -0.0),
-    (line("fma.rn.f64 $0, $1, $2, $3;", "f64", "f64", "f64", "f64"), (1 + 2.0**-52, 1 + 2.0**-52, -1 - 2.0**-51), 2.0**-104),
-    (line("fma.rn.f64 $0, $1, $2, $3;", "f64", "f64", "f64", "f64"), (2.0**-600, 2.0**-500, 2.0**-1074), 2.0**-1074),
+    (FMA_F64, (1 + 2.0**-52, 1 + 2.0**-52, -1 - 2.0**-51), 2.0**-104),
+    (FMA_F64, (2.0**-600, 2.0**-500, 2.0**-1074), 2.0**-1074),
 ]  # fmt: skip
 
 HALVES = [
@@ -215,7 +219,7 @@ CHOICES = [
     (line("setp.hi.u32 %p0, $1, $2; selp.u32 $0, 1, 0, %p0;", "u32", "u32", "u32"), (2**31, 1), 1),
     (line("setp.gt.s32 %p0, $1, $2; selp.u32 $0, 1, 0, %p0;", "u32", "s32", "s32"), (-(2**31), 1), 0),
     (line("setp.gt.s32 %p0|%p1, $1, $2; selp.u32 $0, 1, 0, %p1;", "u32", "s32", "s32"), (3, 1), 0),
-    (line("setp.eq.s32 %p1, $1, $1; setp.gt.and.s32 %p0, $1, $2, !%p1; selp.u32 $0, 1, 0, %p0;", "u32", "s32", "s32"), (3, 1), 0),
+    (line("setp.eq.s32 %p1, $1, $1; setp.gt.and.s32 %p0, $1, $2, !%p1;" + TRUTH, "u32", "s32", "s32"), (3, 1), 0),
     (line("setp.gt.f16x2 %p0|%p1, $1, $2; selp.u32 $0, 1, 0, %p1;", "u32", "b32", "b32"), (0x3C000000, 0), 1),
     (line("set.lt.u32.f32 $0, $1, $2;", "u32", "f32", "f32"), (1.0, 2.0), 2**32 - 1),
     (line("set.lt.f32.f32 $0, $1, $2;", "f32", "f32", "f32"), (1.0, 2.0), 1.0),
@@ -226,12 +230,24 @@ CHOICES = [
 ]  # fmt: skip
 
 MIXED = [
-    (line("add.rn.f32.bf16 $0, $1, $2;", "f32", "bf16", "f32", target="sm_100a"), (0x3F80, 2.0**-24), 1.0),
-    (line("sub.rn.f32.f16 $0, $1, $2;", "f32", "f16", "f32", target="sm_100a"), (0x3C00, 0.25), 0.75),
-    (line("fma.rn.f32.f16 $0, $1, $2, $3;", "f32", "f16", "f16", "f32", target="sm_100a"), (0x3C01, 0x3C01, 2.0**-30), 1.0 + 2.0**-9 + 2.0**-20),
-    (line("add.rn.f32x2 $0, $1, $2;", "b64", "b64", "b64", target="sm_100a"), (0x3F80000040000000, 0x3F8000003F800000), 0x4000000040400000),
-    (line("mul.rn.ftz.f32x2 $0, $1, $2;", "b64", "b64", "b64", target="sm_100a"), (0x0080000040000000, 0x3F0000003F800000), 0x0000000040000000),
-]  # fmt: skip
+    (line("add.rn.f32.bf16 $0, $1, $2;", "f32", "bf16", "f32", target=BLACKWELL), (0x3F80, 2.0**-24), 1.0),
+    (line("sub.rn.f32.f16 $0, $1, $2;", "f32", "f16", "f32", target=BLACKWELL), (0x3C00, 0.25), 0.75),
+    (
+        line("fma.rn.f32.f16 $0, $1, $2, $3;", "f32", "f16", "f16", "f32", target=BLACKWELL),
+        (0x3C01, 0x3C01, 2.0**-30),
+        1.0 + 2.0**-9 + 2.0**-20,
+    ),
+    (
+        line("add.rn.f32x2 $0, $1, $2;", "b64", "b64", "b64", target=BLACKWELL),
+        (0x3F80000040000000, 0x3F8000003F800000),
+        0x4000000040400000,
+    ),
+    (
+        line("mul.rn.ftz.f32x2 $0, $1, $2;", "b64", "b64", "b64", target=BLACKWELL),
+        (0x0080000040000000, 0x3F0000003F800000),
+        0x0000000040000000,
+    ),
+]
 
 ALL = [*FLOATS, *HALVES, *PAIRS, *CONVERSIONS, *INTEGERS, *CHOICES, *MIXED]
 

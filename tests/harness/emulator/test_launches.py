@@ -35,9 +35,7 @@ def only_fault(scenes: dict[str, Any], name: str) -> dict[str, Any]:
     return dict(fault)
 
 
-@pytest.mark.parametrize(
-    "name", ["right_bf16", "libdevice", "tuned", "loops", "scans", "transposed", "functions"]
-)
+@pytest.mark.parametrize("name", ["right_bf16", "libdevice", "tuned", "loops", "scans", "transposed", "functions"])
 def test_right_kernels_have_no_faults(scenes: dict[str, Any], name: str) -> None:
     assert scenes[name]["faults"] == []
 
