@@ -7,7 +7,7 @@ operator written in Python costs the host more than a launch does.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import torch
@@ -64,9 +64,16 @@ def define(
     return getattr(operators, name).default
 
 
-def floats(names: Sequence[str]) -> str:
+def floats(names: Iterable[str]) -> str:
     """The part of a schema that declares float parameters, to be followed by others."""
     return "".join(f"float {each}, " for each in names)
+
+
+def completed(given: tuple[Any, ...], defaults: Mapping[str, float], *last: Any) -> tuple[Any, ...]:
+    """The arguments given, and the defaults of those that were left out: parameters, then `last`."""
+    if len(given) == len(defaults) + len(last):
+        return given
+    return (*given, *(*defaults.values(), *last)[len(given) :])
 
 
 def run(operator: Operator, compute: Callable[..., Any], *args: Any) -> Any:
