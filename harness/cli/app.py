@@ -40,23 +40,6 @@ class Listed(str, Enum):
     cases = "cases"
 
 
-def main() -> None:
-    """The entry point: every fault that a user can mend is one sentence and exit code 2."""
-    from harness.ops.cases import CaseError
-    from harness.store.records import RunError
-
-    try:
-        app()
-    except KeyboardInterrupt:
-        end("interrupted", INTERRUPTED)
-    except (CaseError, RunError) as error:
-        end(str(error), WRONG_USAGE)
-    except ValueError as error:
-        if type(error).__module__.partition(".")[0] not in ("harness", "reports"):
-            raise
-        end(str(error), WRONG_USAGE)
-
-
 @app.command()
 def run(
     sweep: Annotated[str | None, typer.Option(help="A sweep's name, or a TOML file.  [default: default]")] = None,
@@ -130,7 +113,7 @@ def _created(
     device: str,
     ops: list[str] | None,
     dtypes: list[str] | None,
-    specs: list[str] | None,
+    given: list[str] | None,
     regimes: list[str] | None,
 ) -> tuple[Sweep, Device, Store]:
     from harness import providers
@@ -140,10 +123,11 @@ def _created(
     from harness.sweeps.sweep import load
 
     plan = load(sweep)
-    for spec in specs or plan.providers:
+    specs = providers.distinct(given or plan.providers)
+    for spec in specs:
         providers.check(spec)
     found = find_device(device)
-    plan = plan.on(found.kind).only(ops or [], dtypes or [], specs or [], regimes or [])
+    plan = plan.on(found.kind).only(ops or [], dtypes or [], specs, regimes or [])
     time = datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S")
     path = out if out is not None else Path("runs") / f"{time}-{plan.name}"
     return plan, found, Store.create(path, make_manifest(found, plan.content(), command_line()))
@@ -243,7 +227,3 @@ def doctor() -> None:
     from harness.doctor.examine import report
 
     report(Console())
-
-
-if __name__ == "__main__":
-    main()

@@ -37,7 +37,8 @@ def crosscheck(
     import dataclasses
 
     from harness import providers
-    from harness.cli.exits import WRONG_USAGE, end
+    from harness.cli.exits import CHECK_FAILED, WRONG_USAGE, end
+    from harness.crosscheck import Rejected
     from harness.crosscheck import crosscheck as checks_of
     from harness.device.devices import find_device
     from harness.ops.cases import make_case
@@ -55,6 +56,8 @@ def crosscheck(
             checks += checks_of(case, spec, found, rounds)
         except providers.Unsupported as error:
             end(f"{spec} does not support {case.key}: {error}", WRONG_USAGE)
+        except Rejected as error:
+            end(f"{case.key}: {error}", CHECK_FAILED)
     if json:
         from json import dumps
 
@@ -96,10 +99,12 @@ def _show(checks: list[Check], device: str) -> None:
             time_text(check.theirs_s),
             MISSING if check.ratio is None else f"{check.ratio:.3f}",
             MISSING if check.ratio_ci95 is None else "{:.3f}–{:.3f}".format(*check.ratio_ci95),
-            {True: "agrees", False: "differs", None: MISSING}[check.agrees],
+            {True: "agrees", False: "differs", None: "undecided" if check.ratio else MISSING}[check.agrees],
         )
     console.print(table)
     if any(check.agrees is False for check in checks):
         console.print(Text("differs: by more than our clock differs from itself; docs/method.md says what can be why"))
+    if any(check.agrees is None and check.ratio for check in checks):
+        console.print(Text("undecided: the interval is wider than what is to be told; give more --rounds"))
     for timer, why in dict.fromkeys((check.timer, check.why) for check in checks if check.why):
         console.print(Text(printable(f"{timer}: {why}")))

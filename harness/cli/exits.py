@@ -6,6 +6,7 @@ import sys
 from typing import NoReturn
 
 CHECK_FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130
+PIPE_CLOSED = 141  # as a program has that SIGPIPE ends: its reader has had enough
 
 
 def command_line() -> list[str]:

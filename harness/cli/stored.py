@@ -144,8 +144,12 @@ def _fail_on(found: Comparison, wanted: list[Failing]) -> None:
     failed = {each.value: found.counts[each.value] for each in wanted}
     if Failing.slower in wanted:
         failed["no longer timed"] = sum(change.is_loss for change in found.changes)
-    if any(failed.values()):
-        end("; ".join(f"{count} {what}" for what, count in failed.items() if count), CHECK_FAILED)
+    sentences = [f"{count} {what}" for what, count in failed.items() if count]
+    if wanted:
+        sentences += [f"{name} is not in {found.second} any more" for name in found.gone]
+        sentences += [] if found.pairs else ["no case was timed on both sides, so there is nothing to compare"]
+    if sentences:
+        end("; ".join(sentences), CHECK_FAILED)
 
 
 @app.command()

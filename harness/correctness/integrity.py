@@ -1,4 +1,5 @@
-"""Whether a provider's code has replaced what measures it: clocks, events, the gate, the sampler.
+"""Whether a provider's code has replaced what measures it (clocks, events, the gate, the sampler), or changed the state
+of the process that every number depends on.
 
 A provider runs in the measuring process, so it could. What is watched is noted when this module is imported, which
 is before any provider's code is; `restore` puts back what was replaced and names it. This finds the tricks that
@@ -13,6 +14,8 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 import torch
+
+from harness.correctness.global_state import SETTINGS, GlobalState
 
 _TIME = ("perf_counter", "perf_counter_ns", "monotonic", "monotonic_ns", "time", "time_ns", "process_time")
 _CUDA = ("Event", "CUDAGraph", "graph", "synchronize", "current_stream", "stream", "_sleep", "get_device_properties")
@@ -46,6 +49,7 @@ def _values(watched: Iterable[tuple[Any, str]]) -> dict[tuple[Any, str], Any]:
 
 
 _known = _values(_watched())
+_state: list[GlobalState] = []  # as it was when `watch` was called last
 
 
 def watch(modules: Iterable[ModuleType]) -> None:
@@ -53,11 +57,12 @@ def watch(modules: Iterable[ModuleType]) -> None:
     for module in modules:
         for key, value in _values(_of_module(module)).items():
             _known.setdefault(key, value)
+    _state.append(GlobalState())
 
 
 def restore() -> list[str]:
-    """Put back what was replaced; the names of it, such as "time.perf_counter"."""
-    replaced = []
+    """Put back what was replaced; the names of it, such as "time.perf_counter" or "torch's number of threads"."""
+    replaced = _state[-1].put_back() if _state else []
     for (owner, name), value in _known.items():
         if vars(owner).get(name, _ABSENT) is value:
             continue
@@ -77,4 +82,7 @@ def _name(owner: Any, name: str) -> str:
 
 def sentence(replaced: list[str]) -> str:
     """Why a provider that did so is rejected."""
-    return f"clock: its code replaced {', '.join(replaced[:3])}, with which it is measured"
+    names = ", ".join(replaced[:3])
+    if set(replaced) <= {setting.name for setting in SETTINGS}:
+        return f"state: its code changed {names}, on which the times of all providers depend; leave it as it is"
+    return f"clock: its code replaced {names}, with which it is measured"

@@ -1,7 +1,9 @@
 """Our clock against others': the same calls on the same buffers in the same rotation, timed by other libraries.
 
 Each size is timed in rounds, by our clock twice and by every other timer once. The two of ours give the noise
-floor, an A/A comparison; a timer disagrees where its ratio to ours lies beyond that floor with its whole interval.
+floor, an A/A comparison. A timer differs where the whole interval of its ratio to ours lies beyond that floor, agrees
+where the whole interval lies within it (or within ±1%), and is undecided otherwise. The gate comes first: what computes
+something else is not worth timing.
 """
 
 from __future__ import annotations
@@ -12,9 +14,10 @@ from dataclasses import dataclass
 from functools import partial
 
 from harness import providers
+from harness.correctness import gate
 from harness.crosscheck.timers import CPU, CUDA, Missing
 from harness.device.devices import Device
-from harness.ops.buffers import allocate
+from harness.ops.buffers import allocate, refill
 from harness.ops.cases import Case
 from harness.sweeps.stop_rule import StopRule
 from harness.timing import regimes
@@ -24,6 +27,14 @@ from harness.timing.sampler import sample
 
 ROUNDS = 9
 SECONDS = 0.1  # of each timer in each round
+
+
+# By the verdict on the two times.
+_AGREES = {"same": True, "faster": False, "slower": False, "undecided": None}
+
+
+class Rejected(Exception):
+    """A provider that the gate rejects; the message says how it is wrong."""
 
 
 @dataclass(frozen=True)
@@ -39,14 +50,14 @@ class Check:
     ratio: float | None
     ratio_ci95: tuple[float, float] | None
     noise_floor: float  # of the A/A comparison: 0.01 is ±1%
-    agrees: bool | None  # None where it could not be told
+    agrees: bool | None  # None: undecided, or there is no time
     why: str | None  # why there is no time
 
 
 def crosscheck(
     case: Case, spec: str, device: Device, rounds: int = ROUNDS, seconds: float = SECONDS
 ) -> Iterator[Check]:
-    """Every timer for this kind of device on one case. Raises providers.Unsupported."""
+    """Every timer for this kind of device on one case. Raises providers.Unsupported, and Rejected by the gate."""
     setting, one_call = _prepared(case, spec, device)
     timers = CUDA if device.kind == "cuda" else CPU
     ours: dict[str, list[float]] = {"ours": [], "control": []}
@@ -76,6 +87,11 @@ def _prepared(case: Case, spec: str, device: Device) -> tuple[Setting, Callable[
     sets = regimes.sets(["cold"], case.bytes_moved, device)
     buffers = allocate(case, sets, device.torch_device)
     call = providers.load(spec).prepare(case)
+    verdict = gate.check(case, call, buffers[0], seed=0)
+    if not verdict.passed:
+        at = f", at {verdict.worst_input}" if verdict.worst_input else ""
+        raise Rejected(f"{providers.name_of(spec)} is wrong and was not timed: {verdict.reason}{at}")
+    refill(case, buffers[0], seed=0)
     bound = [partial(call, *each.inputs, *each.outputs) for each in buffers]
     setting = regimes.setting("cold", {"ours": bound, "control": bound}, case.bytes_moved, device)
     rotation = itertools.cycle(setting.calls["ours"])
@@ -102,6 +118,6 @@ def _check(
         ratio=ratio.ratio if ratio else None,
         ratio_ci95=(ratio.low, ratio.high) if ratio else None,
         noise_floor=floor,
-        agrees=verdict(ratio, floor) in ("same", "undecided") if ratio else None,
+        agrees=_AGREES[verdict(ratio, floor)],
         why=why,
     )

@@ -7,29 +7,30 @@ outputs it is given. Everything slow (compiling, choosing a kernel) belongs into
 from __future__ import annotations
 
 import importlib
-import importlib.util
-import inspect
-from collections.abc import Callable
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from harness.providers.errors import ProviderError, Unsupported, WrongOutput
+from harness.providers.file import load_module, prepared
 
 if TYPE_CHECKING:
     from harness.ops.cases import Case
+
+__all__ = [
+    "BUILTIN", "Provider", "ProviderError", "Unsupported", "WrongOutput", "check", "distinct", "file_of", "load",
+    "name_of", "uses_triton",
+]  # fmt: skip
 
 BUILTIN = {
     "eager": "PyTorch's own operators, one call each",
     "compile": "torch.compile of the same (Inductor)",
     "triton": "the kernels of this suite",
 }
-
-
-class ProviderError(ValueError):
-    """A provider that cannot be had; the message names the fault and the mend."""
-
-
-class Unsupported(Exception):
-    """Raised by `prepare` where the provider has nothing for this case; the message says what is missing."""
 
 
 @dataclass(frozen=True)
@@ -40,75 +41,87 @@ class Provider:
     prepare: Callable[[Case], Callable[..., None]]
 
 
+def file_of(spec: str) -> Path | None:
+    """The file that a spec names, "FILE.py" or "NAME=FILE.py"; None for a built-in provider."""
+    if not spec.endswith(".py"):
+        return None
+    _, named, path = spec.partition("=")
+    return Path(path if named and not Path(spec).exists() else spec)
+
+
 def name_of(spec: str) -> str:
-    """The name a provider has in records: its own, or its file's without the ending."""
-    return Path(spec).stem if spec.endswith(".py") else spec
+    """The name a provider has in records: its own, the one that is given to it, or its file's without the ending."""
+    path = file_of(spec)
+    if path is None:
+        return spec
+    return path.stem if str(path) == spec else spec.partition("=")[0]
+
+
+def distinct(specs: Sequence[str]) -> tuple[str, ...]:
+    """The specs, each once; files of one name are told apart by as many of their folders as it takes.
+
+    Raises ProviderError where one name is given to two files.
+    """
+    specs = tuple(dict.fromkeys(specs))
+    counts = Counter(map(name_of, specs))
+    named = []
+    for spec in specs:
+        path = file_of(spec)
+        if counts[name_of(spec)] > 1 and path is not None and str(path) == spec:
+            rivals = [each for each in map(file_of, specs) if each is not None and each.stem == path.stem]
+            spec = f"{_apart(path, rivals)}={spec}"
+        named.append(spec)
+    twice = next((name for name, count in Counter(map(name_of, named)).items() if count > 1), None)
+    if twice is not None:
+        raise ProviderError(f"two providers are called {twice!r}; name them apart, as in --provider v1=FILE.py")
+    return tuple(named)
+
+
+def _apart(path: Path, rivals: Sequence[Path]) -> str:
+    """The end of a path, without its ending, by which it differs from its rivals."""
+    parts = path.resolve().with_suffix("").parts
+    others = [each.resolve().with_suffix("").parts for each in rivals if each.resolve() != path.resolve()]
+    length = next((n for n in range(1, len(parts)) if all(parts[-n:] != each[-n:] for each in others)), len(parts))
+    return ".".join(parts[-length:]).lstrip("./")
 
 
 def uses_triton(spec: str) -> bool:
     """Whether a provider needs Triton to run, and so, without a GPU, Triton's interpreter."""
-    return spec == "triton" or (spec.endswith(".py") and "import triton" in Path(spec).read_text(encoding="utf-8"))
+    path = file_of(spec)
+    return spec == "triton" or (path is not None and b"import triton" in path.read_bytes())
 
 
 def check(spec: str) -> None:
-    """Raise ProviderError unless `spec` is the name of a provider or an existing Python file."""
+    """Raise ProviderError unless `spec` is the name of a provider, an existing Python file, or NAME=FILE.py."""
     if spec in BUILTIN:
         return
-    if name_of(spec) in BUILTIN:
-        raise ProviderError(f"{spec} has the name of the built-in provider {name_of(spec)!r}; rename the file")
-    if not spec.endswith(".py"):
+    path = file_of(spec)
+    if path is None:
         raise ProviderError(
             f"there is no provider {spec!r}; choose from {', '.join(BUILTIN)}, or name a .py file of your own"
         )
-    if not Path(spec).is_file():
-        raise ProviderError(f"there is no file {spec}; a provider is a Python file with functions named after ops")
+    name = name_of(spec)
+    if not re.fullmatch(r"[\w.+-]+", name):
+        raise ProviderError(f"a provider cannot be called {name!r}; use letters, digits and ._+-")
+    if name in BUILTIN:
+        raise ProviderError(
+            f"{spec} has the name of the built-in provider {name!r}; rename the file, or give it another name, as in "
+            f"--provider mine={path}"
+        )
+    try:
+        path.read_bytes()
+    except FileNotFoundError:
+        raise ProviderError(
+            f"there is no file {path}; a provider is a Python file with functions named after ops"
+        ) from None
+    except OSError as error:
+        raise ProviderError(f"{path} cannot be read ({error.strerror}); a provider is a Python file") from None
 
 
 def load(spec: str) -> Provider:
-    """The provider of that name, or of that file, whose code runs with the user's rights."""
+    """The provider of that name, or of that file, whose code runs with the user's rights. Raises ProviderError."""
     check(spec)
-    if spec in BUILTIN:
+    path = file_of(spec)
+    if path is None:
         return Provider(spec, importlib.import_module(f"harness.providers.{spec}").prepare)
-    return _from_file(Path(spec))
-
-
-def _from_file(path: Path) -> Provider:
-    """A file that defines functions named after ops, which take the inputs, `out=` and the op's parameters.
-
-    `out` is a tensor, or a tuple where the op has several outputs. A function without `out` returns its
-    result instead, which is then copied inside the timed call.
-    """
-    spec = importlib.util.spec_from_file_location(f"elubench_provider_{path.stem}", path)
-    if spec is None or spec.loader is None:
-        raise ProviderError(f"{path} is not a Python file")
-    module = importlib.util.module_from_spec(spec)
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:
-        raise ProviderError(f"{path} cannot be imported: {type(error).__name__}: {error}") from error
-
-    def prepare(case: Case) -> Callable[..., None]:
-        function = getattr(module, case.op, None)
-        if function is None:
-            raise Unsupported(f"{path.name} defines no function {case.op}")
-        return _into_outputs(function, len(case.inputs), dict(case.params))
-
-    return Provider(name_of(str(path)), prepare)
-
-
-def _into_outputs(function: Callable[..., Any], inputs: int, params: dict[str, Any]) -> Callable[..., None]:
-    if "out" in inspect.signature(function).parameters:
-
-        def write(*tensors: Any) -> None:
-            outputs = tensors[inputs:]
-            function(*tensors[:inputs], **params, out=outputs[0] if len(outputs) == 1 else outputs)
-
-        return write
-
-    def copy(*tensors: Any) -> None:
-        results = function(*tensors[:inputs], **params)
-        results = results if isinstance(results, tuple) else (results,)
-        for output, result in zip(tensors[inputs:], results, strict=True):
-            output.copy_(result)
-
-    return copy
+    return Provider(name_of(spec), partial(prepared, load_module(path), path))

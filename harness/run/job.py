@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sys
 import time
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -20,6 +21,7 @@ from harness.ops import buffers as case_buffers
 from harness.ops import reference
 from harness.ops.buffers import BufferSet, allocate, refill
 from harness.ops.cases import Case
+from harness.providers.file import location
 from harness.run.recording import CONTROL, Sampling, blank_record, roof_record, timed
 from harness.store.records import Record
 from harness.sweeps.stop_rule import StopRule
@@ -111,9 +113,13 @@ def _through_gate(job: Job, case: Case, spec: str, buffers: BufferSet) -> tuple[
         verdict = gate.check(case, call, buffers, job.seed)
     except providers.Unsupported as error:
         return blank_record(job.case, name, job.device.name, "unsupported", str(error)), None
+    except providers.WrongOutput as error:
+        return blank_record(job.case, name, job.device.name, "rejected", f"gate: {error}"), None
     except Exception as error:
-        return failed_record(job, name, error), None
-    outcome, reason = ("ok", None) if verdict.passed else ("rejected", f"gate: {verdict.reason}")
+        return failed_record(job, spec, error), None
+    remark = getattr(call, "remark", "")
+    why = f"gate: {verdict.reason}{f'; {remark}' if remark else ''}"
+    outcome, reason = ("ok", None) if verdict.passed else ("rejected", why)
     record = blank_record(job.case, name, job.device.name, outcome, reason)
     record = replace(record, max_ulp=_finite(verdict.max_ulp), worst_input=verdict.worst_input)
     if error_by_input.is_profiled(case):
@@ -121,13 +127,18 @@ def _through_gate(job: Job, case: Case, spec: str, buffers: BufferSet) -> tuple[
     return record, call
 
 
-def failed_record(job: Job, name: str, error: Exception) -> Record:
-    """The record of a provider that raised."""
+def failed_record(job: Job, spec: str, error: Exception) -> Record:
+    """The record of a provider that raised; what it raised goes to the worker's log, whole."""
+    name = providers.name_of(spec)
+    traceback.print_exception(error)
     if is_out_of_memory(error):
         return blank_record(job.case, name, job.device.name, "oom", _sentence(error))
     if "CUDA error" in str(error) or "Error [CUDA]" in str(error):
         raise error  # the CUDA context may be gone with it: only a new process can go on for certain
-    return blank_record(job.case, name, job.device.name, "crashed", _sentence(error))
+    path = providers.file_of(spec)
+    where = location(error, path) if path is not None and not isinstance(error, providers.ProviderError) else ""
+    reason = f"{_sentence(error)}{f' ({where})' if where else ''}"
+    return blank_record(job.case, name, job.device.name, "crashed", reason)
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -62,6 +62,14 @@ class Comparison:
     warnings: tuple[str, ...]
 
     @property
+    def gone(self) -> tuple[str, ...]:
+        """Providers that were timed on the first side and have no record at all on the second."""
+        timed = dict.fromkeys(each.provider for each in self.changes if each.first == "ok")
+        there = {each.first.provider for each in self.pairs}
+        there |= {each.provider for each in self.changes if each.second is not None}
+        return tuple(name for name in timed if name not in there)
+
+    @property
     def counts(self) -> Counter[str]:
         return Counter(pair.verdict for pair in self.pairs)
 
@@ -72,7 +80,7 @@ def compare_runs(first: Run, second: Run) -> Comparison:
     floors = _Floors.of(first), _Floors.of(second)
     pairs = tuple(_pair(a[key], b[key], *floors) for key in a if key in b and _timed(a[key]) and _timed(b[key]))
     changes = tuple(_changes(a, b))
-    if not pairs and not changes:
+    if not a and not b:
         raise RunError(f"{first.path} and {second.path} hold no record of a provider; name measured runs")
     return Comparison(str(first.path), str(second.path), pairs, changes, tuple(differences(first, second)))
 

@@ -34,7 +34,9 @@ device_time = DeviceTime()
 @pytest.mark.benchmark(timer=device_time)
 def test_case(benchmark, measured, case_key, spec):
     record = measured(case_key)[name_of(spec)]
-    if record.outcome != "ok":
+    if record.outcome in ("rejected", "crashed", "timeout"):
+        pytest.fail(f"{record.outcome}: {record.reason}", pytrace=False)
+    if record.outcome != "ok":  # unsupported, out of memory, or right and not timed for want of a GPU
         pytest.skip(f"{record.outcome}: {record.reason}")
     benchmark.group = case_key
     benchmark.extra_info.update(extra_info(record))

@@ -47,14 +47,22 @@ class Regime(Protocol):
         """
 
 
+# Tensors of a few bytes would need millions of sets to exceed a cache. Each set costs the host some kilobytes for its
+# tensors and bound calls, whatever it holds, so there are at most this many; a rotation that is then too small for the
+# cache is marked so.
+MOST_SETS = 2**15
+# What even an empty set takes of a device's memory: the starts of its tensors are aligned (harness.ops.buffers).
+_LEAST_BYTES = 4096
+
+
 def rotation(working_set_bytes: int, device: Device, caches: int) -> int:
-    """How many buffer sets hold `caches` times the last-level cache, within a quarter of the memory.
+    """How many buffer sets hold `caches` times the last-level cache: at most MOST_SETS, in a quarter of the memory.
 
     At least 2, but where one set by itself writes the cache over several times.
     """
     size = max(1, working_set_bytes)
-    wanted = math.ceil(caches * device.last_level_cache_bytes / size)
-    affordable = device.memory_bytes // 4 // size
+    wanted = min(MOST_SETS, math.ceil(caches * device.last_level_cache_bytes / size))
+    affordable = device.memory_bytes // 4 // max(size, _LEAST_BYTES)
     return max(1 if wanted == 1 and size >= 4 * device.last_level_cache_bytes else 2, min(wanted, affordable))
 
 

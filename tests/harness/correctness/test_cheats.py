@@ -56,6 +56,9 @@ def measured(*specs, op="elu", device=CPU):
         ("late_other_thread", "timed outputs: on fresh inputs out is"),
         ("clock_at_import", "clock: its code replaced time.perf_counter_ns"),
         ("clock_at_call", "clock: its code replaced harness.timing.clocks.perf_counter_ns"),
+        ("threads_at_import", "state: its code changed torch's number of threads"),
+        ("threads_at_call", "state: its code changed torch's number of threads"),
+        ("seeds_later", "state: its code changed torch's seed"),
         ("event_at_call", "clock: its code replaced torch.cuda.streams.Event.elapsed_time"),
     ],
 )

@@ -8,10 +8,10 @@ import sys
 import pytest
 import torch
 
-from harness.crosscheck import crosscheck, timers
+from harness.crosscheck import Rejected, _check, crosscheck, timers
 from harness.device.devices import find_device
 from harness.ops.cases import make_case
-from tests.harness.command import elubench
+from tests.harness.command import PROVIDERS, elubench
 
 CPU = find_device("cpu")
 
@@ -36,7 +36,7 @@ def test_our_median_agrees_with_torch_and_pytest_within_the_noise(size):
         checks = list(crosscheck(make_case("elu", (size,), "float32"), "eager", CPU, seconds=0.02))
         single = [check for check in checks if check.timer in ("torch.utils.benchmark", "pytest-benchmark")]
         assert [check.why for check in single] == [None, None]
-        if all(check.agrees for check in single):
+        if all(check.agrees is not False for check in single):
             return
     pytest.fail(str(single))
 
@@ -49,6 +49,23 @@ def test_a_timer_that_is_twice_as_slow_differs(monkeypatch):
             break
     assert check.agrees is False
     assert check.ratio > 1.5
+
+
+def test_a_wide_interval_decides_nothing():
+    even, uneven = [1.0] * 9, [0.5, 0.9, 1.0, 1.1, 2.0, 1.0, 0.6, 1.5, 1.0]
+    case = make_case("elu", (8,), "float32")
+    assert _check(case, "eager", "timer", even, uneven, 0.001, None).agrees is None
+    assert _check(case, "eager", "timer", even, even, 0.001, None).agrees is True
+    assert _check(case, "eager", "timer", even, [2.0] * 9, 0.001, None).agrees is False
+
+
+def test_what_the_gate_rejects_is_not_timed():
+    wrong = str(PROVIDERS / "exp_minus_one.py")
+    with pytest.raises(Rejected, match=r"exp_minus_one is wrong and was not timed: out is .* ULP"):
+        list(crosscheck(make_case("elu", (2**16,), "float32"), wrong, CPU))
+    refused = elubench("crosscheck", "--device", "cpu", "--sizes", "65536", "--provider", wrong)
+    assert refused.returncode == 1
+    assert "is wrong and was not timed" in refused.stderr and "Traceback" not in refused.stderr
 
 
 def test_what_is_not_installed_is_said(monkeypatch):

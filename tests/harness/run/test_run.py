@@ -219,7 +219,7 @@ def test_lists_name_what_there_is():
 
 def test_help_imports_nothing_heavy():
     script = (
-        "import sys\nsys.argv = ['elubench', '--help']\nfrom harness.cli.app import main\n"
+        "import sys\nsys.argv = ['elubench', '--help']\nfrom harness.cli.entry import main\n"
         "try:\n    main()\nexcept SystemExit as end:\n    assert not end.code\n"
         "heavy = {'torch', 'triton', 'numpy', 'scipy'} & set(sys.modules)\nassert not heavy, heavy\n"
     )

@@ -163,3 +163,17 @@ def test_a_cpu_has_cold_and_warm_and_says_why_not_the_others():
     for name, why in (("host", "no launch"), ("graph", "a GPU's")):
         with pytest.raises(NotPossible, match=why):
             regimes.setting(name, calls, MIB, cpu)
+
+
+@pytest.mark.parametrize("size", [1, 16, 4096])
+def test_tensors_of_a_few_bytes_rotate_over_a_bounded_number_of_sets_and_are_marked(size):
+    cpu = dataclasses.replace(find_device("cpu"), last_level_cache_bytes=32 * MIB, memory_bytes=24 * 2**30)
+    count = regimes.sets(["auto"], size, cpu)
+    assert count <= 2**15
+    setting = regimes.setting("cold", {"a": [lambda: None] * count}, size, cpu)
+    assert bool(setting.flags) == (count * size < 2 * cpu.last_level_cache_bytes)
+
+
+def test_padding_counts_against_a_small_memory():
+    tiny = dataclasses.replace(find_device("cpu"), last_level_cache_bytes=32 * MIB, memory_bytes=64 * MIB)
+    assert regimes.sets(["auto"], 8, tiny) * 4096 <= 16 * MIB

@@ -154,6 +154,17 @@ def test_the_command_says_it_in_three_forms_and_by_its_exit_code(stored_runs):
     assert elubench("compare", a, a, "--fail-on", "slower", "--fail-on", "undecided").returncode == 0
 
 
+def test_a_check_with_nothing_to_compare_or_a_provider_gone_fails(tmp_path):
+    both = stored(run_of(record(), record(provider="mine"), control(0.01)), tmp_path / "both").path
+    one = stored(run_of(record(), control(0.01)), tmp_path / "one").path
+    wrong = stored(run_of(untimed(provider="mine", outcome="rejected")), tmp_path / "wrong").path
+    ended = elubench("compare", both, one, "--fail-on", "slower")
+    assert ended.returncode == 1 and ended.stderr == f"elubench: mine is not in {one} any more\n"
+    assert elubench("compare", both, one).returncode == 0
+    ended = elubench("compare", wrong, wrong, "--fail-on", "slower")
+    assert ended.returncode == 1 and "there is nothing to compare" in ended.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [

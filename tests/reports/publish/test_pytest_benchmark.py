@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from reports.publish.pytest_benchmark import as_json
-from tests.harness.command import ROOT, TINY, environment
+from tests.harness.command import PROVIDERS, ROOT, TINY, elubench, environment
 from tests.reports.runs import control, record, roof, run_of, untimed
 
 
@@ -65,3 +65,14 @@ def test_a_sweep_runs_under_pytest_benchmark_with_its_comparisons_and_histogram(
     said = python_m(*bench, "--benchmark-compare", *histogram)
     assert "0001_" in said and "NOW" in said
     assert not has_pygal or list(tmp_path.glob("histogram*.svg"))
+
+
+def test_a_kernel_that_the_gate_rejects_fails_the_benchmark(tmp_path):
+    sweep = tmp_path / "tiny.toml"
+    sweep.write_text(TINY)
+    ended = elubench(
+        "tests/bench", "--benchmark-only", "-q", "-p", "no:cacheprovider", "--sweep", sweep, "--device", "cpu",
+        "--provider", PROVIDERS / "exp_minus_one.py", module="pytest",
+    )  # fmt: skip
+    assert ended.returncode == 1, ended.stdout
+    assert "rejected: gate: out is" in ended.stdout

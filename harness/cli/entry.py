@@ -1,0 +1,114 @@
+"""The outermost frame of the command line: whatever goes wrong for a reason that a user can mend is one sentence.
+
+Imports nothing heavy, so that Ctrl-C and a missing library are answered from the first moment on. An exception that
+is none of these is a fault of elubench, and keeps its traceback.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import importlib.util
+import os
+import sys
+from typing import NoReturn
+
+from harness.cli.exits import CHECK_FAILED, INTERRUPTED, PIPE_CLOSED, WRONG_USAGE, end
+
+# What the command line and its tables need beside torch and triton.
+_LIBRARIES = ("typer", "rich", "numpy", "scipy", "psutil", "jinja2", "matplotlib", "plotly")
+
+
+def main() -> NoReturn:
+    """`elubench`, as an installed command and as `python -m harness`."""
+    try:
+        _mend_streams()
+        from harness.cli.app import app
+
+        app()
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        _end("interrupted", INTERRUPTED)
+    except BrokenPipeError:
+        _leave(PIPE_CLOSED)
+    except ModuleNotFoundError as error:
+        _missing_library(error)
+    except OSError as error:
+        _end(_os_sentence(error), CHECK_FAILED if error.errno == errno.ENOSPC else WRONG_USAGE)
+    except MemoryError:
+        _end("there is not enough memory for this; take a smaller shape, or a part of the run", CHECK_FAILED)
+    except ValueError as error:  # the errors of our own modules are sentences already
+        if type(error).__module__.partition(".")[0] not in ("harness", "reports"):
+            raise
+        _end(str(error), WRONG_USAGE)
+    except SystemExit as exit_:
+        if isinstance(exit_.__context__, BrokenPipeError):  # as rich and typer end where the pipe is closed
+            _leave(PIPE_CLOSED)
+        _end(None, exit_.code if isinstance(exit_.code, int) else int(exit_.code is not None))
+    _end(None, 0)
+
+
+def _mend_streams() -> None:
+    """Standard streams that are there, and that can write every character, if only as "?"."""
+    for descriptor in (0, 1, 2):
+        try:
+            os.fstat(descriptor)
+        except OSError:  # closed: the next file that is opened would become it
+            os.open(os.devnull, os.O_RDWR)
+    sys.stdout = sys.stdout or open(1, "w", closefd=False)  # noqa: SIM115 - open as long as the process is
+    sys.stderr = sys.stderr or open(2, "w", closefd=False)  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="replace")
+
+
+def _missing_library(error: ModuleNotFoundError) -> NoReturn:
+    if (error.name or "").partition(".")[0] in ("harness", "reports", "kernels"):
+        raise error
+    missing = [name for name in dict.fromkeys((error.name, *_LIBRARIES)) if name and _is_missing(name)]
+    _end(
+        f"{error.name} is not installed; install what elubench needs with: "
+        f"{sys.executable} -m pip install {' '.join(missing)}",
+        WRONG_USAGE,
+    )
+
+
+def _is_missing(name: str) -> bool:
+    return importlib.util.find_spec(name.partition(".")[0]) is None
+
+
+def _os_sentence(error: OSError) -> str:
+    reason = error.strerror or str(error)
+    if error.filename is None:
+        return f"the output cannot be written ({reason})"
+    mend = {
+        errno.ENOSPC: "free some space, and try again",
+        errno.EACCES: "change its permissions, or name another place",
+        errno.EROFS: "name a place that can be written to",
+        errno.ENOENT: "name one that exists",
+    }.get(error.errno or 0, "name another place")
+    return f"{os.fsdecode(error.filename)}: {reason}; {mend}"
+
+
+def _end(message: str | None, code: int) -> NoReturn:
+    """Leave with `code`, after the message; output that cannot be flushed any more changes neither."""
+    try:
+        if message is not None:
+            end(message, code)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _leave(code or PIPE_CLOSED)
+    except OSError as error:
+        if code == 0:
+            with contextlib.suppress(OSError):
+                print(f"elubench: {_os_sentence(error)}", file=sys.stderr)
+        _leave(code or CHECK_FAILED)
+    raise SystemExit(code)
+
+
+def _leave(code: int) -> NoReturn:
+    """Leave where standard output is gone: with what it still holds thrown away, since flushing it would fail again."""
+    with contextlib.suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    raise SystemExit(code)
