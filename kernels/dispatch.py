@@ -103,14 +103,14 @@ def needs_derivative(*tensors: Tensor) -> bool:
 
 
 def on_triton(tensor: Tensor) -> bool:
-    """Whether our kernels compute with this tensor; on a CPU without the interpreter PyTorch's own operators do."""
-    return tensor.device.type != "cpu" or INTERPRETED.value
+    """Whether our kernels compute with this tensor; for CPU, meta, mps, and so on PyTorch's own operators do."""
+    return tensor.device.type in ("cuda", "xpu") or (tensor.device.type == "cpu" and INTERPRETED.value)
 
 
 def as_autocast(*tensors: Tensor) -> tuple[Tensor, ...]:
     """The tensors as autocast, where it is on, gives them to a Linear layer; fp64 ones stay as they are."""
     device = tensors[0].device.type
-    if not torch.is_autocast_enabled(device):
+    if not (torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)):
         return tensors
     dtype = torch.get_autocast_dtype(device)
     return tuple(

@@ -179,6 +179,24 @@ def test_shapes_and_errors_are_known_without_a_device():
             bias_elu(x, torch.empty(4, device="cuda", dtype=torch.bfloat16), dim=1)
 
 
+def test_tensors_of_a_device_without_triton_are_pytorchs_own():
+    """As on "meta", where neither a kernel nor a driver has anything to run on."""
+    x, along = torch.empty(2, 3, device="meta"), torch.empty(3, device="meta")
+    for call in (
+        lambda: elu(x),
+        lambda: elu(x.clone(), inplace=True),
+        lambda: elu_backward(x, 1.0, 1.0, 1.0, False, x),
+        lambda: elu_plus_one(x),
+        lambda: relu(x),
+        lambda: shifted_relu(x),
+        lambda: leaky_relu(x),
+        lambda: bias_elu(x, along),
+        lambda: prelu(x, along),
+        lambda: prelu_backward(x, x, along)[0],
+    ):
+        assert call().is_meta and call().shape == x.shape
+
+
 def test_autocast_takes_the_bias_as_a_linear_layer_does():
     x, bias = numbers(2, 3).float(), numbers(3).float()
     with torch.autocast(DEVICE, dtype=torch.bfloat16):
