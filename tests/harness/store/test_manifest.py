@@ -209,13 +209,16 @@ def test_the_hash_does_not_depend_on_the_place_or_on_what_is_no_source(kernels):
     assert kernel_sources_sha256(kernels) == before
 
 
-def test_the_hash_covers_the_sources_in_folders_of_the_kernels(tmp_path):
-    (tmp_path / "ops").mkdir()
-    (tmp_path / "launch.py").write_text("x = 1\n")
-    (tmp_path / "ops" / "elu.py").write_text("x = 1\n")
-    before = kernel_sources_sha256(tmp_path)
-    (tmp_path / "ops" / "elu.py").write_text("x = 2\n")
-    assert kernel_sources_sha256(tmp_path) != before
+def test_the_hash_covers_every_source_of_the_kernels(kernels):
+    before = kernel_sources_sha256(kernels)
+    sources = sorted(kernels.rglob("*.py"))
+    assert {"kernels", "ops", "autograd"} <= {path.parent.name for path in sources}
+    for path in sources:
+        text = path.read_text()
+        path.write_text(text + " ")
+        assert kernel_sources_sha256(kernels) != before, path
+        path.write_text(text)
+    assert kernel_sources_sha256(kernels) == before
 
 
 def test_any_change_of_a_kernel_source_changes_the_hash(kernels):
