@@ -7,7 +7,7 @@ operator written in Python costs the host more than a launch does.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import torch
@@ -64,9 +64,16 @@ def define(
     return getattr(operators, name).default
 
 
-def floats(names: Sequence[str]) -> str:
+def floats(names: Iterable[str]) -> str:
     """The part of a schema that declares float parameters, to be followed by others."""
     return "".join(f"float {each}, " for each in names)
+
+
+def completed(given: tuple[Any, ...], defaults: Mapping[str, float], *last: Any) -> tuple[Any, ...]:
+    """The arguments given, and the defaults of those that were left out: parameters, then `last`."""
+    if len(given) == len(defaults) + len(last):
+        return given
+    return (*given, *(*defaults.values(), *last)[len(given) :])
 
 
 def run(operator: Operator, compute: Callable[..., Any], *args: Any) -> Any:
@@ -96,14 +103,14 @@ def needs_derivative(*tensors: Tensor) -> bool:
 
 
 def on_triton(tensor: Tensor) -> bool:
-    """Whether our kernels compute with this tensor; on a CPU without the interpreter PyTorch's own operators do."""
-    return tensor.device.type != "cpu" or INTERPRETED.value
+    """Whether our kernels compute with this tensor; for CPU, meta, mps, and so on PyTorch's own operators do."""
+    return tensor.device.type in ("cuda", "xpu") or (tensor.device.type == "cpu" and INTERPRETED.value)
 
 
 def as_autocast(*tensors: Tensor) -> tuple[Tensor, ...]:
     """The tensors as autocast, where it is on, gives them to a Linear layer; fp64 ones stay as they are."""
     device = tensors[0].device.type
-    if not torch.is_autocast_enabled(device):
+    if not (torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)):
         return tensors
     dtype = torch.get_autocast_dtype(device)
     return tuple(

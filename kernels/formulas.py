@@ -175,8 +175,8 @@ def gradient_ordinary(grad, x, dtype: tl.constexpr, alpha, scale, input_scale):
 def gradient_anywhere(grad, x, alpha, scale, input_scale):
     """For all parameters."""
     alpha, scale, input_scale = number(alpha, x), number(scale, x), number(input_scale, x)
-    limit = alpha * scale * input_scale
-    return grad * tl.where(x <= 0, limit * exp_anywhere(input_scale * x), scale)
+    slope = alpha * scale * input_scale * exp_anywhere(input_scale * x)
+    return grad * tl.where(x <= 0, slope, scale)
 
 
 @triton.jit

@@ -18,6 +18,11 @@ _NEEDED = object()
 missing: list[str] = []  # names that the installed versions do not have
 
 
+def _lacking(what: object) -> ImportError:
+    versions = f"torch {torch.__version__} with triton {triton.__version__}"
+    return ImportError(f"these kernels need what {versions} lacks: {what}; use torch 2.11 to 2.13 with its own triton")
+
+
 def _private(name: str, instead: Any = _NEEDED) -> Any:
     """The object called `name` ("module:attribute"), or `instead`. Raises ImportError where nothing can replace it."""
     try:
@@ -25,10 +30,7 @@ def _private(name: str, instead: Any = _NEEDED) -> Any:
     except (AttributeError, ImportError):
         missing.append(name)
         if instead is _NEEDED:
-            raise ImportError(
-                f"{name} is needed by these kernels and is not in torch {torch.__version__}, triton "
-                f"{triton.__version__}; use torch 2.11 to 2.13 with the Triton that it came with"
-            ) from None
+            raise _lacking(name) from None
         return instead
 
 
@@ -60,8 +62,11 @@ def has_forward_mode() -> bool:
 
 def compiled_for(semantic: Any) -> tuple[str, str]:
     """(backend, architecture) that a kernel is compiled for, such as ("cuda", "90"); `semantic` is a builtin's."""
-    options = semantic.builder.options
-    return options.backend_name, str(options.arch).removeprefix("sm")
+    try:
+        options = semantic.builder.options
+        return options.backend_name, str(options.arch).removeprefix("sm")
+    except AttributeError as gone:
+        raise _lacking(gone) from None
 
 
 # A compiled kernel is called with the grid, a stream, itself and its metadata, then hooks and its arguments. That

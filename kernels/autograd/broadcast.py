@@ -5,7 +5,7 @@ As `elementwise.py`, with two operators for each: `NAME`, and `NAME_backward`, w
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.autograd import Function
 
 from .. import broadcast
-from ..dispatch import Operator, define, floats, is_traced, needs_derivative, on_triton, run
+from ..dispatch import Operator, completed, define, floats, is_traced, needs_derivative, on_triton, run
 from ..layout import check_shapes, check_tensors, check_vector, dense_view, same_strides
 
 
@@ -27,6 +27,8 @@ class VectorActivation:
     are differentiable. Every function takes the float parameters last.
 
     Args:
+        parameters: their names and defaults.
+        dim: along which the vector lies where launchers are not given another.
         functions: (*parameters): the device functions that the kernels are filled with.
         steps: (x, vector) -> result.
         backward_steps: (grad_output, x, vector) -> the gradient of x, and the terms that sum to that of the vector.
@@ -38,7 +40,8 @@ class VectorActivation:
 
     name: str
     vector: str  # what errors and the schema call it
-    parameters: tuple[str, ...]
+    parameters: Mapping[str, float]
+    dim: int
     functions: broadcast.Choose
     steps: Callable[..., Tensor]
     backward_steps: Callable[..., tuple[Tensor, Tensor]]
@@ -65,17 +68,23 @@ class VectorActivation:
         return self.compute_backward(grad_output, x, vector, *rest)
 
     def launch(self, x: Tensor, vector: Tensor, out: Tensor, *rest: Any) -> None:
-        """Write the result into `out`, by a kernel and nothing else: x and what is addressed like it are dense."""
+        """Write the result into `out`, by a kernel and nothing else: x and what is addressed like it are dense.
+
+        `rest`: the parameters, then dim; what is left out has its default.
+        """
         tensors = (x, vector.contiguous(), out)
-        *parameters, dim = rest
+        *parameters, dim = completed(rest, self.parameters, self.dim)
         broadcast.forward(tensors, self.vector, dim, self.functions, *parameters)(*tensors)
 
     def launch_backward(
         self, grad_output: Tensor, x: Tensor, vector: Tensor, grad_x: Tensor, grad_vector: Tensor, *rest: Any
     ) -> None:
-        """Write both gradients into `grad_x` and `grad_vector`, by kernels and nothing else."""
+        """Write both gradients into `grad_x` and `grad_vector`: one pass over grad_output and x.
+
+        The vector's is summed in fp32 (fp64 for fp64), with the same bits in every run.
+        """
         tensors = (grad_output, x, vector.contiguous(), grad_x, grad_vector)
-        *parameters, dim = rest
+        *parameters, dim = completed(rest, self.parameters, self.dim)
         broadcast.backward(tensors, self.vector, dim, self.functions, *parameters)(*tensors)
 
     def compute(self, x: Tensor, vector: Tensor, *rest: Any) -> Tensor:
@@ -105,6 +114,10 @@ class VectorActivation:
         check_shapes(x=x, **others)
         check_vector(x, self.vector, vector, dim)
 
+    @property
+    def _arguments(self) -> str:
+        return f"Tensor x, Tensor {self.vector}, {floats(self.parameters)}int dim"
+
     @cached_property
     def operator(self) -> Operator:
         """NAME(x, vector, *parameters, dim)"""
@@ -115,7 +128,7 @@ class VectorActivation:
 
         return define(
             self.name,
-            f"(Tensor x, Tensor {self.vector}, {floats(self.parameters)}int dim) -> Tensor",
+            f"({self._arguments}) -> Tensor",
             compute=self.compute,
             fake=fake,
             differentiable=lambda *args: _Forward.apply(self, *args),
@@ -131,8 +144,7 @@ class VectorActivation:
 
         return define(
             f"{self.name}_backward",
-            f"(Tensor grad_output, Tensor x, Tensor {self.vector}, {floats(self.parameters)}int dim)"
-            " -> (Tensor, Tensor)",
+            f"(Tensor grad_output, {self._arguments}) -> (Tensor, Tensor)",
             compute=self.compute_backward,
             fake=fake,
             differentiable=lambda *args: _Backward.apply(self, *args),

@@ -6,7 +6,7 @@ ATen's `is_result` does.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.autograd import Function
 
 from .. import elementwise
-from ..dispatch import Operator, define, floats, is_traced, needs_derivative, on_triton, run
+from ..dispatch import Operator, completed, define, floats, is_traced, needs_derivative, on_triton, run
 from ..layout import check_shapes, check_tensors
 
 
@@ -34,6 +34,7 @@ class Activation:
     """How an activation with float parameters is computed, on our kernels and by PyTorch's own operators.
 
     Args:
+        parameters: their names and defaults.
         functions: (*parameters): the device functions that the kernels are filled with.
         aten: (x, *parameters), and `aten_backward` (grad_output, self_or_result, *parameters, is_result), on tensors
             that no kernel of ours can compute with.
@@ -43,7 +44,7 @@ class Activation:
     """
 
     name: str
-    parameters: tuple[str, ...]
+    parameters: Mapping[str, float]
     functions: elementwise.Choose
     aten: Callable[..., Tensor]
     aten_backward: Callable[..., Tensor]
@@ -81,13 +82,19 @@ class Activation:
         return self.compute_backward(grad_output, known, *parameters)
 
     def launch(self, x: Tensor, out: Tensor, *parameters: float) -> None:
-        """Write activation(x) into `out`, by a kernel and nothing else."""
-        elementwise.forward((x, out), self.functions, *parameters)(x, out)
+        """Write activation(x) into `out`, of the shape, dtype and device of x, by a kernel and nothing else.
+
+        `out` may be x itself. Parameters that are left out have their defaults.
+        """
+        elementwise.forward((x, out), self.functions, *completed(parameters, self.parameters))(x, out)
 
     def launch_backward(self, grad_output: Tensor, known: Tensor, grad_input: Tensor, *parameters: Any) -> None:
-        """Write the gradient into `grad_input`, by a kernel and nothing else. `parameters` and is_result."""
+        """Write the gradient into `grad_input`, by a kernel and nothing else; the tensors have one shape.
+
+        `parameters`, and is_result: whether `known` is the activation's result, or its input, as by default.
+        """
         tensors = (grad_output, known, grad_input)
-        *floats, is_result = parameters
+        *floats, is_result = completed(parameters, self.parameters, False)
         elementwise.backward(tensors, is_result, self.functions, *floats)(*tensors)
 
     def compute(self, x: Tensor, *parameters: float) -> Tensor:

@@ -6,7 +6,7 @@ A new op is a new file here, its names in kernels/__init__.py, and its module in
   of a parameter allows a shorter one;
 - a function of the parameters that chooses among them, as `elementwise.Functions` or `broadcast.Functions`;
 - an `Activation` or `VectorActivation`: with PyTorch's own operators, for tensors that no kernel can compute with;
-- `NAME_out` and `NAME_backward_out`, which write into given tensors;
+- its `launch` and `launch_backward` as `NAME_out` and `NAME_backward_out`, which write into given tensors;
 - `NAME` and `NAME_backward`, which autograd, compilers and transforms know.
 
 An op that is another with fixed parameters is a function that calls it (selu.py, celu.py).

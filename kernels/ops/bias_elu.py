@@ -88,7 +88,8 @@ def _backward_tangent(
 BIAS_ELU = VectorActivation(
     "bias_elu",
     "bias",
-    ("alpha",),
+    {"alpha": 1.0},
+    -1,
     functions,
     steps=lambda x, bias, alpha: ELU(x + bias, alpha, 1.0, 1.0),
     backward_steps=_gradient,
@@ -98,25 +99,7 @@ BIAS_ELU = VectorActivation(
 )
 
 
-def bias_elu_out(x: Tensor, bias: Tensor, out: Tensor, alpha: float = 1.0, dim: int = -1) -> None:
-    """Write elu(x + bias) into `out`, `bias` (1-D) lying along `dim` of x."""
-    BIAS_ELU.launch(x, bias, out, alpha, dim)
-
-
-def bias_elu_backward_out(
-    grad_output: Tensor,
-    x: Tensor,
-    bias: Tensor,
-    grad_x: Tensor,
-    grad_bias: Tensor,
-    alpha: float = 1.0,
-    dim: int = -1,
-) -> None:
-    """Write the gradients of bias_elu into `grad_x` and `grad_bias`: one pass over grad_output and x.
-
-    The sums for `grad_bias` are taken in fp32 (fp64 for fp64) and have the same bits in every run.
-    """
-    BIAS_ELU.launch_backward(grad_output, x, bias, grad_x, grad_bias, alpha, dim)
+bias_elu_out, bias_elu_backward_out = BIAS_ELU.launch, BIAS_ELU.launch_backward
 
 
 def bias_elu(x: Tensor, bias: Tensor, alpha: float = 1.0, dim: int = -1) -> Tensor:

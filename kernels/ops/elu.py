@@ -117,7 +117,7 @@ def _check_invertible(alpha: float, scale: float, input_scale: float) -> None:
 
 ELU = Activation(
     "elu",
-    ("alpha", "scale", "input_scale"),
+    {"alpha": 1.0, "scale": 1.0, "input_scale": 1.0},
     functions,
     aten=aten.elu,
     aten_backward=lambda grad, known, *parameters: aten.elu_backward(grad, *parameters, known),
@@ -126,25 +126,7 @@ ELU = Activation(
 )
 
 
-def elu_out(x: Tensor, out: Tensor, alpha: float = 1.0, scale: float = 1.0, input_scale: float = 1.0) -> None:
-    """Write elu(x) into `out`, of the shape, dtype and device of x; `out` may be x itself."""
-    ELU.launch(x, out, alpha, scale, input_scale)
-
-
-def elu_backward_out(
-    grad_output: Tensor,
-    self_or_result: Tensor,
-    grad_input: Tensor,
-    alpha: float = 1.0,
-    scale: float = 1.0,
-    input_scale: float = 1.0,
-    is_result: bool = False,
-) -> None:
-    """Write grad_output * elu' into `grad_input`; the three tensors have one shape, dtype and device.
-
-    With `is_result`, `self_or_result` is elu's result, else its input.
-    """
-    ELU.launch_backward(grad_output, self_or_result, grad_input, alpha, scale, input_scale, is_result)
+elu_out, elu_backward_out = ELU.launch, ELU.launch_backward
 
 
 def elu(

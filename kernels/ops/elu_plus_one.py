@@ -61,19 +61,10 @@ def _curvature(weight: Tensor, known: Tensor, is_result: bool) -> Tensor:
     return torch.where(known <= 0, ELU_PLUS_ONE.backward(weight, known, False), 0)
 
 
-ELU_PLUS_ONE = Activation("elu_plus_one", (), functions, _aten, _aten_backward, _curvature)
+ELU_PLUS_ONE = Activation("elu_plus_one", {}, functions, _aten, _aten_backward, _curvature)
 
 
-def elu_plus_one_out(x: Tensor, out: Tensor) -> None:
-    """Write elu(x) + 1 into `out`: e^x at and below 0, and not what is left of it in a sum with 1."""
-    ELU_PLUS_ONE.launch(x, out)
-
-
-def elu_plus_one_backward_out(
-    grad_output: Tensor, self_or_result: Tensor, grad_input: Tensor, is_result: bool = False
-) -> None:
-    """Write the gradient of elu(x) + 1, as `elu_backward_out` does."""
-    ELU_PLUS_ONE.launch_backward(grad_output, self_or_result, grad_input, is_result)
+elu_plus_one_out, elu_plus_one_backward_out = ELU_PLUS_ONE.launch, ELU_PLUS_ONE.launch_backward
 
 
 def elu_plus_one(x: Tensor, *, save_result: bool = False) -> Tensor:

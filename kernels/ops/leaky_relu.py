@@ -56,7 +56,7 @@ def _check_slope(negative_slope: float) -> None:
 
 LEAKY_RELU = Activation(
     "leaky_relu",
-    ("negative_slope",),
+    {"negative_slope": 0.01},
     functions,
     aten=aten.leaky_relu,
     aten_backward=aten.leaky_relu_backward,
@@ -64,20 +64,7 @@ LEAKY_RELU = Activation(
 )
 
 
-def leaky_relu_out(x: Tensor, out: Tensor, negative_slope: float = 0.01) -> None:
-    """Write x where it is above 0, else negative_slope * x, into `out`."""
-    LEAKY_RELU.launch(x, out, negative_slope)
-
-
-def leaky_relu_backward_out(
-    grad_output: Tensor,
-    self_or_result: Tensor,
-    grad_input: Tensor,
-    negative_slope: float = 0.01,
-    is_result: bool = False,
-) -> None:
-    """Write the gradient of leaky_relu, as `elu_backward_out` does; from its result it is the same."""
-    LEAKY_RELU.launch_backward(grad_output, self_or_result, grad_input, negative_slope, is_result)
+leaky_relu_out, leaky_relu_backward_out = LEAKY_RELU.launch, LEAKY_RELU.launch_backward
 
 
 def leaky_relu(x: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:

@@ -51,7 +51,8 @@ def _backward_tangent(
 PRELU = VectorActivation(
     "prelu",
     "weight",
-    (),
+    {},
+    1,
     functions,
     steps=private.prelu,
     backward_steps=private.prelu_backward,
@@ -61,16 +62,7 @@ PRELU = VectorActivation(
 )
 
 
-def prelu_out(x: Tensor, weight: Tensor, out: Tensor, dim: int = 1) -> None:
-    """Write prelu(x), x where it is above 0, else weight * x, into `out`; `weight` (1-D) lies along `dim` of x."""
-    PRELU.launch(x, weight, out, dim)
-
-
-def prelu_backward_out(
-    grad_output: Tensor, x: Tensor, weight: Tensor, grad_x: Tensor, grad_weight: Tensor, dim: int = 1
-) -> None:
-    """Write the gradients of prelu into `grad_x` and `grad_weight`, as `bias_elu_backward_out` does."""
-    PRELU.launch_backward(grad_output, x, weight, grad_x, grad_weight, dim)
+prelu_out, prelu_backward_out = PRELU.launch, PRELU.launch_backward
 
 
 def prelu(x: Tensor, weight: Tensor) -> Tensor:

@@ -31,21 +31,14 @@ def functions() -> Functions:
 
 RELU = Activation(
     "relu",
-    (),
+    {},
     functions,
     aten=aten.relu,
     aten_backward=lambda grad, known, is_result: aten.threshold_backward(grad, known, 0.0),
 )
 
 
-def relu_out(x: Tensor, out: Tensor) -> None:
-    """Write the larger of x and 0 into `out`."""
-    RELU.launch(x, out)
-
-
-def relu_backward_out(grad_output: Tensor, self_or_result: Tensor, grad_input: Tensor, is_result: bool = False) -> None:
-    """Write the gradient of relu, as `elu_backward_out` does; from its result it is the same."""
-    RELU.launch_backward(grad_output, self_or_result, grad_input, is_result)
+relu_out, relu_backward_out = RELU.launch, RELU.launch_backward
 
 
 def relu(x: Tensor, inplace: bool = False) -> Tensor:

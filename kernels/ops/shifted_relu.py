@@ -31,23 +31,14 @@ def functions() -> Functions:
 
 SHIFTED_RELU = Activation(
     "shifted_relu",
-    (),
+    {},
     functions,
     aten=lambda x: aten.threshold(x, -1.0, -1.0),
     aten_backward=lambda grad, known, is_result: aten.threshold_backward(grad, known, -1.0),
 )
 
 
-def shifted_relu_out(x: Tensor, out: Tensor) -> None:
-    """Write the larger of x and -1 into `out`."""
-    SHIFTED_RELU.launch(x, out)
-
-
-def shifted_relu_backward_out(
-    grad_output: Tensor, self_or_result: Tensor, grad_input: Tensor, is_result: bool = False
-) -> None:
-    """Write the gradient of shifted_relu, as `elu_backward_out` does; from its result it is the same."""
-    SHIFTED_RELU.launch_backward(grad_output, self_or_result, grad_input, is_result)
+shifted_relu_out, shifted_relu_backward_out = SHIFTED_RELU.launch, SHIFTED_RELU.launch_backward
 
 
 def shifted_relu(x: Tensor, inplace: bool = False) -> Tensor:

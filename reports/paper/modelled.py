@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from harness.device.datasheets import by_driver_name
 from harness.machine_code.rows import Ceiling, Row, totals
+from harness.ops.catalogue import KERNEL_OPS
 from harness.paper.rows import ClaimsRun
 from reports.paper.costs import OPS, PASSES, parts_of
 from reports.render.inspection import count_text, issue_share
@@ -47,7 +48,10 @@ class Modelled:
 
 
 def modelled(run: ClaimsRun) -> list[Modelled]:
-    """Every activation that the sweep of costs names; none where the run keeps no machine code."""
+    """Every activation of the table of costs, but for those whose kernels are younger than the run.
+
+    None where the run keeps no machine code.
+    """
     rows, device = _rows(run), _device(run)
     return [each for op in OPS for each in _modelled(rows, op, device)] if rows else []
 
@@ -109,7 +113,7 @@ def _device(run: ClaimsRun) -> str | None:
 
 def _modelled(rows: list[Row], op: str, device: str | None) -> Iterator[Modelled]:
     places = dict.fromkeys(PLACES[row.variant] for row in rows if row.op in parts_of(op, PASSES[-1]))
-    if not places:
+    if not places and op not in KERNEL_OPS:
         yield Modelled(op, "", "both", reason=NO_KERNEL)
     for place, passes in itertools.product(places, PASSES):
         parts = [

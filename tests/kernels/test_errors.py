@@ -102,7 +102,7 @@ def test_a_bias_that_does_not_fit_is_a_value_error(shape, bias_shape, dim, named
     x, bias = normals(*shape), normals(*bias_shape)
     for call in (
         lambda: bias_elu(x, bias, dim=dim),
-        lambda: bias_elu_out(x, bias, torch.empty_like(x), dim=dim),
+        lambda: bias_elu_out(x, bias, torch.empty_like(x), 1.0, dim),
         lambda: bias_elu_backward(x, x, bias, dim=dim),
     ):
         with pytest.raises(ValueError, match=named):

@@ -30,6 +30,7 @@ def test_a_kept_launch_gives_the_device_what_triton_gives_it(tmp_path):
     found = json.loads(ended.stdout)
     assert found["handles"] == 1  # the same alignment twice
     assert found["heard"] == 1  # by a hook, such as a profiler's
+    assert found["compiled"] == [3] * 6  # one for each device function
     assert found["ours_s"] < 0.75 * found["tritons_s"]
 
 

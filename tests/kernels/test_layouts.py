@@ -77,7 +77,7 @@ def test_any_three_layouts_of_the_gradient(data, shape, dtype, is_result):
     memory.fill_(GUARD)
     out.zero_()
     kept = memory == GUARD
-    elu_backward_out(grad, known, out, is_result=is_result)
+    elu_backward_out(grad, known, out, 1.0, 1.0, 1.0, is_result)
     assert bool((memory[kept] == GUARD).all())
     expected = elu_backward(grad.contiguous(), 1.0, 1.0, 1.0, is_result, known.contiguous())
     assert same_bits(out, expected)

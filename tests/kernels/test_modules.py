@@ -49,6 +49,17 @@ def test_relatives_read_compute_and_learn_as_pytorchs(name, arguments):
     torch.testing.assert_close(*found)
 
 
+def test_shifted_relu_computes_and_learns_as_pytorchs_threshold():
+    for inplace in (False, True):
+        ours, theirs = kernels.ShiftedReLU(inplace), nn.Threshold(-1.0, -1.0)
+        assert repr(ours) == f"ShiftedReLU({'inplace=True' if inplace else ''})"
+        given = [normals(4, 6).requires_grad_() for _ in range(2)]
+        results = [module(x * 1) for module, x in zip((ours, theirs), given, strict=True)]
+        assert same_bits(*results)
+        found = [torch.autograd.grad(each.square().sum(), x)[0] for each, x in zip(results, given, strict=True)]
+        assert same_bits(*found)
+
+
 def test_elu_plus_one_is_the_feature_map_of_linear_attention():
     module = kernels.ELUPlusOne(save_result=True)
     assert repr(module) == "ELUPlusOne(save_result=True)"

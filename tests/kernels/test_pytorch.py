@@ -18,6 +18,7 @@ from kernels import (
     prelu,
     prelu_backward,
     relu,
+    shifted_relu,
 )
 from tests.kernels.values import DEVICE
 
@@ -39,6 +40,8 @@ def numbers(*shape: int, needs_grad: bool = False) -> torch.Tensor:
         ("bias_elu", (numbers(5, 3, needs_grad=True), numbers(3, needs_grad=True), 0.7, -1)),
         ("bias_elu_backward", (*[numbers(5, 3, needs_grad=True)] * 2, numbers(5, needs_grad=True), 0.7, 0)),
         ("relu", (numbers(5, 3, needs_grad=True), True)),
+        ("shifted_relu", (numbers(5, 3, needs_grad=True), True)),
+        ("shifted_relu_backward", (*[numbers(5, 3, needs_grad=True)] * 2, False)),
         ("leaky_relu_backward", (*[numbers(5, 3, needs_grad=True)] * 2, 0.1, False)),
         ("elu_plus_one", (numbers(5, 3, needs_grad=True), False)),
         ("elu_plus_one_backward", (*[numbers(5, 3, needs_grad=True)] * 2, True)),
@@ -84,6 +87,8 @@ def test_bias_elu_is_differentiable_in_every_mode(dim):
     [
         relu,
         lambda x: relu(x * 2, inplace=True),
+        shifted_relu,
+        lambda x: shifted_relu(x * 2, inplace=True),
         lambda x: leaky_relu(x, 0.1),
         lambda x: leaky_relu(x * 2, 0.1, inplace=True),
         elu_plus_one,
@@ -130,6 +135,7 @@ def test_transforms_of_functions_give_what_loops_give():
         lambda x, bias: elu(x, 0.7, save_result=True) + bias,
         lambda x, bias: ELU(0.7)(x) * bias,
         lambda x, bias: prelu(x, bias) + relu(x) + leaky_relu(x * 2, inplace=True) + elu_plus_one(x),
+        lambda x, bias: shifted_relu(x) + shifted_relu(x * 2, inplace=True) * bias,
         lambda x, bias: prelu(x, bias[:1]) * bias,
     ],
 )
@@ -171,6 +177,24 @@ def test_shapes_and_errors_are_known_without_a_device():
             elu(torch.empty(3, device="cuda", dtype=torch.int64))
         with pytest.raises(ValueError, match="give a bias of shape"):
             bias_elu(x, torch.empty(4, device="cuda", dtype=torch.bfloat16), dim=1)
+
+
+def test_tensors_of_a_device_without_triton_are_pytorchs_own():
+    """As on "meta", where neither a kernel nor a driver has anything to run on."""
+    x, along = torch.empty(2, 3, device="meta"), torch.empty(3, device="meta")
+    for call in (
+        lambda: elu(x),
+        lambda: elu(x.clone(), inplace=True),
+        lambda: elu_backward(x, 1.0, 1.0, 1.0, False, x),
+        lambda: elu_plus_one(x),
+        lambda: relu(x),
+        lambda: shifted_relu(x),
+        lambda: leaky_relu(x),
+        lambda: bias_elu(x, along),
+        lambda: prelu(x, along),
+        lambda: prelu_backward(x, x, along)[0],
+    ):
+        assert call().is_meta and call().shape == x.shape
 
 
 def test_autocast_takes_the_bias_as_a_linear_layer_does():

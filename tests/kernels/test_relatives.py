@@ -21,6 +21,8 @@ from kernels import (
     relu,
     relu_backward,
     selu,
+    shifted_relu,
+    shifted_relu_backward,
 )
 from tests.kernels.error_tables import EX2_ERRORS, ex2_off_by
 from tests.kernels.values import (
@@ -55,14 +57,30 @@ def gradients(x):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_relu_and_its_gradient_are_pytorchs(dtype):
+def test_relu_is_pytorchs(dtype):
+    x = inputs(dtype)
+    assert same_bits(relu(x), functional.relu(x) + 0)  # relu(-0) may be -0 in PyTorch, and is not to be relied on
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_shifted_relu_is_pytorchs_clamp_and_threshold(dtype):
+    x = inputs(dtype)
+    assert same_bits(shifted_relu(x), torch.clamp_min(x, -1.0))
+    assert same_bits(shifted_relu(x), functional.threshold(x, -1.0, -1.0))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(
+    ("function", "backward", "limit"), [(relu, relu_backward, 0.0), (shifted_relu, shifted_relu_backward, -1.0)]
+)
+def test_gradients_of_relu_and_shifted_relu_are_pytorchs(function, backward, limit, dtype):
     x = inputs(dtype)
     grad = gradients(x)
-    assert same_bits(relu(x), functional.relu(x) + 0)  # relu(-0) may be -0 in PyTorch, and is not to be relied on
-    assert same_bits(relu(x.clone(), inplace=True), relu(x))
-    for known in (x, relu(x)):  # of a NaN too, whose gradient ATen's vectorised CPU code drops
-        expected = torch.where(known.isnan(), grad, aten.threshold_backward(grad, known, 0.0))
-        assert same_bits(relu_backward(grad, known), expected)
+    assert same_bits(function(x.clone(), inplace=True), function(x))
+    for known in (x, function(x)):  # of a NaN too, whose gradient ATen's vectorised CPU code drops
+        expected = torch.where(known.isnan(), grad, aten.threshold_backward(grad, known, limit))
+        assert same_bits(backward(grad, known), expected)
+        assert bool((backward(grad, torch.full_like(x, limit)) == 0).all())
 
 
 @pytest.mark.parametrize(
@@ -198,7 +216,7 @@ def test_what_is_refused():
         prelu(x, normals(4, dtype=FP16))
     with pytest.raises(ValueError, match="alpha, which has to be other than 0"):
         celu(x, 0.0)
-    for function in (relu, leaky_relu, elu_plus_one, selu, celu):
+    for function in (relu, shifted_relu, leaky_relu, elu_plus_one, selu, celu):
         with pytest.raises(TypeError, match="int64, and our kernels take float16"):
             function(torch.ones(3, dtype=torch.int64, device=DEVICE))
     with pytest.raises(RuntimeError, match=r"negative_slope of at least 0, not -0\.5"):

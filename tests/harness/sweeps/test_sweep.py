@@ -45,7 +45,7 @@ def test_a_sweep_is_the_product_of_its_lists(tmp_path):
 
 def test_the_family_has_its_forward_and_its_gradient_at_the_same_numbers_of_elements():
     sweep = load("family")
-    sizes = {op: set() for op in ("elu", "elu_plus_one", "relu", "leaky_relu", "prelu")}
+    sizes = {op: set() for op in ("elu", "elu_plus_one", "relu", "shifted_relu", "leaky_relu", "prelu")}
     sizes |= {f"{op}_backward": set() for op in sizes}
     for case in sweep.cases:
         if case.params.get("dim") != 0:  # one weight for all has a smaller case: its sum is checked whole

@@ -1,0 +1,92 @@
+"""The canary: every private name of torch and Triton that the kernels use is still there, and is in one module."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+import triton
+
+from kernels import private
+
+ROOT = Path(__file__).parents[2]
+PRIVATE = re.compile(
+    r"\b(?:torch|triton|tl|aten)\.(?:\w+\.)*_[a-zA-Z]\w*|from (?:torch|triton)\S*\._\w+ import|\bimport _[a-zA-Z]"
+)
+
+
+def test_every_private_name_is_there():
+    versions = f"torch {torch.__version__}, triton {triton.__version__}"
+    assert not private.missing, f"gone from {versions}: {', '.join(private.missing)}; mend kernels/private.py"
+
+
+def test_a_kept_handle_has_the_parts_that_it_is_launched_by():
+    """As long as private.py says that it knows this version's call (tests/kernels/launches.py makes it)."""
+    from triton.compiler import CompiledKernel
+
+    if not private.CALL_IS_KNOWN:
+        assert private.handle(object()) is None
+        return
+    assert hasattr(CompiledKernel, "run")
+    assert private.handle(object()) is None  # without its parts there is no handle, and Triton launches
+    assert not private.is_watched()
+
+
+def test_private_names_are_in_one_module():
+    found = {
+        f"{path.relative_to(ROOT)}: {match.group()}"
+        for path in (ROOT / "kernels").rglob("*.py")
+        if path.name != "private.py"
+        for match in PRIVATE.finditer(path.read_text())
+    }
+    assert not found
+
+
+GONE = """
+import importlib, torch
+module, _, name = {name!r}.partition(":")
+module = importlib.import_module(module)
+for part in name.split(".")[:-1]:
+    module = getattr(module, part)
+name = name.split(".")[-1]
+removed = getattr(module, name)
+delattr(module, name)
+import kernels
+setattr(module, name, removed)  # which PyTorch itself may need
+from kernels import private
+assert private.missing == [{name!r}], private.missing
+x = torch.randn(5, requires_grad=True)
+torch.testing.assert_close(kernels.elu(x, 2.0), torch.nn.functional.elu(x, 2.0))
+kernels.elu(x).sum().backward()
+print(x.grad.shape)
+"""
+
+
+def without(name: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TRITON_INTERPRET": "1"}
+    command = [sys.executable, "-c", GONE.format(name=name)]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=200)
+
+
+@pytest.mark.parametrize("name", ["torch._C:_len_torch_dispatch_stack", "torch._C:_are_functorch_transforms_active"])
+def test_without_a_name_that_can_be_done_without_results_are_the_same(name):
+    ended = without(name)
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.strip() == "torch.Size([5])"
+
+
+def test_a_compiler_that_does_not_say_its_target_is_named():
+    with pytest.raises(ImportError, match="lacks: 'object' object has no attribute 'builder'"):
+        private.compiled_for(object())
+
+
+def test_without_a_name_that_is_needed_the_import_says_which():
+    ended = without("triton.language.core:builtin")
+    assert ended.returncode == 1
+    assert "ImportError: these kernels need what torch" in ended.stderr
+    assert "lacks: triton.language.core:builtin; use torch 2.11" in ended.stderr
