@@ -112,7 +112,7 @@ def test_fma_rounds_once(mode: str, kind: str, data: st.DataObject) -> None:
     ("kind", "mode"), [*[(k, m) for k in ("f32", "f64") for m in MODES], ("f16", "rn"), ("bf16", "rn")]
 )
 def test_fma_next_to_ties(kind: str, mode: str) -> None:
-    """Products of one bit too many, which lie halfway, and a third operand that is far too small to show but decides."""
+    """Products of one bit too many, which lie halfway, and a third operand too small to show, which decides."""
     random = np.random.default_rng(0)
     form, count = FORMATS[kind], 256
     half = form.precision // 2 + 1
