@@ -18,6 +18,7 @@ ROOMS = (
     "harness.run",
     "harness.machine_code",
     "harness.timing",
+    "harness.emulator",
     "harness.correctness",
     "harness.providers",
     "harness.sweeps",
