@@ -58,6 +58,7 @@ class Job:
     timed: bool
     regimes: tuple[str, ...] = (regimes.AUTO,)
     is_repeat: bool = False  # a case before it in the sweep differs from it in the sizes of its shape only
+    not_captured: tuple[tuple[str, str], ...] = ()  # entries that failed in a capture, and why: in an earlier process
 
 
 @dataclass(frozen=True)
@@ -71,8 +72,13 @@ class RoofJob:
 
 
 def run_job(job: Job | RoofJob, stage: Stage) -> list[Record]:
-    """The records of a job. `stage` is told what is being done, so that a crash can be attributed."""
+    """The records of a job. `stage` is told what is being done, so that a crash can be attributed.
+
+    Raises CaptureFailed: the job is to be done in a new process, with what failed in `Job.not_captured`.
+    """
     began_s = time.monotonic()
+    if job.device.kind == "cuda":
+        torch.cuda.set_device(job.device.torch_device)  # for all that does not name a device: a user's launch, a spin
     if isinstance(job, RoofJob):
         records = _curve_point(job, stage)
     else:
@@ -122,7 +128,8 @@ def _through_gate(job: Job, case: Case, spec: str, buffers: BufferSet) -> tuple[
     why = f"gate: {verdict.reason}{f'; {remark}' if remark else ''}"
     outcome, reason = ("ok", None) if verdict.passed else ("rejected", why)
     record = blank_record(job.case, name, job.device.name, outcome, reason)
-    record = replace(record, max_ulp=_finite(verdict.max_ulp), worst_input=verdict.worst_input)
+    flags = ("flushes_subnormals",) if verdict.flushes_subnormals else ()
+    record = replace(record, max_ulp=_finite(verdict.max_ulp), worst_input=verdict.worst_input, flags=flags)
     if error_by_input.is_profiled(case):
         record = replace(record, details={"error_by_input": error_by_input.error_by_input(case, call, buffers)})
     return record, call
@@ -236,11 +243,10 @@ def _in_regime(
     """
     case, device = job.case, job.device
     twin = next(iter(calls))
-    entries = {**calls, CONTROL: calls[twin]}
-    streams = () if regime == "host" else roofs.streams(case.roof, device.kind)
-    for name in streams:
-        entries[f"roof {name}"] = [roofs.matched(case, name, each) for each in buffers]
+    streams, remark = _matched_streams(job, regime, buffers)
+    entries = {**calls, CONTROL: calls[twin], **{f"roof {name}": bound for name, bound in streams.items()}}
     try:
+        _without_failed_captures(job, regime, entries)
         setting = regimes.setting(regime, entries, case.bytes_moved, device)
     except NotPossible as error:
         if why != "asked for":  # a choice of ours can be another
@@ -257,7 +263,7 @@ def _in_regime(
         rest = {name: blank[name] for name in others}
         return [*records, *_in_regime(job, regime, why, rest, others, buffers, failures)]
     audit = Audit(case, buffers[: setting.buffer_sets], {**{name: name for name in calls}, CONTROL: twin})
-    sampling = _sampled(setting, why, job, audit)
+    sampling = _sampled(setting, f"{why}{remark}", job, audit)
     caught = _caught(audit, list(calls))
     if caught:  # who cheats may have disturbed the others as well: they are timed again, without it
         failures.update(caught)
@@ -269,12 +275,31 @@ def _in_regime(
         [
             *(roof_record(case, case.roof, name, roof_bytes, device.name) for name in streams),
             *blank.values(),
-            replace(blank[twin], role="control", details={}),
+            replace(blank[twin], role="control", details={}, flags=()),
         ],
         sampling,
         twin,
     )
     return [replace(each, details=each.details | {"audits": audit.count}) for each in records]
+
+
+def _matched_streams(job: Job, regime: str, buffers: Sequence[BufferSet]) -> tuple[dict[str, list[roofs.Call]], str]:
+    """The streams of the case's roof, each bound to every buffer set; and in words, which cannot be had and why."""
+    names = () if regime == "host" else roofs.streams(job.case.roof, job.device.kind)
+    uncaptured = {f"roof {name}" for name in names} & {entry for entry, _ in job.not_captured}
+    bound = {
+        name: [roofs.matched(job.case, name, each) for each in buffers]
+        for name in names
+        if f"roof {name}" not in uncaptured
+    }
+    return roofs.usable(bound, job.device)
+
+
+def _without_failed_captures(job: Job, regime: str, entries: Calls) -> None:
+    """Raise NotPossible where a regime of CUDA graphs is asked for an entry that could not be captured."""
+    for entry, why in job.not_captured if regime in ("graph", "warm") else ():
+        if entry in entries:
+            raise NotPossible(why, entry)
 
 
 def _caught(audit: Audit, names: list[str]) -> dict[str, str]:
@@ -299,11 +324,13 @@ def _curve_point(job: RoofJob, stage: Stage) -> list[Record]:
     stage("roof curve", None)
     working_set = roofs.working_set_bytes(point)
     sets = regimes.sets([regimes.AUTO, "warm"], working_set, device)
-    streams = roofs.curve_calls(point, sets, device, job.seed)
+    streams, remark = roofs.usable(roofs.curve_calls(point, sets, device, job.seed), device)
+    if not streams:
+        return []
     calls = {f"roof {name}": bound for name, bound in streams.items()}
     cold, why = _chosen(calls, working_set, device)
     records = []
-    for regime, reason in ((cold, why), ("warm", "the levels of the caches")):
+    for regime, reason in ((cold, f"{why}{remark}"), ("warm", f"the levels of the caches{remark}")):
         setting = regimes.setting(regime, calls, working_set, device)
         blanks = [roof_record(point, point.op, name, working_set, device.name) for name in streams]
         blanks = [replace(blank, flops=roofs.flops(point)) for blank in blanks]

@@ -8,10 +8,10 @@ from typing import Any
 from harness.device.devices import Device
 from harness.timing.clocks import CudaClock
 from harness.timing.regimes import cold, graph, host, warm
-from harness.timing.regimes.setting import NotPossible, Regime, Setting
+from harness.timing.regimes.setting import CaptureFailed, NotPossible, Regime, Setting
 from harness.timing.sampler import Calls
 
-__all__ = ["AUTO", "REGIMES", "NotPossible", "Setting", "choose", "sets", "setting"]
+__all__ = ["AUTO", "REGIMES", "CaptureFailed", "NotPossible", "Setting", "choose", "sets", "setting"]
 
 AUTO = "auto"  # cold times, by whichever of "cold" and "graph" resolves them
 REGIMES: Mapping[str, Regime] = {"cold": cold, "graph": graph, "warm": warm, "host": host}
@@ -39,5 +39,5 @@ def sets(names: Sequence[str], working_set_bytes: int, device: Device) -> int:
 
 
 def setting(name: str, calls: Calls, working_set_bytes: int, device: Device, cuda: Any = None) -> Setting:
-    """The entries made ready to be timed in a regime. Raises NotPossible."""
+    """The entries made ready to be timed in a regime. Raises NotPossible, and CaptureFailed on a GPU."""
     return REGIMES[name].setting(calls, working_set_bytes, device, cuda)
