@@ -18,6 +18,8 @@ from .primitives import INTERPRETED
 
 Operator = Callable[..., Any]
 _ORDINARY = (Tensor, torch.nn.Parameter)
+# Asked here, since torch.compile cannot trace the question (torch 2.11).
+_HAVE_AUTOCAST = frozenset(filter(torch.amp.is_autocast_available, ("cpu", "cuda", "xpu", "mps", "hpu")))
 
 
 def _namespace() -> str:
@@ -110,7 +112,7 @@ def on_triton(tensor: Tensor) -> bool:
 def as_autocast(*tensors: Tensor) -> tuple[Tensor, ...]:
     """The tensors as autocast, where it is on, gives them to a Linear layer; fp64 ones stay as they are."""
     device = tensors[0].device.type
-    if not (torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)):
+    if device not in _HAVE_AUTOCAST or not torch.is_autocast_enabled(device):
         return tensors
     dtype = torch.get_autocast_dtype(device)
     return tuple(

@@ -22,7 +22,7 @@ from harness.sweeps.stop_rule import StopRule
 from harness.sweeps.sweep import Sweep
 
 # A curve is for figures: its points need not be known as well as a case's.
-CURVE_STOP = StopRule(10, 300, max_seconds=0.1, relative_ci=0.01, warmup_seconds=0.02, max_warmup_seconds=0.1)
+CURVE_STOP = StopRule(10, 300, max_seconds=0.1, relative_ci=0.01, warmup_seconds=0.02, max_warmup_seconds=0.3)
 
 OnStage = Callable[[Case, str, "str | None"], None]
 
