@@ -285,6 +285,8 @@ def test_each_instruction_agrees_with_the_device(code: Line) -> None:
     low, high = execute(code, *operands, ex2="low"), execute(code, *operands, ex2="high")
     slack = 2 * np.abs(np.float64(high) - low) + np.abs(np.float64(np.spacing(here))) * 2
     same = (here == there) | (np.isnan(here) & np.isnan(there))
+    if code.text.startswith(("sin", "cos")):  # the ISA bounds no error of theirs outside of ±2 pi
+        same |= np.abs(np.resize(operands[0].view(np.float32), here.size)) > 2 * np.pi
     there = np.where(same | (np.abs(np.float64(here) - there) <= slack), here, there)
     assert differences(here, there, operands) == []
 
