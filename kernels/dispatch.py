@@ -99,22 +99,17 @@ def is_ordinary(*tensors: Tensor) -> bool:
 def is_foreign(*tensors: Tensor) -> bool:
     """Whether only PyTorch's own operators know what to do, and how to derive it, where nothing is ordinary.
 
-    That is for nested and sparse tensors, for subclasses that dispatch by themselves (DTensor, and so on), and under
-    torch.func.functionalize.
+    That is for nested and sparse tensors, for subclasses that dispatch by themselves (DTensor, and so on), and where
+    transforms of torch.func do not know a `Function`: in compiled code, and under functionalize.
     """
-    if is_transformed():
-        if private.is_functionalized():
+    if private.has_transforms():
+        if torch.compiler.is_compiling() or private.is_functionalized():
             return True
         tensors = tuple([private.unwrapped(tensor) for tensor in tensors])
     for tensor in tensors:
         if tensor.layout is not torch.strided or tensor.is_nested or private.dispatches(type(tensor)):
             return True
     return False
-
-
-def is_transformed() -> bool:
-    """Whether a transform of torch.func is at work, which sees a `Function` and never an operator."""
-    return not torch.compiler.is_compiling() and private.has_transforms()
 
 
 def needs_derivative(*tensors: Tensor) -> bool:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.autograd import Function
 
-from .. import broadcast
+from .. import broadcast, private
 from ..dispatch import (
     Operator,
     completed,
@@ -22,7 +22,6 @@ from ..dispatch import (
     floats,
     is_foreign,
     is_ordinary,
-    is_transformed,
     needs_derivative,
     on_triton,
     run,
@@ -72,7 +71,7 @@ class VectorActivation:
             self._check(x, vector, rest[-1])
             if is_foreign(x, vector):
                 return self.steps(x, along(vector, x, rest[-1]), *rest[:-1])
-            if not is_transformed():
+            if not private.has_transforms():  # which see a Function, and no operator
                 return self.operator(x, vector, *rest)
         return _Forward.apply(self, x, vector, *rest)
 
@@ -84,7 +83,7 @@ class VectorActivation:
             self._check(x, vector, rest[-1], grad_output=grad_output)
             if is_foreign(grad_output, x, vector):
                 return self._backward_in_steps(grad_output, x, vector, *rest)
-            if not is_transformed():
+            if not private.has_transforms():
                 return self.backward_operator(grad_output, x, vector, *rest)
         return _Backward.apply(self, grad_output, x, vector, *rest)
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.autograd import Function
 
-from .. import elementwise
+from .. import elementwise, private
 from ..dispatch import (
     Operator,
     completed,
@@ -23,7 +23,6 @@ from ..dispatch import (
     floats,
     is_foreign,
     is_ordinary,
-    is_transformed,
     needs_derivative,
     on_triton,
     run,
@@ -81,7 +80,7 @@ class Activation:
             check_tensors(x=x)
             if is_foreign(x):
                 return self.aten(x, *parameters)
-            if not is_transformed():
+            if not private.has_transforms():  # which see a Function, and no operator
                 return self.operator(x, *parameters, save_result)
         return _Forward.apply(self, save_result, x, *parameters)
 
@@ -93,7 +92,7 @@ class Activation:
             _check_writable(x)
             # A compiler makes this one kernel that writes into x, which the gradient then has to do without.
             return x.copy_(
-                self(x, *parameters, save_result=x.requires_grad or torch.jit.is_tracing() or is_transformed())
+                self(x, *parameters, save_result=x.requires_grad or torch.jit.is_tracing() or private.has_transforms())
             )
         _check_writable(x)
         if not needs_derivative(x):
@@ -110,7 +109,7 @@ class Activation:
             check_tensors(grad_output=grad_output, self_or_result=known)
             if is_foreign(grad_output, known):
                 return self.aten_backward(grad_output, known, *parameters)
-            if not is_transformed():
+            if not private.has_transforms():
                 return self.backward_operator(grad_output, known, *parameters)
         return _Backward.apply(self, grad_output, known, *parameters)
 
