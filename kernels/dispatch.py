@@ -121,10 +121,17 @@ def needs_derivative(*tensors: Tensor) -> bool:
     return private.has_forward_mode()
 
 
-def on_triton(tensor: Tensor) -> bool:
-    """Whether our kernels compute with this tensor; for CPU, meta, mps, xpu and so on PyTorch's own operators do."""
-    device = tensor.device.type
-    return device == "cuda" or (device == "cpu" and INTERPRETED.value)
+def on_triton(*tensors: Tensor) -> bool:
+    """Whether our kernels compute with these tensors; for CPU, meta, mps, xpu and so on PyTorch's own operators do.
+
+    They also do where the numbers are not those in memory: in a view that negates, as the imaginary part of a conjugate
+    does, and in zeros that have no memory.
+    """
+    device = tensors[0].device.type
+    ours = device == "cuda" or (device == "cpu" and INTERPRETED.value)
+    for tensor in tensors:
+        ours = ours and not (tensor.is_neg() or private.is_zero(tensor))
+    return ours
 
 
 def as_autocast(*tensors: Tensor) -> tuple[Tensor, ...]:

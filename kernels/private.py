@@ -48,6 +48,7 @@ def _no(*_: Any) -> bool:
 is_legacy_batched: Callable[[torch.Tensor], bool] = _private("torch._C._functorch:is_legacy_batchedtensor", _yes)
 count_dispatch_modes: Callable[[], int] = _private("torch._C:_len_torch_dispatch_stack", _yes)
 has_transforms: Callable[[], bool] = _private("torch._C:_are_functorch_transforms_active", _yes)
+is_zero: Callable[[torch.Tensor], bool] = _private("torch:Tensor._is_zerotensor", _no)
 is_jit_tracing: Callable[[], bool] = _private("torch._C:_is_tracing", torch.jit.is_tracing)
 _transforms: Callable[[], Any] = _private("torch._C._functorch:get_interpreter_stack", tuple)
 _is_wrapped: Callable[[torch.Tensor], bool] = _private("torch._C._functorch:is_functorch_wrapped_tensor", _no)

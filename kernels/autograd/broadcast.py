@@ -109,7 +109,7 @@ class VectorActivation:
 
     def compute(self, x: Tensor, vector: Tensor, *rest: Any) -> Tensor:
         self._check(x, vector, rest[-1])
-        if not on_triton(x):
+        if not on_triton(x, vector):
             return self.steps(x, along(vector, x, rest[-1]), *rest[:-1])
         x = _dense(x)
         out = torch.empty_like(x)
@@ -118,7 +118,7 @@ class VectorActivation:
 
     def compute_backward(self, grad_output: Tensor, x: Tensor, vector: Tensor, *rest: Any) -> tuple[Tensor, Tensor]:
         self._check(x, vector, rest[-1], grad_output=grad_output)
-        if not on_triton(x):
+        if not on_triton(grad_output, x, vector):
             return self._backward_in_steps(grad_output, x, vector, *rest)
         x = _dense(x)
         grad_x = torch.empty_like(x)

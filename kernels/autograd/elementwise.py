@@ -147,7 +147,7 @@ class Activation:
 
     def compute_backward(self, grad_output: Tensor, known: Tensor, *parameters: Any) -> Tensor:
         self._check_backward(grad_output, known, *parameters)
-        if not on_triton(known):
+        if not on_triton(grad_output, known):
             return self.aten_backward(grad_output, known, *parameters)
         grad_input = torch.empty_like(known)
         self.launch_backward(grad_output, known, grad_input, *parameters)
