@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from . import __version__, private
-from .primitives import INTERPRETED
+from .primitives import INTERPRETED, run_on_cpu
 
 Operator = Callable[..., Any]
 _ORDINARY = (Tensor, torch.nn.Parameter)
@@ -106,7 +106,7 @@ def needs_derivative(*tensors: Tensor) -> bool:
 
 def on_triton(tensor: Tensor) -> bool:
     """Whether our kernels compute with this tensor; for CPU, meta, mps, and so on PyTorch's own operators do."""
-    return tensor.device.type in ("cuda", "xpu") or (tensor.device.type == "cpu" and INTERPRETED.value)
+    return tensor.device.type in ("cuda", "xpu") or (tensor.device.type == "cpu" and run_on_cpu())
 
 
 def as_autocast(*tensors: Tensor) -> tuple[Tensor, ...]:
