@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from harness import providers
 from harness.emulator.driver import Launch
 from harness.emulator.emulated import emulated
 from harness.ops.buffers import allocate
+from harness.ops.cases import Case
 from harness.run.gated import gated
 from harness.store.records import Record
 
@@ -38,6 +41,16 @@ def validate(job: Job, stage: Stage) -> list[Record]:
             if gpu.launches or spec == "triton" or record.outcome == "unsupported":
                 records.append(_judged(record, gpu.launches, "×".join(map(str, case.shape))))
     return records
+
+
+def launches_triton(spec: str, case: Case) -> bool:
+    """Whether a provider launches Triton kernels for a case; found by calling it once on the emulated GPU."""
+    if spec in providers.BUILTIN:
+        return spec == "triton"
+    buffers = allocate(case, 1, "cpu")[0]
+    with emulated(ARCH, checks=False) as gpu, contextlib.suppress(Exception):
+        providers.load(spec).prepare(case)(*buffers.inputs, *buffers.outputs)
+    return bool(gpu.launches)
 
 
 def _judged(record: Record, launches: list[Launch], shape: str) -> Record:
