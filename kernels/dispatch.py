@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from . import __version__, private
-from .primitives import INTERPRETED
+from .primitives import INTERPRETED, run_on_cpu
 
 Operator = Callable[..., Any]
 _ORDINARY = (Tensor, torch.nn.Parameter)
@@ -130,7 +130,7 @@ def on_triton(*tensors: Tensor) -> bool:
     does, and in zeros that have no memory.
     """
     device = tensors[0].device.type
-    ours = device == "cuda" or (device == "cpu" and INTERPRETED.value)
+    ours = device == "cuda" or (device == "cpu" and run_on_cpu())
     for tensor in tensors:
         ours = ours and not (tensor.is_neg() or private.is_zero(tensor))
     return ours

@@ -115,6 +115,12 @@ def handle(compiled: Any) -> tuple[Any, Any, Any] | None:
     return None if any(each is None for each in parts) else parts  # type: ignore[return-value]
 
 
+def launches_on_host() -> bool:
+    """Whether Triton's active driver launches on tensors of the host, as one that emulates a GPU does."""
+    active = getattr(triton.runtime.driver, "_active", None)
+    return active is not None and active.get_active_torch_device().type == "cpu"
+
+
 def is_watched() -> bool:
     """Whether a profiler has asked to be called around launches."""
     runtime = triton.knobs.runtime

@@ -57,14 +57,20 @@ def run_sweep(
         providers.check(spec)
     log = store.path / "worker.log"
     timing = Worker(log)
-    # Triton decides when kernels are imported whether it interprets them, so that needs its own process.
-    interpreting = Worker(log, {"TRITON_INTERPRET": "1"})
+    # Without a GPU: a process of its own, in which Triton's driver is another one.
+    emulating = Worker(log)
     started = time.monotonic()
     ledger = Ledger()
 
     def on_stage(case: Case, stage: str, provider: str | None) -> None:
         ledger.enter(stage)
         progress.on_stage(case, stage, provider)
+
+    launch_nothing: set[tuple[str, str]] = set()  # providers and ops that turned out to be code for the CPU
+
+    def may_launch_triton(spec: str, op: str) -> bool:
+        is_file = providers.file_of(spec) is not None
+        return (spec == "triton" or is_file) and (spec, op) not in launch_nothing
 
     try:
         if sweep.roof_curves:
@@ -75,14 +81,18 @@ def run_sweep(
             if budget_s is not None and todo and time.monotonic() - started > budget_s:
                 return Summary(number, len(sweep.cases) - number, out_of_budget=True)
             records: list[Record] = []
-            interpreted = [spec for spec in todo if device.kind == "cpu" and providers.uses_triton(spec)]
-            timed = [spec for spec in todo if spec not in interpreted]
-            for worker, specs in ((timing, timed), (interpreting, interpreted)):
-                if specs:
-                    is_timed, is_repeat = worker is timing, _kind(case) in map(_kind, sweep.cases[:number])
-                    job = Job(case, tuple(specs), device, sweep.stop, seed + number, is_timed, sweep.regimes, is_repeat)
-                    on_stage(case, "start", None)
-                    records += _run_job(worker, job, sweep.case_timeout_s, on_stage)
+            is_repeat = _kind(case) in map(_kind, sweep.cases[:number])
+            job = Job(case, tuple(todo), device, sweep.stop, seed + number, True, sweep.regimes, is_repeat)
+            maybe_triton = [spec for spec in todo if device.kind == "cpu" and may_launch_triton(spec, case.op)]
+            if maybe_triton:
+                on_stage(case, "start", None)
+                validating = replace(job, providers=tuple(maybe_triton), timed=False)
+                records += _run_job(emulating, validating, sweep.case_timeout_s, on_stage)
+                done = {record.provider for record in records}
+                launch_nothing |= {(spec, case.op) for spec in maybe_triton if providers.name_of(spec) not in done}
+            if timed := tuple(spec for spec in todo if providers.name_of(spec) not in {r.provider for r in records}):
+                on_stage(case, "start", None)
+                records += _run_job(timing, replace(job, providers=timed), sweep.case_timeout_s, on_stage)
             ledger.enter("store")
             store.append(records)
             ledger.add(records)
@@ -90,7 +100,7 @@ def run_sweep(
         return Summary(len(sweep.cases), 0, out_of_budget=False)
     finally:
         timing.stop()
-        interpreting.stop()
+        emulating.stop()
         with contextlib.suppress(RunError):  # on a full disk, what ended the sweep is the message that counts
             add_time(store.path, ledger.content())
 

@@ -68,6 +68,7 @@ class Record:
     flags: tuple[str, ...]  # validity marks, explained by reports.analysis.summary.FLAGS; empty: nothing is against it
     device: str
     role: str = "provider"  # one of ROLES
+    validated_by: str | None = None  # what ran it where no device did: "ptx sm_90"
 
     regime_why: str | None = None  # why this regime, and how it was kept, in a sentence
     working_set_bytes: int = 0  # bytes of the tensors that one call touches

@@ -7,13 +7,11 @@ from __future__ import annotations
 
 import json
 import sys
-from types import SimpleNamespace
 from typing import Any
 
 import torch
 
 import harness.machine_code.specimens as specimen_shapes
-import kernels.launch
 from harness import providers
 from harness.correctness import gate
 from harness.emulator.emulated import emulated
@@ -26,8 +24,6 @@ DTYPES = ("bfloat16", "float16", "float32", "float64")
 
 
 def main(arch: str, ex2: str, ops: list[str]) -> None:
-    # A launch asks whether kernels are interpreted before it takes tensors of the CPU.
-    kernels.launch.INTERPRETED = SimpleNamespace(value=True)
     specimen_shapes._MATRIX, specimen_shapes._ODD = (256, 256), (255, 257)
     specimen_shapes._IMAGES = (4, 8, 16, 64)
     provider = providers.load("triton")
