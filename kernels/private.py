@@ -52,7 +52,7 @@ is_zero: Callable[[torch.Tensor], bool] = _private("torch:Tensor._is_zerotensor"
 is_jit_tracing: Callable[[], bool] = _private("torch._C:_is_tracing", torch.jit.is_tracing)
 _transforms: Callable[[], Any] = _private("torch._C._functorch:get_interpreter_stack", tuple)
 _is_wrapped: Callable[[torch.Tensor], bool] = _private("torch._C._functorch:is_functorch_wrapped_tensor", _no)
-_unwrap: Callable[[torch.Tensor], torch.Tensor] = _private("torch._C._functorch:get_unwrapped", _NEEDED)
+_unwrap: Callable[[torch.Tensor], torch.Tensor] = _private("torch._C._functorch:get_unwrapped")
 # Subclasses that dispatch for themselves, but hand every operator on.
 _TRACERS = (
     _private("torch._subclasses.fake_tensor:FakeTensor", torch.Tensor),
