@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from datetime import datetime, timezone
-from enum import Enum
+from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -31,7 +31,7 @@ app.add_typer(paper.app)
 app.add_typer(crosscheck.app)
 
 
-class Listed(str, Enum):
+class Listed(StrEnum):
     """What `elubench list` can show."""
 
     ops = "ops"
@@ -93,14 +93,13 @@ def _resumed(path: Path) -> tuple[Sweep, Device, Store]:
     from harness.device.devices import find_device
     from harness.store import seal
     from harness.store.files import Store
-    from harness.store.manifest import add_session, same_device_and_schema
-    from harness.store.records import read_manifest
+    from harness.store.manifest import add_session, read_manifest, same_device_and_schema
     from harness.sweeps.sweep import from_content
 
     manifest = read_manifest(path)
-    device = find_device(manifest["device"]["torch_device"])
+    device = find_device(manifest.device.torch_device)
     same_device_and_schema(manifest, device)
-    plan = from_content(manifest["sweep"])
+    plan = from_content(manifest.sweep)
     store = Store.resume(path)
     seal.unseal(path)
     add_session(path, command_line(), "resume")
@@ -128,7 +127,7 @@ def _created(
         providers.check(spec)
     found = find_device(device)
     plan = plan.on(found.kind).only(ops or [], dtypes or [], specs, regimes or [])
-    time = datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S")
+    time = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     path = out if out is not None else Path("runs") / f"{time}-{plan.name}"
     return plan, found, Store.create(path, make_manifest(found, plan.content(), command_line()))
 
@@ -159,7 +158,7 @@ def _measure(plan: Sweep, device: Device, store: Store, budget: float | None, in
 def _seal(path: Path) -> None:
     """Seal what is stored. Where that fails, on a full disk say, what ended the run is the message that counts."""
     from harness.store import seal
-    from harness.store.records import RunError
+    from harness.store.vocabulary import RunError
 
     try:
         seal.seal(path)

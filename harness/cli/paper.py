@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -59,7 +59,7 @@ def _created(plan: Plan, out: Path | None, device: str) -> tuple[Plan, Device, S
 
     found = find_device(device)
     data.load(plan.dataset)  # what is missing is said before there is a run
-    time = datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S")
+    time = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     path = out if out is not None else Path("runs") / f"{time}-claims"
     return plan, found, run.ClaimStore.create(path, run.make_manifest(plan, found, command_line()))
 
@@ -70,15 +70,15 @@ def _resumed(path: Path) -> tuple[Plan, Device, Store]:
     from harness.paper.rows import read_claims
     from harness.store import seal
     from harness.store.manifest import add_session, same_device_and_schema
-    from harness.store.records import RunError
+    from harness.store.vocabulary import RunError
 
     stored = read_claims(path)
-    device = find_device(stored.manifest["device"]["torch_device"])
+    device = find_device(stored.manifest.device.torch_device)
     same_device_and_schema(stored.manifest, device)
-    if stored.manifest.get("claims_sources_sha256") != run.sources_sha256():
+    if stored.manifest.claims_sources_sha256 != run.sources_sha256():
         raise RunError(
             f"{path} was made with other sources than those in harness/paper/ now, by elubench "
-            f"{stored.manifest.get('elubench')}; go on with that version, or start a new run with --out"
+            f"{stored.manifest.elubench}; go on with that version, or start a new run with --out"
         )
     store = run.ClaimStore.resume(path)
     seal.unseal(path)

@@ -22,7 +22,7 @@ from rich.text import Text
 
 from harness.device.devices import MIB, cpu_caches, find_device
 from harness.device.health import GpuReading, Nvml, cpu_settings
-from harness.store.manifest import driver_version, elubench_version
+from harness.store.provenance import driver_version, elubench_version
 
 GIB = 1 << 30
 _STYLES = {"ok": "green", "missing": "red", "note": "yellow"}

@@ -20,8 +20,11 @@ from harness.paper.rows import COST, VERB, ClaimRow, make_row, row_from_json
 from harness.paper.training import build, train
 from harness.paper.workers import measured
 from harness.run import runner
-from harness.store import seal
+from harness.store import manifest, seal
 from harness.store.files import Store
+from harness.store.manifest import Manifest
+from harness.store.provenance import kernel_sources_sha256
+from harness.store.vocabulary import MANIFEST
 from harness.sweeps import sweep
 from harness.sweeps.sweep import Sweep
 
@@ -35,7 +38,7 @@ class ClaimStore(Store):
     verb = VERB
 
     @staticmethod
-    def parse(line: str) -> ClaimRow:
+    def parse(line: bytes) -> ClaimRow:
         return row_from_json(line)
 
 
@@ -47,19 +50,19 @@ class Progress:
     on_done: Callable[[ClaimRow], None]  # a row of the unit
 
 
-def make_manifest(plan: Plan, device: Device, argv: list[str]) -> dict[str, Any]:
+def make_manifest(plan: Plan, device: Device, argv: list[str]) -> Manifest:
     """The manifest of a claims run that starts now."""
-    from harness.store import manifest
-
-    made = manifest.make_manifest(device, {"name": f"claims, {plan.name}"}, argv)
-    made["threads"] = 1  # of every process that trains nets; see harness.paper.workers
-    return made | {"verb": VERB, "plan": plan.content(), "claims_sources_sha256": sources_sha256()}
+    return dataclasses.replace(
+        manifest.make_manifest(device, {"name": f"claims, {plan.name}"}, argv),
+        threads=1,  # of every process that trains nets; see harness.paper.workers
+        verb=VERB,
+        plan=plan.content(),
+        claims_sources_sha256=sources_sha256(),
+    )
 
 
 def sources_sha256() -> str:
     """A hash over this package: rows of one run come from one and the same code."""
-    from harness.store.manifest import kernel_sources_sha256
-
     return kernel_sources_sha256(Path(__file__).parent)
 
 
@@ -174,12 +177,10 @@ def measure_cost(plan: Plan, device: Device, run: Path, inspect: bool, live: Liv
     shows the progress of the sweep while it runs.
     """
     from harness.machine_code.keep import keep_inspection
-    from harness.store import manifest
-    from harness.store.records import MANIFEST
 
     path = run / COST
     if (path / MANIFEST).exists():
-        cases = sweep.from_content(manifest.read_manifest(path)["sweep"])
+        cases = sweep.from_content(manifest.read_manifest(path).sweep)
         store = Store.resume(path)
         seal.unseal(path)
     else:

@@ -24,6 +24,7 @@ from harness.ops.cases import Case
 from harness.providers.file import location
 from harness.run.recording import CONTROL, Sampling, blank_record, roof_record, timed
 from harness.store.records import Record
+from harness.store.vocabulary import Outcome, Regime, Role
 from harness.sweeps.stop_rule import StopRule
 from harness.timing import clocks, estimators, regimes, roofs, sampler
 from harness.timing.estimators import median
@@ -91,9 +92,9 @@ def _validate(job: Job, stage: Stage) -> list[Record]:
     for spec in job.providers:
         stage("validate", spec)
         record, _ = _gated(job, case, spec, buffers)
-        if record.outcome == "ok":
+        if record.outcome == Outcome.OK:
             reason = f"right, not timed: run by Triton's interpreter at {shape}, as there is no GPU"
-            record = replace(record, outcome="validated", reason=reason)
+            record = replace(record, outcome=Outcome.VALIDATED, reason=reason)
         records.append(record)
     return records
 
@@ -103,7 +104,7 @@ def _gated(job: Job, case: Case, spec: str, buffers: BufferSet) -> tuple[Record,
     record, call = _through_gate(job, case, spec, buffers)
     replaced = integrity.restore()
     if replaced:
-        return replace(record, outcome="rejected", reason=integrity.sentence(replaced)), None
+        return replace(record, outcome=Outcome.REJECTED, reason=integrity.sentence(replaced)), None
     return record, call
 
 
@@ -113,18 +114,18 @@ def _through_gate(job: Job, case: Case, spec: str, buffers: BufferSet) -> tuple[
         call = providers.load(spec).prepare(case)
         verdict = gate.check(case, call, buffers, job.seed)
     except providers.Unsupported as error:
-        return blank_record(job.case, name, job.device.name, "unsupported", str(error)), None
+        return blank_record(job.case, name, job.device.name, Outcome.UNSUPPORTED, str(error)), None
     except providers.WrongOutput as error:
-        return blank_record(job.case, name, job.device.name, "rejected", f"gate: {error}"), None
+        return blank_record(job.case, name, job.device.name, Outcome.REJECTED, f"gate: {error}"), None
     except Exception as error:
         return failed_record(job, spec, error), None
     remark = getattr(call, "remark", "")
     why = f"gate: {verdict.reason}{f'; {remark}' if remark else ''}"
-    outcome, reason = ("ok", None) if verdict.passed else ("rejected", why)
+    outcome, reason = (Outcome.OK, None) if verdict.passed else (Outcome.REJECTED, why)
     record = blank_record(job.case, name, job.device.name, outcome, reason)
     record = replace(record, max_ulp=_finite(verdict.max_ulp), worst_input=verdict.worst_input)
     if error_by_input.is_profiled(case):
-        record = replace(record, details={"error_by_input": error_by_input.error_by_input(case, call, buffers)})
+        record = replace(record, error_by_input=error_by_input.error_by_input(case, call, buffers))
     return record, call
 
 
@@ -133,13 +134,13 @@ def failed_record(job: Job, spec: str, error: Exception) -> Record:
     name = providers.name_of(spec)
     traceback.print_exception(error)
     if is_out_of_memory(error):
-        return blank_record(job.case, name, job.device.name, "oom", _sentence(error))
+        return blank_record(job.case, name, job.device.name, Outcome.OOM, _sentence(error))
     if "CUDA error" in str(error) or "Error [CUDA]" in str(error):
         raise error  # the CUDA context may be gone with it: only a new process can go on for certain
     path = providers.file_of(spec)
     where = location(error, path) if path is not None and not isinstance(error, providers.ProviderError) else ""
     reason = f"{_sentence(error)}{f' ({where})' if where else ''}"
-    return blank_record(job.case, name, job.device.name, "crashed", reason)
+    return blank_record(job.case, name, job.device.name, Outcome.CRASHED, reason)
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -162,7 +163,7 @@ def _measure(job: Job, stage: Stage) -> list[Record]:
     for spec in job.providers:
         stage("gate", spec)
         record, call = _gated(job, case, spec, buffers[0])
-        if record.outcome == "ok" and call is not None:
+        if record.outcome == Outcome.OK and call is not None:
             passed[record.provider] = (record, call)
         else:
             records.append(record)
@@ -179,8 +180,8 @@ def _measure(job: Job, stage: Stage) -> list[Record]:
         if name not in failures and (found := _after_timing(job, call, buffers[0])):
             failures[name] = found
         if name in failures:  # its times are withdrawn, and with them those of its twin
-            records = [each for each in records if each.role == "roof" or each.provider != name]
-            records.append(replace(record, outcome="rejected", reason=failures[name]))
+            records = [each for each in records if each.role == Role.ROOF or each.provider != name]
+            records.append(replace(record, outcome=Outcome.REJECTED, reason=failures[name]))
     return records
 
 
@@ -200,58 +201,58 @@ def _bound(call: ProviderCall, buffers: Sequence[BufferSet]) -> list[Callable[[]
     return [partial(call, *each.inputs, *each.outputs) for each in buffers]
 
 
-def _regimes_of(job: Job, calls: Calls) -> Iterator[tuple[str, str]]:
-    """Each regime to be timed in, once, and why it is."""
-    chosen: dict[str, str] = {}
+def _regimes_of(job: Job, calls: Calls) -> Iterator[tuple[Regime, str | None]]:
+    """Each regime to be timed in, once, and why it was chosen; None: it was asked for."""
+    chosen: dict[Regime, str | None] = {}
     for name in job.regimes:
         if name == regimes.AUTO:
             regime, why = _chosen(calls, job.case.bytes_moved, job.device)
             chosen.setdefault(regime, why)
         else:
-            chosen[name] = "asked for"
+            chosen[Regime(name)] = None
     yield from chosen.items()
 
 
-def _chosen(calls: Calls, working_set_bytes: int, device: Device) -> tuple[str, str]:
+def _chosen(calls: Calls, working_set_bytes: int, device: Device) -> tuple[Regime, str]:
     """The regime for cold times, by a few cold calls of the quickest entry."""
     if device.kind == "cpu":
         return regimes.choose(math.inf, working_set_bytes, device)
-    setting = regimes.setting("cold", calls, working_set_bytes, device)
+    setting = regimes.setting(Regime.COLD, calls, working_set_bytes, device)
     quickest_s = min(median([setting.clock.time_call(bound[0]) for _ in range(_PROBES)]) for bound in calls.values())
     return regimes.choose(quickest_s, working_set_bytes, device)
 
 
 def _in_regime(
     job: Job,
-    regime: str,
-    why: str,
+    regime: Regime,
+    why: str | None,
     blank: dict[str, Record],
     calls: Calls,
     buffers: Sequence[BufferSet],
     failures: dict[str, str],
 ) -> list[Record]:
-    """The timed records of one regime, and those of providers that it cannot time.
+    """The timed records of one regime, and those of providers that it cannot time. `why` is None: it was asked for.
 
     What is wrong with timed calls is added to `failures`, by provider.
     """
     case, device = job.case, job.device
     twin = next(iter(calls))
     entries = {**calls, CONTROL: calls[twin]}
-    streams = () if regime == "host" else roofs.streams(case.roof, device.kind)
+    streams = () if regime == Regime.HOST else roofs.streams(case.roof, device.kind)
     for name in streams:
         entries[f"roof {name}"] = [roofs.matched(case, name, each) for each in buffers]
     try:
         setting = regimes.setting(regime, entries, case.bytes_moved, device)
     except NotPossible as error:
-        if why != "asked for":  # a choice of ours can be another
-            return _in_regime(job, "cold", f"{why}, but {error}", blank, calls, buffers, failures)
+        if why is not None:  # another regime can be chosen in its place
+            return _in_regime(job, Regime.COLD, f"{why}, but {error}", blank, calls, buffers, failures)
         others = {name: bound for name, bound in calls.items() if name != error.entry}
         failed = (
             [each for name, each in blank.items() if name == error.entry]
             if len(others) < len(calls)
             else blank.values()
         )
-        records = [replace(each, regime=regime, outcome="unsupported", reason=str(error)) for each in failed]
+        records = [replace(each, regime=regime, outcome=Outcome.UNSUPPORTED, reason=str(error)) for each in failed]
         if len(others) in (0, len(calls)):
             return records
         rest = {name: blank[name] for name in others}
@@ -269,12 +270,12 @@ def _in_regime(
         [
             *(roof_record(case, case.roof, name, roof_bytes, device.name) for name in streams),
             *blank.values(),
-            replace(blank[twin], role="control", details={}),
+            replace(blank[twin], role=Role.CONTROL, error_by_input=None),
         ],
         sampling,
         twin,
     )
-    return [replace(each, details=each.details | {"audits": audit.count}) for each in records]
+    return [replace(each, audits=audit.count) for each in records]
 
 
 def _caught(audit: Audit, names: list[str]) -> dict[str, str]:
@@ -287,23 +288,23 @@ def _caught(audit: Audit, names: list[str]) -> dict[str, str]:
     return audit.failures
 
 
-def _sampled(setting: regimes.Setting, why: str, job: Job | RoofJob, watch: Watch | None = None) -> Sampling:
+def _sampled(setting: regimes.Setting, why: str | None, job: Job | RoofJob, watch: Watch | None = None) -> Sampling:
     read = health.reader(job.device)
     before = read()
     sampled = sample(setting.calls, setting.clock, job.stop, job.seed, watch)
-    return Sampling(setting, why, sampled, job.seed, health.between(before, read()), job.device)
+    return Sampling(setting, why or "asked for", sampled, job.seed, health.between(before, read()), job.device)
 
 
 def _curve_point(job: RoofJob, stage: Stage) -> list[Record]:
     point, device = job.case, job.device
     stage("roof curve", None)
     working_set = roofs.working_set_bytes(point)
-    sets = regimes.sets([regimes.AUTO, "warm"], working_set, device)
+    sets = regimes.sets([regimes.AUTO, Regime.WARM], working_set, device)
     streams = roofs.curve_calls(point, sets, device, job.seed)
     calls = {f"roof {name}": bound for name, bound in streams.items()}
     cold, why = _chosen(calls, working_set, device)
     records = []
-    for regime, reason in ((cold, why), ("warm", "the levels of the caches")):
+    for regime, reason in ((cold, why), (Regime.WARM, "the levels of the caches")):
         setting = regimes.setting(regime, calls, working_set, device)
         blanks = [roof_record(point, point.op, name, working_set, device.name) for name in streams]
         blanks = [replace(blank, flops=roofs.flops(point)) for blank in blanks]

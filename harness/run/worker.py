@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.device.devices import read_text
+from harness.store.vocabulary import Outcome
 
 if TYPE_CHECKING:
     from harness.run.job import Job, RoofJob
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 class Died:
     """A worker that did not answer: the outcome for what it was doing, why, and at which stage."""
 
-    outcome: str  # "crashed", "timeout" or "oom"
+    outcome: Outcome  # CRASHED, TIMEOUT or OOM
     reason: str
     stage: str
     provider: str | None
@@ -69,13 +70,13 @@ class Worker:
             if code is not None and code < 0:
                 reason = f"the process was ended by {signal.Signals(-code).name}"
             if code == -signal.SIGKILL and _oom_kills() != oom_kills:
-                return Died("oom", f"{reason}, as the system had no memory left", stage, provider)
-            return Died("crashed", reason, stage, provider, from_outside=code == -signal.SIGKILL)
+                return Died(Outcome.OOM, f"{reason}, as the system had no memory left", stage, provider)
+            return Died(Outcome.CRASHED, reason, stage, provider, from_outside=code == -signal.SIGKILL)
         except BaseException:
             self.stop()
             raise
         self.stop()
-        return Died("timeout", f"not done after {timeout_s:g} s, and ended", stage, provider)
+        return Died(Outcome.TIMEOUT, f"not done after {timeout_s:g} s, and ended", stage, provider)
 
     def stop(self) -> None:
         """End the process, whatever it is doing."""
@@ -136,7 +137,7 @@ def serve(pipe: Connection, log: str, environment: dict[str, str]) -> None:
 
             traceback.print_exc(file=sys.stderr)
             sys.stderr.flush()
-            outcome = "oom" if is_out_of_memory(error) else "crashed"
+            outcome = Outcome.OOM if is_out_of_memory(error) else Outcome.CRASHED
             message = (str(error).strip().splitlines() or [""])[0]
             pipe.send(("died", (outcome, f"{type(error).__name__}: {message}"[:500])))
 

@@ -10,19 +10,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
-from harness.store.manifest import write_manifest
-from harness.store.records import (
-    MANIFEST,
-    RECORDS,
-    REGIMES,
-    RunError,
-    from_json,
-    iter_lines,
-    made_by_verb,
-    read_manifest,
-    to_json,
-    whole_bytes,
-)
+from harness.store.lines import iter_lines, whole_bytes
+from harness.store.manifest import Manifest, read_manifest, write_manifest
+from harness.store.records import from_json, to_json
+from harness.store.vocabulary import MANIFEST, RECORDS, Regime, RunError
 
 
 class Row(Protocol):
@@ -39,7 +30,7 @@ class Store:
     verb: ClassVar[str] = "run"
 
     @staticmethod
-    def parse(line: str) -> Row:
+    def parse(line: bytes) -> Row:
         """The row of a line. Raises RunError where it is none."""
         return from_json(line, samples=False)
 
@@ -53,7 +44,7 @@ class Store:
         self.keys = {self.parse(line).key for line in iter_lines(path / RECORDS)}
 
     @classmethod
-    def create(cls, path: Path, manifest: dict[str, Any]) -> Store:
+    def create(cls, path: Path, manifest: Manifest) -> Store:
         """A new run at `path`. Raises RunError where something is there already."""
         if path.exists() and not path.is_dir():
             raise RunError(f"{path} is a file; name a directory with --out")
@@ -71,7 +62,7 @@ class Store:
     @classmethod
     def resume(cls, path: Path) -> Store:
         """The run at `path`, to go on with. Raises RunError where there is none, or of another schema."""
-        made_by = made_by_verb(read_manifest(path))
+        made_by = read_manifest(path).verb
         if made_by != cls.verb:
             raise RunError(f"{path} was made by another verb; go on with: elubench {made_by} --resume {path}")
         return cls(path)
@@ -81,7 +72,7 @@ class Store:
 
         A record without a regime is of a provider that was not timed, and stands for all regimes.
         """
-        regimes = REGIMES if regime is None else (regime,)
+        regimes = tuple(Regime) if regime is None else (regime,)
         return any((case_key, role, provider, each) in self.keys for each in (*regimes, None))
 
     def append(self, records: Sequence[Row]) -> None:

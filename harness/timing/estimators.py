@@ -14,6 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
+from harness.store.vocabulary import Verdict
+
 # Two sides whose ratio certainly lies within ±1% are said to be the same; the same within less cannot be useful.
 SAME_WITHIN = 0.01
 _RESAMPLES = 1000
@@ -113,22 +115,22 @@ def noise_floor(control: Ratio) -> float:
     return max(control.high, 1 / control.low) - 1
 
 
-def verdict(ratio: Ratio | None, noise_floor: float | None, tolerance: float = SAME_WITHIN) -> str:
-    """What can be claimed of a ratio of times: "faster", "slower", "same" or "undecided".
+def verdict(ratio: Ratio | None, noise_floor: float | None, tolerance: float = SAME_WITHIN) -> Verdict:
+    """What can be claimed of a ratio of times.
 
     A difference is claimed where the whole interval lies beyond the noise floor of the A/A control, and
     sameness where it lies within ±`tolerance`, or within the floor where that is larger. Anything else is
     undecided: a matter for more samples, or for a quieter machine. So is everything where there was no control.
     """
     if ratio is None or noise_floor is None:
-        return "undecided"
+        return Verdict.UNDECIDED
     floor = 1 + noise_floor
     if ratio.high < 1 / floor:
-        return "faster"
+        return Verdict.FASTER
     if ratio.low > floor:
-        return "slower"
+        return Verdict.SLOWER
     within = max(floor, 1 + tolerance)
-    return "same" if 1 / within <= ratio.low and ratio.high <= within else "undecided"
+    return Verdict.SAME if 1 / within <= ratio.low and ratio.high <= within else Verdict.UNDECIDED
 
 
 def _resampled(values: np.ndarray, seed: int) -> np.ndarray:
