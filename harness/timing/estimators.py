@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
 from harness.store.vocabulary import Verdict
 
@@ -195,6 +194,8 @@ def relative_half_width(ci: tuple[float, float], centre: float) -> float:
 def _rank(count: int, level: float) -> int:
     """The largest j with 2 P(B < j) <= 1 - level for B ~ Binomial(count, 1/2); 0 where there is none."""
     tail = (1 - level) / 2
+    from scipy import stats  # not at the top: it takes most of a second, which `elubench show` can do without
+
     rank = int(stats.binom.ppf(tail, count, 0.5))  # the smallest j with P(B <= j) >= tail
     return rank + 1 if stats.binom.cdf(rank, count, 0.5) <= tail else rank
 
