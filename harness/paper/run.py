@@ -15,18 +15,20 @@ from harness.device.devices import Device
 from harness.paper import mean_shift, natural_gradient, saturation, vanishing
 from harness.paper.data import Data
 from harness.paper.nets import FullyConnected, Net
-from harness.paper.plan import PAPER_RATE, Plan, Unit
+from harness.paper.plan import PAPER_RATE, Plan, Unit, from_content
 from harness.paper.rows import COST, VERB, ClaimRow, make_row, row_from_json
 from harness.paper.training import build, train
 from harness.paper.workers import measured
 from harness.run import runner
-from harness.store import manifest, seal
-from harness.store.files import Store
+from harness.store import manifest
+from harness.store.files import Store, go_on
 from harness.store.manifest import Manifest
 from harness.store.provenance import kernel_sources_sha256
-from harness.store.vocabulary import MANIFEST
+from harness.store.vocabulary import MANIFEST, RunError
 from harness.sweeps import sweep
 from harness.sweeps.sweep import Sweep
+
+COST_ARGV = ["elubench", VERB]
 
 # What shows a sweep's progress while it runs; it is told of every stage and case.
 Live = Callable[[Sweep, Device], "contextlib.AbstractContextManager[runner.Progress]"]
@@ -59,6 +61,16 @@ def make_manifest(plan: Plan, device: Device, argv: list[str]) -> Manifest:
         plan=plan.content(),
         claims_sources_sha256=sources_sha256(),
     )
+
+
+def plan_of(manifest: Manifest) -> Plan:
+    """The plan of a claims run that is gone on with here. Raises RunError where its rows came from other code."""
+    if manifest.claims_sources_sha256 != sources_sha256():
+        raise RunError(
+            "the run was made with other sources than those in harness/paper/ now, by elubench "
+            f"{manifest.elubench}; go on with that version, or start a new run with --out"
+        )
+    return from_content(manifest.plan or {})
 
 
 def sources_sha256() -> str:
@@ -180,20 +192,15 @@ def measure_cost(plan: Plan, device: Device, run: Path, inspect: bool, live: Liv
 
     path = run / COST
     if (path / MANIFEST).exists():
-        cases = sweep.from_content(manifest.read_manifest(path).sweep)
-        store = Store.resume(path)
-        seal.unseal(path)
+        cases, _, store = go_on(path, Store, COST_ARGV, lambda manifest: sweep.from_content(manifest.sweep))
     else:
         # On a CPU what the nets run on: PyTorch's operators, one call each.
         cases = sweep.load("activations").on(device.kind).only([], [], ["eager"] if device.kind == "cpu" else [])
         if plan.name == "quick":
             cases = dataclasses.replace(cases, stop=dataclasses.replace(cases.stop, max_seconds=0.05))
-        store = Store.create(path, manifest.make_manifest(device, cases.content(), ["elubench", VERB]))
-    try:
+        store = Store.create(path, manifest.make_manifest(device, cases.content(), COST_ARGV))
+    with store:
         with live(cases, device) as progress:
             runner.run_sweep(cases, device, store, progress)
         if inspect:
             keep_inspection(path, dataclasses.replace(cases, providers=("triton",)), device)
-    finally:
-        store.close()
-        seal.seal(path)

@@ -85,7 +85,7 @@ def test_bad_input_is_one_sentence(arguments, sentence):
         ({"schema": 1}, "has schema 1 and this elubench reads"),
         ({"claims_sources_sha256": "0" * 64, "elubench": "0.0.9"}, "made with other sources than those in harness/pa"),
         ({"plan": {"name": "full"}}, "the manifest's plan cannot be read"),
-        ({"verb": "run"}, "was made by 'elubench run', not by 'elubench claims'"),
+        ({"verb": "run"}, "was made by 'elubench run'; go on with: elubench run --resume"),
     ],
 )
 def test_a_run_of_another_version_is_refused_and_left_alone(whole, tmp_path, change, sentence):
@@ -104,6 +104,7 @@ def test_a_run_of_another_version_is_refused_and_left_alone(whole, tmp_path, cha
 def test_other_verbs_say_what_kind_of_run_it_is(whole):
     done = elubench("run", "--resume", whole[0])
     assert done.returncode == 2
+    assert "was made by 'elubench claims'; go on with: elubench claims --resume" in done.stderr
     done = elubench("compare", whole[0], whole[0])
     assert done.returncode == 2
     assert "was made by 'elubench claims' and holds no records of a sweep" in done.stderr

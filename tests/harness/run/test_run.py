@@ -5,10 +5,12 @@ import os
 import signal
 import sys
 import time
+from dataclasses import asdict
 
 import pytest
 
 from harness.store import seal
+from harness.store.manifest import UNKNOWN_DEVICE
 from harness.store.records import read_run
 from harness.store.vocabulary import RECORDS, Mix
 from tests.harness.command import PROVIDERS, TINY, elubench, environment, start
@@ -31,7 +33,7 @@ def test_a_sweep_is_measured_stored_and_shown(tmp_path, tiny):
     assert ended.returncode == 0, ended.stderr
     assert str(run) in ended.stdout
     stored = read_run(run)
-    assert stored.manifest.argv == ["elubench", "run", "--sweep", str(tiny), "--out", str(run), "--device", "cpu"]
+    assert list(stored.manifest.argv) == ["elubench", "run", "--sweep", str(tiny), "--out", str(run), "--device", "cpu"]
     assert [record.outcome for record in provider_rows(run)] == ["ok"] * 3
     roles = [(record.op, record.role) for record in stored.records]
     assert roles.count(("elu", "roof")) == 4
@@ -192,7 +194,7 @@ def test_an_out_that_holds_something_is_not_touched(tmp_path, tiny):
     ("change", "named"),
     [
         ({"schema": 99}, "schema 99"),
-        ({"device": {"name": "another", "kind": "cpu", "torch_device": "cpu"}}, "another"),
+        ({"device": asdict(UNKNOWN_DEVICE) | {"name": "another"}}, "another"),
     ],
 )
 def test_a_run_of_another_schema_or_device_is_not_resumed(tmp_path, tiny, change, named):
