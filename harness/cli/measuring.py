@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from harness.cli import stored
 from harness.cli.exits import INTERRUPTED, WRONG_USAGE, end
+from harness.plumbing.errors import named
 from harness.store.lines import iter_lines
 from harness.store.vocabulary import RECORDS
 
@@ -56,9 +57,8 @@ def present(path: Path, report: bool = True) -> None:
     try:
         stored.write_report(path)
     except Exception as error:
-        what = f"{type(error).__name__}: {error}".splitlines()[0]
         print(
-            f"elubench: the report could not be made ({what}); the run is whole, "
+            f"elubench: the report could not be made ({named(error)}); the run is whole, "
             f"and 'elubench report {path}' tries again",
             file=sys.stderr,
         )

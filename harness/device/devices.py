@@ -13,6 +13,7 @@ from typing import Any
 import psutil
 
 from harness.device.datasheets import by_driver_name
+from harness.plumbing.errors import first_line
 
 MIB = 1 << 20
 _ROOT = Path("/")  # where the files of the system lie
@@ -66,8 +67,7 @@ def find_device(spec: str = "auto") -> Device:
     try:
         return _cuda(index, torch.cuda.get_device_properties(index))
     except RuntimeError as error:
-        reason = str(error).partition("\n")[0]
-        raise DeviceError(f"cuda:{index} does not answer ({reason}); check it with nvidia-smi") from error
+        raise DeviceError(f"cuda:{index} does not answer ({first_line(error)}); check it with nvidia-smi") from error
 
 
 def _cuda(index: int, properties: Any) -> Device:

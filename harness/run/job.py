@@ -21,6 +21,7 @@ from harness.ops import buffers as case_buffers
 from harness.ops import catalogue, reference
 from harness.ops.buffers import BufferSet, allocate, refill
 from harness.ops.cases import Case
+from harness.plumbing.errors import named
 from harness.providers.file import location
 from harness.run.recording import CONTROL, Sampling, blank_record, roof_record, timed
 from harness.store.records import Record
@@ -134,23 +135,18 @@ def failed_record(job: Job, spec: str, error: Exception) -> Record:
     name = providers.name_of(spec)
     traceback.print_exception(error)
     if is_out_of_memory(error):
-        return blank_record(job.case, name, job.device.name, Outcome.OOM, _sentence(error))
+        return blank_record(job.case, name, job.device.name, Outcome.OOM, named(error))
     if "CUDA error" in str(error) or "Error [CUDA]" in str(error):
         raise error  # the CUDA context may be gone with it: only a new process can go on for certain
     path = providers.file_of(spec)
     where = location(error, path) if path is not None and not isinstance(error, providers.ProviderError) else ""
-    reason = f"{_sentence(error)}{f' ({where})' if where else ''}"
+    reason = f"{named(error)}{f' ({where})' if where else ''}"
     return blank_record(job.case, name, job.device.name, Outcome.CRASHED, reason)
 
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether an exception says that memory ran out, on the device or the host."""
     return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or "can't allocate memory" in str(error)
-
-
-def _sentence(error: Exception) -> str:
-    first = (str(error).strip().splitlines() or [""])[0]
-    return f"{type(error).__name__}: {first}"[:500]
 
 
 def _measure(job: Job, stage: Stage) -> list[Record]:

@@ -7,7 +7,6 @@ import multiprocessing
 import os
 import signal
 import sys
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.device.devices import read_text
+from harness.plumbing.errors import named
+from harness.plumbing.processes import end_with_parent
 from harness.store.vocabulary import Outcome
 
 if TYPE_CHECKING:
@@ -114,8 +115,7 @@ def _oom_kills() -> str:
 def serve(pipe: Connection, log: str, environment: dict[str, str]) -> None:
     """The worker's loop. Nothing heavy is imported before the environment is as it should be."""
     os.environ.update(environment)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
-    _end_with_parent()
+    end_with_parent()
     _be_first_to_go()
     # What providers print goes to the run's log, not into the parent's tables.
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
@@ -138,20 +138,7 @@ def serve(pipe: Connection, log: str, environment: dict[str, str]) -> None:
             traceback.print_exc(file=sys.stderr)
             sys.stderr.flush()
             outcome = Outcome.OOM if is_out_of_memory(error) else Outcome.CRASHED
-            message = (str(error).strip().splitlines() or [""])[0]
-            pipe.send(("died", (outcome, f"{type(error).__name__}: {message}"[:500])))
-
-
-def _end_with_parent() -> None:
-    """A thread that ends this process when its parent is gone, even in the middle of a hanging call."""
-    parent = multiprocessing.parent_process()
-
-    def watch() -> None:
-        if parent is not None:
-            parent.join()
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
+            pipe.send(("died", (outcome, named(error))))
 
 
 def _be_first_to_go() -> None:

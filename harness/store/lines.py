@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import msgspec
 
+from harness.plumbing.files import written_whole
 from harness.store.vocabulary import READABLE, SCHEMA, RunError
 
 T = TypeVar("T")
@@ -110,15 +110,8 @@ def is_torn(path: Path) -> bool:
 
 def write_whole(path: Path, text: str) -> None:
     """Write a file whole or not at all: a crash leaves what was there before. Raises RunError."""
-    # In the same directory, since a rename is atomic only within one file system.
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with temporary.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
+        with written_whole(path) as temporary:
+            temporary.write_text(text, encoding="utf-8")
     except OSError as error:
         raise RunError(f"{path} cannot be written ({error.strerror}); mend that, and try again") from None
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from harness.device.devices import Device
+from harness.plumbing.errors import named
 from harness.store.vocabulary import Flag, Regime
 from harness.timing.clocks import CudaClock
 from harness.timing.regimes.setting import NotPossible, Setting, is_cold, mib, rotation
@@ -98,8 +99,5 @@ def _capture(name: str, bound: Sequence[Callable[[], object]], repeats: int, cud
                 for call in bound:
                     call()
     except Exception as error:
-        first = (str(error).strip().splitlines() or [""])[0]
-        raise NotPossible(
-            f"{name} cannot be captured in a CUDA graph: {type(error).__name__}: {first}", name
-        ) from error
+        raise NotPossible(f"{name} cannot be captured in a CUDA graph: {named(error)}", name) from error
     return Replay(graph, repeats * len(bound))
