@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import NoReturn
 
 from harness.device.devices import DeviceError, find_device
-from harness.store.manifest import kernel_sources_sha256, read_manifest
+from harness.store.manifest import read_manifest
+from harness.store.provenance import kernel_sources_sha256
 from harness.store.vocabulary import MANIFEST, RunError
 
 

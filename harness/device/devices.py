@@ -143,7 +143,7 @@ def usable_cores(root: Path = _ROOT) -> int:
 def usable_memory(root: Path = _ROOT) -> int:
     """Bytes of memory that this process may use: the machine's, or what a container limits it to."""
     limits = [*cgroup_settings(root, "", "memory.max"), *cgroup_settings(root, "memory", "memory.limit_in_bytes")]
-    return min([psutil.virtual_memory().total, *(int(limit) for limit in limits if limit.isdigit())])
+    return min([int(psutil.virtual_memory().total), *(int(limit) for limit in limits if limit.isdigit())])
 
 
 def cgroup_settings(root: Path, controller: str, name: str) -> Iterator[str]:

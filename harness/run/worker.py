@@ -49,7 +49,9 @@ class Worker:
     ) -> list[Record] | Died:
         """The records of the job, or how the worker died of it."""
         pipe = self._start()
-        stage, provider = "start", None
+        stage: str = "start"
+        provider: str | None = None
+        records: list[Record]
         oom_kills = _oom_kills()
         deadline = time.monotonic() + timeout_s
         try:
@@ -61,7 +63,8 @@ class Worker:
                     if on_stage:
                         on_stage(stage, provider)
                 elif kind == "records":
-                    return content
+                    records = content
+                    return records
                 else:
                     self.stop()
                     return Died(content[0], content[1], stage, provider)
@@ -102,7 +105,7 @@ class Worker:
     def _exit_code(self) -> int | None:
         """How the process ended, once its pipe is closed; it is given a moment to do so."""
         self._process.join(10)
-        code = self._process.exitcode
+        code: int | None = self._process.exitcode
         self.stop()
         return code
 

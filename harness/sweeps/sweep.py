@@ -215,7 +215,8 @@ def _list(value: Any, what: str) -> list[Any]:
 
 
 def _strings(value: Any, what: str) -> list[str]:
-    for item in _list(value, repr(what)):
+    items = _list(value, repr(what))
+    for item in items:
         if not isinstance(item, str):
             raise SweepError(f"{what!r} is a list of strings, and {item!r} is not one")
-    return value
+    return items

@@ -108,7 +108,7 @@ def _plotly() -> str | None:
         from plotly.offline import get_plotlyjs
     except ImportError:
         return None
-    return get_plotlyjs()
+    return str(get_plotlyjs())
 
 
 def _pictures(run: Run) -> list[tuple[str, str]]:
