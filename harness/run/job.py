@@ -6,7 +6,7 @@ import math
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -170,7 +170,7 @@ def _measure(job: Job, stage: Stage) -> list[Record]:
     blank = {name: record for name, (record, _) in passed.items()}
     failures: dict[str, str] = {}
     for regime, why in _regimes_of(job, calls):
-        records += _in_regime(job, regime, why, blank, calls, buffers, failures)
+        records += _in_regime(_Turns(job, buffers, blank, calls), regime, why, failures)
     for name, (record, call) in passed.items():
         stage("recheck", name)
         if name not in failures and (found := _after_timing(job, call, buffers[0])):
@@ -218,60 +218,63 @@ def _chosen(calls: Calls, working_set_bytes: int, device: Device) -> tuple[Regim
     return regimes.choose(quickest_s, working_set_bytes, device)
 
 
-def _in_regime(
-    job: Job,
-    regime: Regime,
-    why: str | None,
-    blank: dict[str, Record],
-    calls: Calls,
-    buffers: Sequence[BufferSet],
-    failures: dict[str, str],
-) -> list[Record]:
+@dataclass(frozen=True)
+class _Turns:
+    """The providers that take turns on a case: what their records say so far, and their calls, by name."""
+
+    job: Job
+    buffers: Sequence[BufferSet]
+    blank: Mapping[str, Record]
+    calls: Calls
+
+    def without(self, names: Collection[str | None]) -> _Turns:
+        left = [name for name in self.calls if name not in names]
+        return replace(
+            self, blank={name: self.blank[name] for name in left}, calls={name: self.calls[name] for name in left}
+        )
+
+
+def _in_regime(turns: _Turns, regime: Regime, why: str | None, failures: dict[str, str]) -> list[Record]:
     """The timed records of one regime, and those of providers that it cannot time. `why` is None: it was asked for.
 
     What is wrong with timed calls is added to `failures`, by provider.
     """
-    case, device = job.case, job.device
+    job, calls, case = turns.job, turns.calls, turns.job.case
     twin = next(iter(calls))
     entries = {**calls, CONTROL: calls[twin]}
-    streams = () if regime == Regime.HOST else roofs.streams(case.roof, device.kind)
+    streams = () if regime == Regime.HOST else roofs.streams(case.roof, job.device.kind)
     for name in streams:
-        entries[f"roof {name}"] = [roofs.matched(case, name, each) for each in buffers]
+        entries[f"roof {name}"] = [roofs.matched(case, name, each) for each in turns.buffers]
     try:
-        setting = regimes.setting(regime, entries, case.bytes_moved, device)
+        setting = regimes.setting(regime, entries, case.bytes_moved, job.device)
     except NotPossible as error:
         if why is not None:  # another regime can be chosen in its place
-            return _in_regime(job, Regime.COLD, f"{why}, but {error}", blank, calls, buffers, failures)
-        others = {name: bound for name, bound in calls.items() if name != error.entry}
-        failed = (
-            [each for name, each in blank.items() if name == error.entry]
-            if len(others) < len(calls)
-            else blank.values()
-        )
-        records = [replace(each, regime=regime, outcome=Outcome.UNSUPPORTED, reason=str(error)) for each in failed]
-        if len(others) in (0, len(calls)):
-            return records
-        rest = {name: blank[name] for name in others}
-        return [*records, *_in_regime(job, regime, why, rest, others, buffers, failures)]
-    audit = Audit(case, buffers[: setting.buffer_sets], {**{name: name for name in calls}, CONTROL: twin})
+            return _in_regime(turns, Regime.COLD, f"{why}, but {error}", failures)
+        return _not_possible(turns, regime, error, failures)
+    audit = Audit(case, turns.buffers[: setting.buffer_sets], {**{name: name for name in calls}, CONTROL: twin})
     sampling = _sampled(setting, why, job, audit)
-    caught = _caught(audit, list(calls))
-    if caught:  # who cheats may have disturbed the others as well: they are timed again, without it
+    if caught := _caught(audit, list(calls)):
         failures.update(caught)
-        others = {name: bound for name, bound in calls.items() if name not in caught}
-        rest = {name: blank[name] for name in others}
-        return _in_regime(job, regime, why, rest, others, buffers, failures) if others else []
+        left = turns.without(caught)  # who cheats may have disturbed the others as well: they are timed again
+        return _in_regime(left, regime, why, failures) if left.calls else []
     roof_bytes = roofs.matched_bytes(case)
-    records = timed(
-        [
-            *(roof_record(case, case.roof, name, roof_bytes, device.name) for name in streams),
-            *blank.values(),
-            replace(blank[twin], role=Role.CONTROL, error_by_input=None),
-        ],
-        sampling,
-        twin,
-    )
-    return [replace(each, audits=audit.count) for each in records]
+    blank = [
+        *(roof_record(case, case.roof, name, roof_bytes, job.device.name) for name in streams),
+        *turns.blank.values(),
+        replace(turns.blank[twin], role=Role.CONTROL, error_by_input=None),
+    ]
+    return [replace(each, audits=audit.count) for each in timed(blank, sampling, twin)]
+
+
+def _not_possible(turns: _Turns, regime: Regime, error: NotPossible, failures: dict[str, str]) -> list[Record]:
+    """The records of one regime where it cannot time the provider that the error names, or, naming none, any."""
+    left = turns.without([error.entry])
+    failed = [record for name, record in turns.blank.items() if name not in left.calls]
+    records = [
+        replace(each, regime=regime, outcome=Outcome.UNSUPPORTED, reason=str(error))
+        for each in failed or turns.blank.values()
+    ]
+    return [*records, *_in_regime(left, regime, None, failures)] if failed and left.calls else records
 
 
 def _caught(audit: Audit, names: list[str]) -> dict[str, str]:
