@@ -8,12 +8,14 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import psutil
 
 from harness.device.datasheets import by_driver_name
 from harness.plumbing.errors import first_line
+
+DeviceKind = Literal["cpu", "cuda"]
 
 MIB = 1 << 20
 _ROOT = Path("/")  # where the files of the system lie
@@ -28,7 +30,7 @@ class DeviceError(ValueError):
 class Device:
     """Where a run takes place, and the sizes that the measurement depends on."""
 
-    kind: str  # "cuda" or "cpu"
+    kind: DeviceKind
     torch_device: str  # "cpu", "cuda:0", …
     name: str
     last_level_cache_bytes: int
