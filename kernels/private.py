@@ -86,4 +86,9 @@ def handle(compiled: Any) -> tuple[Any, Any, Any] | None:
 def is_watched() -> bool:
     """Whether a profiler has asked to be called around launches."""
     runtime = triton.knobs.runtime
-    return bool(runtime.launch_enter_hook.calls or runtime.launch_exit_hook.calls)
+    return any(_has_listener(hook) for hook in (runtime.launch_enter_hook, runtime.launch_exit_hook))
+
+
+def _has_listener(hook: Any) -> bool:
+    """A hook is a chain of calls, or, where a tool has set it so, one call or None."""
+    return bool(getattr(hook, "calls", hook))

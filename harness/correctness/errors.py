@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -44,6 +45,23 @@ def measure(actual: torch.Tensor, expected: Expected, bound_ulp: float) -> Error
     index = int((excess if excess.max() > 0 else error).argmax())
     max_ulp = math.inf if bool(wrong.any()) else float(error.max())
     return Error(max_ulp, float(excess.max()), index)
+
+
+def without_flushed(
+    actual: torch.Tensor, expected: Expected, inputs: Sequence[torch.Tensor]
+) -> tuple[torch.Tensor, bool]:
+    """`actual` with the truth in place of every 0 that a flush of subnormals explains, and whether there is any.
+
+    Arithmetic that flushes takes numbers below the smallest normal one for 0, and gives 0 in their place. In 16-bit
+    types the arithmetic is fp32's, and so is that number: 1.2e-38. `inputs` are those of the output's shape.
+    """
+    least = torch.finfo(torch.promote_types(actual.dtype, torch.float32)).tiny
+    small = expected.value.abs() < least
+    for each in inputs:
+        if each.shape == actual.shape:
+            small |= (each != 0) & (each.double().abs() < least)
+    flushed = small & (actual == 0) & (expected.value != 0)
+    return torch.where(flushed, expected.value.to(actual.dtype), actual), bool(flushed.any())
 
 
 def _wrong_zeros(actual: torch.Tensor, value: torch.Tensor) -> torch.Tensor:

@@ -25,7 +25,7 @@ from harness.plumbing.errors import named
 from harness.providers.file import location
 from harness.run.recording import CONTROL, Sampling, blank_record, roof_record, timed
 from harness.store.records import Record
-from harness.store.vocabulary import Outcome, Regime, Role
+from harness.store.vocabulary import Flag, Outcome, Regime, Role
 from harness.sweeps.stop_rule import StopRule
 from harness.timing import clocks, estimators, regimes, roofs, sampler
 from harness.timing.estimators import median
@@ -60,6 +60,7 @@ class Job:
     timed: bool
     regimes: tuple[str, ...] = (regimes.AUTO,)
     is_repeat: bool = False  # a case before it in the sweep differs from it in the sizes of its shape only
+    not_captured: tuple[tuple[str, str], ...] = ()  # entries that failed in a capture, and why: in an earlier process
 
 
 @dataclass(frozen=True)
@@ -73,8 +74,13 @@ class RoofJob:
 
 
 def run_job(job: Job | RoofJob, stage: Stage) -> list[Record]:
-    """The records of a job. `stage` is told what is being done, so that a crash can be attributed."""
+    """The records of a job. `stage` is told what is being done, so that a crash can be attributed.
+
+    Raises CaptureFailed: the job is to be done in a new process, with what failed in `Job.not_captured`.
+    """
     began_s = time.monotonic()
+    if job.device.kind == "cuda":
+        torch.cuda.set_device(job.device.torch_device)  # for all that does not name a device: a user's launch, a spin
     if isinstance(job, RoofJob):
         records = _curve_point(job, stage)
     else:
@@ -124,7 +130,8 @@ def _through_gate(job: Job, case: Case, spec: str, buffers: BufferSet) -> tuple[
     why = f"gate: {verdict.reason}{f'; {remark}' if remark else ''}"
     outcome, reason = (Outcome.OK, None) if verdict.passed else (Outcome.REJECTED, why)
     record = blank_record(job.case, name, job.device.name, outcome, reason)
-    record = replace(record, max_ulp=_finite(verdict.max_ulp), worst_input=verdict.worst_input)
+    flags = (Flag.FLUSHES_SUBNORMALS,) if verdict.flushes_subnormals else ()
+    record = replace(record, max_ulp=_finite(verdict.max_ulp), worst_input=verdict.worst_input, flags=flags)
     if error_by_input.is_profiled(case):
         record = replace(record, error_by_input=error_by_input.error_by_input(case, call, buffers))
     return record, call
@@ -241,18 +248,17 @@ def _in_regime(turns: _Turns, regime: Regime, why: str | None, failures: dict[st
     """
     job, calls, case = turns.job, turns.calls, turns.job.case
     twin = next(iter(calls))
-    entries = {**calls, CONTROL: calls[twin]}
-    streams = () if regime == Regime.HOST else roofs.streams(case.roof, job.device.kind)
-    for name in streams:
-        entries[f"roof {name}"] = [roofs.matched(case, name, each) for each in turns.buffers]
+    streams, remark = _matched_streams(job, regime, turns.buffers)
+    entries = {**calls, CONTROL: calls[twin], **{f"roof {name}": bound for name, bound in streams.items()}}
     try:
+        _without_failed_captures(job, regime, entries)
         setting = regimes.setting(regime, entries, case.bytes_moved, job.device)
     except NotPossible as error:
         if why is not None:  # another regime can be chosen in its place
             return _in_regime(turns, Regime.COLD, f"{why}, but {error}", failures)
         return _not_possible(turns, regime, error, failures)
     audit = Audit(case, turns.buffers[: setting.buffer_sets], {**{name: name for name in calls}, CONTROL: twin})
-    sampling = _sampled(setting, why, job, audit)
+    sampling = _sampled(setting, f"{why or 'asked for'}{remark}", job, audit)
     if caught := _caught(audit, list(calls)):
         failures.update(caught)
         left = turns.without(caught)  # who cheats may have disturbed the others as well: they are timed again
@@ -261,7 +267,7 @@ def _in_regime(turns: _Turns, regime: Regime, why: str | None, failures: dict[st
     blank = [
         *(roof_record(case, case.roof, name, roof_bytes, job.device.name) for name in streams),
         *turns.blank.values(),
-        replace(turns.blank[twin], role=Role.CONTROL, error_by_input=None),
+        replace(turns.blank[twin], role=Role.CONTROL, error_by_input=None, flags=()),
     ]
     return [replace(each, audits=audit.count) for each in timed(blank, sampling, twin)]
 
@@ -277,6 +283,25 @@ def _not_possible(turns: _Turns, regime: Regime, error: NotPossible, failures: d
     return [*records, *_in_regime(left, regime, None, failures)] if failed and left.calls else records
 
 
+def _matched_streams(job: Job, regime: str, buffers: Sequence[BufferSet]) -> tuple[dict[str, list[roofs.Call]], str]:
+    """The streams of the case's roof, each bound to every buffer set; and in words, which cannot be had and why."""
+    names = () if regime == Regime.HOST else roofs.streams(job.case.roof, job.device.kind)
+    uncaptured = {f"roof {name}" for name in names} & {entry for entry, _ in job.not_captured}
+    bound = {
+        name: [roofs.matched(job.case, name, each) for each in buffers]
+        for name in names
+        if f"roof {name}" not in uncaptured
+    }
+    return roofs.usable(bound, job.device)
+
+
+def _without_failed_captures(job: Job, regime: str, entries: Calls) -> None:
+    """Raise NotPossible where a regime of CUDA graphs is asked for an entry that could not be captured."""
+    for entry, why in job.not_captured if regime in (Regime.GRAPH, Regime.WARM) else ():
+        if entry in entries:
+            raise NotPossible(why, entry)
+
+
 def _caught(audit: Audit, names: list[str]) -> dict[str, str]:
     """The failures that an audit found by provider, a clock that was replaced while nobody looked among them."""
     replaced = [*audit.replaced, *integrity.restore()]
@@ -287,11 +312,11 @@ def _caught(audit: Audit, names: list[str]) -> dict[str, str]:
     return audit.failures
 
 
-def _sampled(setting: regimes.Setting, why: str | None, job: Job | RoofJob, watch: Watch | None = None) -> Sampling:
+def _sampled(setting: regimes.Setting, why: str, job: Job | RoofJob, watch: Watch | None = None) -> Sampling:
     read = health.reader(job.device)
     before = read()
     sampled = sample(setting.calls, setting.clock, job.stop, job.seed, watch)
-    return Sampling(setting, why or "asked for", sampled, job.seed, health.between(before, read()), job.device)
+    return Sampling(setting, why, sampled, job.seed, health.between(before, read()), job.device)
 
 
 def _curve_point(job: RoofJob, stage: Stage) -> list[Record]:
@@ -299,11 +324,13 @@ def _curve_point(job: RoofJob, stage: Stage) -> list[Record]:
     stage("roof curve", None)
     working_set = roofs.working_set_bytes(point)
     sets = regimes.sets([regimes.AUTO, Regime.WARM], working_set, device)
-    streams = roofs.curve_calls(point, sets, device, job.seed)
+    streams, remark = roofs.usable(roofs.curve_calls(point, sets, device, job.seed), device)
+    if not streams:
+        return []
     calls = {f"roof {name}": bound for name, bound in streams.items()}
     cold, why = _chosen(calls, working_set, device)
     records = []
-    for regime, reason in ((cold, why), (Regime.WARM, "the levels of the caches")):
+    for regime, reason in ((cold, f"{why}{remark}"), (Regime.WARM, f"the levels of the caches{remark}")):
         setting = regimes.setting(regime, calls, working_set, device)
         blanks = [roof_record(point, point.op, name, working_set, device.name) for name in streams]
         blanks = [replace(blank, flops=roofs.flops(point)) for blank in blanks]

@@ -110,7 +110,7 @@ def _with_samples(record: Record, sampling: Sampling) -> Record:
         bandwidth_gbps=None if is_host else record.bytes_moved / taken.median_s / 1e9,
         roof=None if is_host else record.roof,
         roof_gbps=record.bytes_moved / attained(taken.samples_s) / 1e9 if is_roof else None,
-        flags=tuple(_flags(taken, sampling)),
+        flags=(*record.flags, *_flags(taken, sampling)),
         buffer_sets=setting.buffer_sets,
         seed=sampling.seed,
         entries=tuple(sampling.sampled),
@@ -146,13 +146,24 @@ def _under_roof(record: Record, roof: Record | None, device: Device) -> Record:
     """The record held against its roof: over it only where even the slow end of its interval is."""
     if roof is None or roof.roof_gbps is None or record.ci95_s is None:
         return replace(record, roof_gbps=roof.roof_gbps if roof else None)
-    surely_gbps = record.bytes_moved / record.ci95_s[1] / 1e9
     record = replace(record, roof_gbps=roof.roof_gbps)
-    peak_gbps = device.peak_gbps if record.regime != Regime.WARM else None
-    if surely_gbps <= min(roof.roof_gbps, peak_gbps or roof.roof_gbps):
+    if over_roof_by(record, device.peak_gbps) <= over_roof_allowance(record):
         return record
     reasons = tuple(over_roof_reasons(record, roof, device))
     return replace(record, flags=(*record.flags, Flag.OVER_ROOF), over_roof_reasons=reasons)
+
+
+def over_roof_by(record: Record, peak_gbps: float | None) -> float:
+    """How far the slow end of a record's interval is above its roof, or the datasheet's peak: 0.01 is 1%."""
+    if record.ci95_s is None or not record.roof_gbps:
+        return -1.0
+    limit = record.roof_gbps if peak_gbps is None or record.regime == Regime.WARM else min(record.roof_gbps, peak_gbps)
+    return record.bytes_moved / record.ci95_s[1] / 1e9 / limit - 1
+
+
+def over_roof_allowance(record: Record) -> float:
+    """How far above its roof is no finding: 1%, or the noise floor of its case where that is more."""
+    return max(0.01, record.noise_floor or 0.0)
 
 
 def over_roof_reasons(record: Record, roof: Record, device: Device) -> list[str]:

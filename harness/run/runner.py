@@ -13,7 +13,7 @@ from harness.device.devices import Device
 from harness.ops.cases import Case
 from harness.run.job import Job, RoofJob
 from harness.run.recording import blank_record
-from harness.run.worker import Died, Worker
+from harness.run.worker import Died, Poisoned, Worker
 from harness.store.files import Store
 from harness.store.manifest import add_time
 from harness.store.records import Record
@@ -116,9 +116,13 @@ def _is_missing(store: Store, case: Case, spec: str, regimes: Sequence[str]) -> 
 def _measure_roof_curves(
     device: Device, store: Store, worker: Worker, timeout_s: float, seed: int, on_stage: OnStage, ledger: Ledger
 ) -> None:
-    """The points that the store does not hold. One that cannot be measured is left out: it costs a figure a point."""
+    """The points that the store does not hold. One that cannot be measured is left out: it costs a figure a point.
+
+    After two that the worker died of, the rest are left out: they would cost a run its time.
+    """
     from harness.timing.roofs import curve_cases, streams
 
+    deaths = 0
     for point in curve_cases(device):
         ledger.enter("other")
         if store.holds(point.key, Role.ROOF, streams(point.op, device.kind)[0]):
@@ -127,22 +131,29 @@ def _measure_roof_curves(
         job = RoofJob(point, device, CURVE_STOP, seed)
         result = worker.run(job, timeout_s, partial(on_stage, point))
         ledger.enter("store")
-        if not isinstance(result, Died):
+        if isinstance(result, list):
             store.append(result)
             ledger.add(result)
+            continue
+        deaths += 1
+        if deaths == 2:
+            return
 
 
 def _run_job(worker: Worker, job: Job, timeout_s: float, on_stage: OnStage) -> list[Record]:
     """The job's records. What kills the worker is recorded as such, and the others are measured without it."""
 
-    def attempt() -> list[Record] | Died:
+    def attempt() -> list[Record] | Died | Poisoned:
         return worker.run(job, timeout_s, partial(on_stage, job.case))
 
     result = attempt()
     if isinstance(result, Died) and result.from_outside:
         result = attempt()  # once more: who is killed twice has a part in it
-    if not isinstance(result, Died):
+    if isinstance(result, list):
         return result
+    if isinstance(result, Poisoned):  # in a new process, where this entry is not captured again
+        known = replace(job, not_captured=(*job.not_captured, (result.entry, result.reason)))
+        return _run_job(worker, known, timeout_s, on_stage)
     if result.stage == "start" and result.outcome is Outcome.CRASHED:
         raise RunError(f"a worker process cannot be started ({result.reason}); {worker.log} says why")
     reason = f"{result.reason} (at: {result.stage})"

@@ -35,6 +35,14 @@ class Died:
     from_outside: bool = False  # somebody's SIGKILL: it says nothing about the job
 
 
+@dataclass(frozen=True)
+class Poisoned:
+    """A worker that lives but is not to be trusted any more: an entry failed while it was captured in a graph."""
+
+    entry: str
+    reason: str
+
+
 class Worker:
     """One child process that runs jobs. After a `Died` it is replaced by the next `run`."""
 
@@ -46,8 +54,8 @@ class Worker:
 
     def run(
         self, job: Job | RoofJob, timeout_s: float, on_stage: Callable[[str, str | None], None] | None = None
-    ) -> list[Record] | Died:
-        """The records of the job, or how the worker died of it."""
+    ) -> list[Record] | Died | Poisoned:
+        """The records of the job, or how the worker died of it, or why it was ended."""
         pipe = self._start()
         stage: str = "start"
         provider: str | None = None
@@ -65,6 +73,9 @@ class Worker:
                 elif kind == "records":
                     records = content
                     return records
+                elif kind == "capture failed":
+                    self.stop()
+                    return Poisoned(*content)
                 else:
                     self.stop()
                     return Died(content[0], content[1], stage, provider)
@@ -126,6 +137,7 @@ def serve(pipe: Connection, log: str, environment: dict[str, str]) -> None:
     os.dup2(descriptor, 2)
     from harness.correctness import integrity
     from harness.run.job import MEASURING_MODULES, is_out_of_memory, run_job
+    from harness.timing.regimes import CaptureFailed
 
     integrity.watch(MEASURING_MODULES)
     while True:
@@ -135,6 +147,8 @@ def serve(pipe: Connection, log: str, environment: dict[str, str]) -> None:
             return
         try:
             pipe.send(("records", run_job(job, lambda *stage: pipe.send(("stage", stage)))))
+        except CaptureFailed as error:
+            pipe.send(("capture failed", (error.entry, error.message)))
         except Exception as error:
             import traceback
 

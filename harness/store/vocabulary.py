@@ -102,4 +102,9 @@ class Flag(StrEnum):
     UNHIDDEN = "unhidden", "h", "the host's time to launch could not be hidden, and is in the times"
     FEW_SAMPLES = "few_samples", "f", "too few samples for an interval"
     NOT_INTERLEAVED = "not_interleaved", "s", "timed separately, after a crash: not in turns with the others"
+    FLUSHES_SUBNORMALS = (
+        "flushes_subnormals",
+        "0",
+        "right, but where an input or the result is below 1.2e-38: there it gives 0",
+    )
     DISTURBED = "disturbed", "d", "others used the cores, or the hypervisor took them, while it was timed"

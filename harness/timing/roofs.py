@@ -57,7 +57,7 @@ def curve_cases(device: Device) -> Iterator[Case]:
         while size <= largest:
             # On whole multiples of 1 KiB, so that all tensors of a triad are aligned.
             yield Case(mix, {}, (size // TENSORS[mix] // 1024 * 256,), "float32")
-            size *= 4 if device.kind == "cpu" else 2
+            size *= 4
     side = 1024 if device.kind == "cpu" else 4096
     yield Case(Mix.ARITHMETIC, {}, (side, side), "float32")
 
@@ -91,6 +91,22 @@ def curve_calls(point: Case, sets: int, device: Device, seed: int) -> dict[str, 
             for each in (list(words[number]) for number in range(sets))
         ]
     return calls
+
+
+def usable(streams: Mapping[str, list[Call]], device: Device) -> tuple[dict[str, list[Call]], str]:
+    """The streams that run here, by trying each once, and a remark on the others: they cost no provider its times."""
+    found, remark = {}, ""
+    for name, bound in streams.items():
+        try:
+            bound[0]()
+            if device.kind == "cuda":
+                torch.cuda.synchronize()
+        except Exception as error:
+            first = (str(error).strip().splitlines() or [""])[0]
+            remark += f"; without the stream {name}, which fails ({type(error).__name__}: {first})"
+        else:
+            found[name] = bound
+    return found, remark
 
 
 def _stream(mix: str, name: str, sources: Sequence[torch.Tensor], out: torch.Tensor) -> Call:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from harness.ops.cases import CaseError, make_case
 from harness.ops.catalogue import OPS
+from harness.run.recording import over_roof_allowance, over_roof_by
 from harness.store import seal
 from harness.store.records import Record, Run
 from harness.timing import sample_flags
@@ -129,9 +130,10 @@ def _from_samples(record: Record, peak_gbps: float | None) -> Iterator[tuple[str
     if record.role == "roof":
         yield "roof_gbps", record.roof_gbps, record.bytes_moved / attained(record.samples_s) / 1e9
     elif record.roof_gbps is not None:
-        limits = [record.roof_gbps] + ([peak_gbps] if peak_gbps and record.regime != "warm" else [])
-        is_over = ci is not None and record.bytes_moved / ci[1] / 1e9 > min(limits)
-        yield "flags: over_roof", "over_roof" in record.flags, is_over
+        is_marked, excess = "over_roof" in record.flags, over_roof_by(replace(record, ci95_s=ci), peak_gbps)
+        # Runs from before there was an allowance are marked from 0 on.
+        is_over = excess > (0.0 if is_marked else over_roof_allowance(record))
+        yield "flags: over_roof", is_marked, is_over
 
 
 def _is_timed(record: Record) -> bool:

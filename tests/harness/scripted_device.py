@@ -35,7 +35,10 @@ class ScriptedCuda:
         self.log: list[str] = []
         self._cached: OrderedDict[str, int] = OrderedDict()
         self._cached_bytes = 0
-        self._capturing: list[tuple[str, dict[str, int]]] | None = None
+        self.capturing: list[tuple[str, dict[str, int]]] | None = None
+        self.is_invalid = False  # whether something was done in this capture that none allows
+        self.depth = 0  # of streams that are not the default one
+        self._loaded: set[str] = set()  # kernels that were launched once
 
     def as_device(self) -> Device:
         """Its description, as a case's measurement asks for it."""
@@ -45,14 +48,23 @@ class ScriptedCuda:
         """A call that launches a kernel which touches buffers of so many bytes."""
 
         def call() -> None:
+            if name not in self._loaded:
+                self.not_while_capturing("load a module")
+                self._loaded.add(name)
             self.host_s += self.launch_s
             touched = {f"{name}.{each}": size for each, size in buffers.items()}
-            if self._capturing is not None:
-                self._capturing.append((name, touched))
+            if self.capturing is not None:
+                self.capturing.append((name, touched))
             else:
                 self._work(name, touched)
 
         return call
+
+    def not_while_capturing(self, what: str) -> None:
+        """Fail, and spoil the capture, as CUDA does (errors 900 and 901)."""
+        if self.capturing is not None:
+            self.is_invalid = True
+            raise RuntimeError(f"CUDA error: operation not permitted when stream is capturing ({what})")
 
     def flush(self) -> None:
         """Twice the L2, written over."""
@@ -92,6 +104,7 @@ class ScriptedCuda:
         return self.host_s
 
     def synchronize(self) -> None:
+        self.not_while_capturing("synchronize")
         self.host_s = max(self.host_s, self.stream_s)
 
     def _sleep(self, cycles: int) -> None:
@@ -106,14 +119,16 @@ class ScriptedCuda:
     def CUDAGraph(self) -> ScriptedGraph:
         return ScriptedGraph(self)
 
+    def Stream(self) -> object:
+        return object()
+
     @contextlib.contextmanager
-    def graph(self, graph: ScriptedGraph) -> Iterator[None]:
-        assert self._capturing is None
-        self._capturing = graph.nodes
+    def stream(self, stream: object) -> Iterator[None]:
+        self.depth += 1
         try:
             yield
         finally:
-            self._capturing = None
+            self.depth -= 1
 
 
 class ScriptedEvent:
@@ -128,9 +143,11 @@ class ScriptedEvent:
         self._at_s = max(self._cuda.host_s, self._cuda.stream_s)
 
     def query(self) -> bool:
+        self._cuda.not_while_capturing("query an event")
         return self._cuda.host_s >= self._at_s
 
     def synchronize(self) -> None:
+        self._cuda.not_while_capturing("wait for an event")
         self._cuda.host_s = max(self._cuda.host_s, self._at_s)
 
     def elapsed_time(self, end: ScriptedEvent) -> float:
@@ -143,6 +160,16 @@ class ScriptedGraph:
     def __init__(self, cuda: ScriptedCuda) -> None:
         self._cuda = cuda
         self.nodes: list[tuple[str, dict[str, int]]] = []
+
+    def capture_begin(self) -> None:
+        assert self._cuda.capturing is None and self._cuda.depth == 1, "on a stream of its own, one at a time"
+        self._cuda.capturing, self._cuda.is_invalid = self.nodes, False
+
+    def capture_end(self) -> None:
+        self._cuda.capturing = None
+        if self._cuda.is_invalid:
+            self.nodes.clear()
+            raise RuntimeError("CUDA error: operation failed due to a previous error during capture")
 
     def replay(self) -> None:
         self._cuda.host_s += self._cuda.launch_s

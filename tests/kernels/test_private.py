@@ -37,6 +37,12 @@ def test_a_kept_handle_has_the_parts_that_it_is_launched_by():
     assert not private.is_watched()
 
 
+@pytest.mark.parametrize(("hook", "is_watched"), [(None, False), (print, True)])
+def test_a_hook_may_be_one_call_or_none(monkeypatch, hook, is_watched):
+    monkeypatch.setattr(triton.knobs.runtime, "launch_enter_hook", hook)
+    assert private.is_watched() is is_watched
+
+
 def test_private_names_are_in_one_module():
     found = {
         f"{path.relative_to(ROOT)}: {match.group()}"

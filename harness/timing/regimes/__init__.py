@@ -9,10 +9,10 @@ from harness.device.devices import Device
 from harness.store.vocabulary import AUTO, Regime
 from harness.timing.clocks import CudaClock
 from harness.timing.regimes import cold, graph, host, warm
-from harness.timing.regimes.setting import NotPossible, RegimeModule, Setting
+from harness.timing.regimes.setting import CaptureFailed, NotPossible, RegimeModule, Setting
 from harness.timing.sampler import Calls
 
-__all__ = ["AUTO", "NotPossible", "Setting", "choose", "sets", "setting"]
+__all__ = ["AUTO", "CaptureFailed", "NotPossible", "Setting", "choose", "sets", "setting"]
 
 _MODULES: Mapping[str, RegimeModule] = {
     Regime.COLD: cold,
@@ -44,5 +44,5 @@ def sets(names: Sequence[str], working_set_bytes: int, device: Device) -> int:
 
 
 def setting(name: str, calls: Calls, working_set_bytes: int, device: Device, cuda: Any = None) -> Setting:
-    """The entries made ready to be timed in a regime. Raises NotPossible."""
+    """The entries made ready to be timed in a regime. Raises NotPossible, and CaptureFailed on a GPU."""
     return _MODULES[name].setting(calls, working_set_bytes, device, cuda)

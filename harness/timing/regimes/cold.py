@@ -21,9 +21,11 @@ class Flush:
     def __init__(self, torch_device: str, cache_bytes: int) -> None:
         import torch
 
-        # Random, since an L2 may store constant data compressed: such a flush would evict too little.
+        # Random, since an L2 may store constant data compressed: such a flush would evict too little. By a generator
+        # of its own: after a failed capture the default one may be of no use in this process (torch 2.11).
         words = -(-max(2 * cache_bytes, 4) // 4)
-        self.buffer = torch.empty(words, dtype=torch.int32, device=torch_device).random_()
+        self.buffer = torch.empty(words, dtype=torch.int32, device=torch_device)
+        self.buffer.random_(generator=torch.Generator(torch_device))
 
     def __call__(self) -> None:
         self.buffer.add_(1)  # in place: every line is read and written, and the data stays random

@@ -21,6 +21,18 @@ class NotPossible(Exception):
         self.entry = entry
 
 
+class CaptureFailed(Exception):
+    """A call that cannot be captured in a CUDA graph, of the entry that is named.
+
+    A failed capture leaves the process in a state that is not known (torch 2.11 keeps the default generator capturing,
+    and memory that was freed is not used again), so measuring goes on in a new one.
+    """
+
+    def __init__(self, message: str, entry: str) -> None:
+        super().__init__(message, entry)
+        self.message, self.entry = message, entry
+
+
 @dataclass(frozen=True)
 class Setting:
     """How entries are timed in one regime: what the sampler takes, and what their records say of it."""

@@ -158,6 +158,27 @@ def test_a_large_case_is_compared_in_pieces(monkeypatch):
     assert not verdict.passed
 
 
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16", "float32"])
+@pytest.mark.parametrize(
+    ("below", "passes", "is_said"),
+    [(2.0**-126, True, True), (2.0**-120, False, False), (2.0**-14, False, False), (0.0, True, False)],
+)
+def test_a_flush_of_what_is_subnormal_in_fp32_passes_and_is_said(below, passes, is_said, dtype):
+    """As by arithmetic that takes numbers below 1.2e-38 for 0; more than that, and fp16's own subnormals, count."""
+    if dtype == "float16":
+        passes, is_said = below < 2.0**-24, False  # it has no number that small
+    case = make_case("elu", (300, 301), dtype)
+
+    def flushing(x, out):
+        flushed = torch.where(x.abs() < below, 0 * x, x)
+        result = torch.nn.functional.elu(flushed)
+        out.copy_(torch.where(result.abs() < below, 0 * result, result))
+
+    verdict = gate.check(case, flushing, allocate(case, 1, "cpu")[0], seed=3)
+    assert (verdict.passed, verdict.flushes_subnormals) == (passes, is_said), verdict.reason
+    assert math.isinf(verdict.max_ulp) or verdict.max_ulp < 2 or not passes
+
+
 @pytest.mark.parametrize("at", [0, -1, slice(3000, 9000)], ids=["first", "last", "a third"])
 @pytest.mark.parametrize(("op", "params"), [("elu", {}), ("bias_elu", {"dim": 1})])
 def test_spots_are_both_ends_and_somewhere_between(monkeypatch, at, op, params):

@@ -100,6 +100,20 @@ def records_of(device, regime="cold", flags=(), eager_s=10e-6, roof_s=8e-6):
     return roof, eager, control
 
 
+def test_a_record_is_allowed_one_percent_above_its_roof():
+    assert records_of(CPU, eager_s=7.95e-6)[1].flags == ()
+    assert "over_roof" in records_of(CPU, eager_s=7.9e-6)[1].flags
+
+
+def test_a_stream_that_fails_is_left_out_and_named():
+    def fails():
+        raise RuntimeError("Python.h: no such file\nand more")
+
+    streams, remark = roofs.usable({"copy": [int], "triton 1024": [fails]}, CPU)
+    assert list(streams) == ["copy"]
+    assert remark == "; without the stream triton 1024, which fails (RuntimeError: Python.h: no such file)"
+
+
 def test_a_record_below_its_roof_says_nothing_of_it():
     roof, eager, control = records_of(CPU)
     assert eager.flags == () and eager.over_roof_reasons == ()
