@@ -162,8 +162,9 @@ def _load(vector_ptr, first, column, inside, INNER: tl.constexpr):
 @triton.jit
 def _tile(columns, COLUMNS: tl.constexpr):
     """(which row of tiles, first column) of this program's tile; programs go along the columns first."""
-    # Unsigned: a division of signed numbers takes ten instructions more.
-    blocks = (columns.to(tl.uint32) + (COLUMNS - 1)) // COLUMNS
+    # Unsigned: a division of signed numbers takes ten instructions more. By tl.cast, since Triton makes an argument
+    # of 1 a constant, which has no methods.
+    blocks = (tl.cast(columns, tl.uint32) + (COLUMNS - 1)) // COLUMNS
     program = tl.program_id(0).to(tl.uint32)
     chunk = program // blocks
     return chunk.to(tl.int32), (program - chunk * blocks).to(tl.int32) * COLUMNS

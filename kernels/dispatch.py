@@ -14,10 +14,12 @@ import torch
 from torch import Tensor
 
 from . import __version__, private
-from .primitives import INTERPRETED
+from .primitives import INTERPRETED, run_on_cpu
 
 Operator = Callable[..., Any]
 _ORDINARY = (Tensor, torch.nn.Parameter)
+# Asked here, since torch.compile cannot trace the question (torch 2.11).
+_HAVE_AUTOCAST = frozenset(filter(torch.amp.is_autocast_available, ("cpu", "cuda", "xpu", "mps", "hpu")))
 
 
 def _namespace() -> str:
@@ -78,39 +80,66 @@ def completed(given: tuple[Any, ...], defaults: Mapping[str, float], *last: Any)
 
 def run(operator: Operator, compute: Callable[..., Any], *args: Any) -> Any:
     """The computation of an operator inside its `Function`: itself for ordinary tensors, else what others may see."""
-    if is_traced(*[each for each in args if isinstance(each, Tensor)]):
-        with private.BelowAutograd():
-            return operator(*args)
-    return compute(*args)
+    if is_ordinary(*[each for each in args if isinstance(each, Tensor)]):
+        return compute(*args)
+    with private.BelowAutograd():
+        return operator(*args)
 
 
-def is_traced(*tensors: Tensor) -> bool:
-    """Whether a compiler, a mode or a subclass has to see what is done with these tensors."""
-    return (
-        torch.compiler.is_compiling()
-        or private.count_dispatch_modes() > 0
-        or any(type(tensor) not in _ORDINARY or private.is_legacy_batched(tensor) for tensor in tensors)
-    )
+def is_ordinary(*tensors: Tensor) -> bool:
+    """Whether these are dense tensors in ordinary code: no compiler, tracer, mode, transform or subclass looks on."""
+    if torch.compiler.is_compiling() or private.count_dispatch_modes() or private.has_transforms():
+        return False
+    for tensor in tensors:
+        if type(tensor) not in _ORDINARY or tensor.layout is not torch.strided or tensor.is_nested:
+            return False
+        if private.is_legacy_batched(tensor):
+            return False
+    return not private.is_jit_tracing()
+
+
+def is_foreign(*tensors: Tensor) -> bool:
+    """Whether only PyTorch's own operators know what to do, and how to derive it, where nothing is ordinary.
+
+    That is for nested and sparse tensors, for subclasses that dispatch by themselves (DTensor, and so on), and where
+    transforms of torch.func do not know a `Function`: in compiled code, and under functionalize.
+    """
+    if private.has_transforms():
+        if torch.compiler.is_compiling() or private.is_functionalized():
+            return True
+        tensors = tuple([private.unwrapped(tensor) for tensor in tensors])
+    for tensor in tensors:
+        if tensor.layout is not torch.strided or tensor.is_nested or private.dispatches(type(tensor)):
+            return True
+    return False
 
 
 def needs_derivative(*tensors: Tensor) -> bool:
-    """Whether autograd, in reverse or forward mode, or a transform of torch.func has to hear of these tensors."""
+    """Whether autograd, in reverse or forward mode, has to hear of these ordinary tensors."""
     if torch.is_grad_enabled():
         for tensor in tensors:
             if tensor.requires_grad:
                 return True
-    return private.has_forward_mode() or private.has_transforms()
+    return private.has_forward_mode()
 
 
-def on_triton(tensor: Tensor) -> bool:
-    """Whether our kernels compute with this tensor; for CPU, meta, mps, and so on PyTorch's own operators do."""
-    return tensor.device.type in ("cuda", "xpu") or (tensor.device.type == "cpu" and INTERPRETED.value)
+def on_triton(*tensors: Tensor) -> bool:
+    """Whether our kernels compute with these tensors; for CPU, meta, mps, xpu and so on PyTorch's own operators do.
+
+    They also do where the numbers are not those in memory: in a view that negates, as the imaginary part of a conjugate
+    does, and in zeros that have no memory.
+    """
+    device = tensors[0].device.type
+    ours = device == "cuda" or (device == "cpu" and run_on_cpu())
+    for tensor in tensors:
+        ours = ours and not (tensor.is_neg() or private.is_zero(tensor))
+    return ours
 
 
 def as_autocast(*tensors: Tensor) -> tuple[Tensor, ...]:
     """The tensors as autocast, where it is on, gives them to a Linear layer; fp64 ones stay as they are."""
     device = tensors[0].device.type
-    if not (torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)):
+    if device not in _HAVE_AUTOCAST or not torch.is_autocast_enabled(device):
         return tensors
     dtype = torch.get_autocast_dtype(device)
     return tuple(

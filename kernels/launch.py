@@ -11,7 +11,7 @@ import triton.language as tl
 from torch import Tensor
 
 from . import private
-from .primitives import INTERPRETED
+from .primitives import run_on_cpu
 
 Plan = TypeVar("Plan")
 _MOST_PLANS = 4096
@@ -39,7 +39,7 @@ class Launch:
     __slots__ = ("arguments", "constants", "device", "handles", "kernel", "programs", "trailing")
 
     def __init__(self, kernel: Any, programs: int, device: torch.device, *arguments: Any, **constants: Any) -> None:
-        if programs and device.type == "cpu" and not INTERPRETED.value:
+        if programs and device.type == "cpu" and not run_on_cpu():
             raise RuntimeError(
                 "Triton kernels run on a GPU: move the tensors there, or set TRITON_INTERPRET=1 before the import"
             )

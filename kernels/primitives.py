@@ -28,6 +28,11 @@ EX2_ERROR = tl.constexpr(0.0)
 EX2_BOUND = 2.0**-22.5
 
 
+def run_on_cpu() -> bool:
+    """Whether kernels run on tensors of the CPU: by Triton's interpreter, or by a driver that emulates a GPU."""
+    return bool(INTERPRETED.value) or private.launches_on_host()
+
+
 @private.builtin
 def on_nvidia(_semantic: Any = None) -> Any:
     """Whether PTX is being compiled: a compile-time constant, of the target and not of the machine at hand."""

@@ -39,10 +39,25 @@ def _yes(*_: Any) -> bool:
     return True
 
 
+def _no(*_: Any) -> bool:
+    """The answer without which a kind of tensor is not told apart, and meets the error that PyTorch has for it."""
+    return False
+
+
 # What torch.autograd.grad(is_grads_batched=True) calls backward with; its fallback wants an operator to loop over.
 is_legacy_batched: Callable[[torch.Tensor], bool] = _private("torch._C._functorch:is_legacy_batchedtensor", _yes)
 count_dispatch_modes: Callable[[], int] = _private("torch._C:_len_torch_dispatch_stack", _yes)
 has_transforms: Callable[[], bool] = _private("torch._C:_are_functorch_transforms_active", _yes)
+is_zero: Callable[[torch.Tensor], bool] = _private("torch:Tensor._is_zerotensor", _no)
+is_jit_tracing: Callable[[], bool] = _private("torch._C:_is_tracing", torch.jit.is_tracing)
+_transforms: Callable[[], Any] = _private("torch._C._functorch:get_interpreter_stack", tuple)
+_is_wrapped: Callable[[torch.Tensor], bool] = _private("torch._C._functorch:is_functorch_wrapped_tensor", _no)
+_unwrap: Callable[[torch.Tensor], torch.Tensor] = _private("torch._C._functorch:get_unwrapped")
+# Subclasses that dispatch for themselves, but hand every operator on.
+_TRACERS = (
+    _private("torch._subclasses.fake_tensor:FakeTensor", torch.Tensor),
+    _private("torch._subclasses.functional_tensor:FunctionalTensor", torch.Tensor),
+)
 BelowAutograd: Any = _private("torch._C:_AutoDispatchBelowAutograd")
 # PyTorch's prelu whose weight broadcasts against x: the public one takes channels in dimension 1 only.
 prelu: Callable[..., Any] = _private("torch:ops.aten._prelu_kernel")
@@ -53,6 +68,23 @@ builtin: Callable[..., Any] = _private("triton.language.core:builtin")
 _forward_ad: Any = _private("torch.autograd:forward_ad")
 if not hasattr(_forward_ad, "_current_level"):
     missing.append("torch.autograd.forward_ad:_current_level")
+
+
+def unwrapped(tensor: torch.Tensor) -> torch.Tensor:
+    """The tensor inside those that transforms of torch.func wrap around it."""
+    while _is_wrapped(tensor):
+        tensor = _unwrap(tensor)
+    return tensor
+
+
+def is_functionalized() -> bool:
+    """Whether torch.func.functionalize, which knows no autograd.Function, is among the transforms at work."""
+    return any(each.key().name == "Functionalize" for each in _transforms() or ())
+
+
+def dispatches(kind: type[torch.Tensor]) -> bool:
+    """Whether a class of tensors says by itself what operators do, and may not know those that are registered here."""
+    return kind.__torch_dispatch__ is not torch.Tensor.__torch_dispatch__ and not issubclass(kind, _TRACERS)
 
 
 def has_forward_mode() -> bool:
@@ -81,6 +113,12 @@ def handle(compiled: Any) -> tuple[Any, Any, Any] | None:
         return None
     parts = tuple(getattr(compiled, name, None) for name in ("run", "function", "packed_metadata"))
     return None if any(each is None for each in parts) else parts  # type: ignore[return-value]
+
+
+def launches_on_host() -> bool:
+    """Whether Triton's active driver launches on tensors of the host, as one that emulates a GPU does."""
+    active = getattr(triton.runtime.driver, "_active", None)
+    return active is not None and active.get_active_torch_device().type == "cpu"
 
 
 def is_watched() -> bool:

@@ -42,12 +42,13 @@ def crosscheck(
     from harness.crosscheck import crosscheck as checks_of
     from harness.device.devices import find_device
     from harness.ops.cases import make_case
+    from harness.run.validating import launches_triton
 
     found = find_device(device)
     spec = provider or ("triton" if found.kind == "cuda" else "eager")
     providers.check(spec)
-    if found.kind == "cpu" and providers.uses_triton(spec):
-        end(f"{spec} needs a GPU to be timed; name another --provider", WRONG_USAGE)
+    if found.kind == "cpu" and launches_triton(spec, make_case(op, (64,), dtype)):
+        end(f"{spec} launches Triton kernels, and needs a GPU to be timed; name another --provider", WRONG_USAGE)
     checks: list[Check] = []
     for elements in _numbers(sizes or []) or _SIZES[found.kind]:
         case = make_case(op, (elements,), dtype)

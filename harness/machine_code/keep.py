@@ -25,7 +25,7 @@ def keep_inspection(run: Path, plan: Sweep, device: Device) -> None:
     """
     stored = read_manifest(run)
     cases = [case for case in plan.cases if case.op in KERNEL_OPS]
-    kernels = [spec for spec in plan.providers if providers.uses_triton(spec)]
+    kernels = [spec for spec in plan.providers if spec == "triton" or providers.file_of(spec) is not None]
     if not kernels or not cases or (stored.inspected and (run / INSPECTION).exists()):
         return
     arch = device.capability or "sm_90"
@@ -34,7 +34,9 @@ def keep_inspection(run: Path, plan: Sweep, device: Device) -> None:
         return
     ops, dtypes = (list(dict.fromkeys(getattr(case, name) for case in cases)) for name in ("op", "dtype"))
     try:
-        keep_rows(run, [row for spec in kernels for row in survey([arch], spec, ops, dtypes)])
+        surveyed = [survey([arch], spec, ops, dtypes) for spec in kernels]
+        # A file that launches nothing has no machine code to show.
+        keep_rows(run, [row for rows in surveyed if any(row.kernel for row in rows) for row in rows])
         write_manifest(run / MANIFEST, replace(stored, inspected=True))
     except (ValueError, OSError) as error:
         print(f"elubench: machine code was not inspected: {error}", file=sys.stderr)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BUILTIN", "Provider", "ProviderError", "Unsupported", "WrongOutput", "check", "distinct", "file_of", "load",
-    "name_of", "uses_triton",
+    "name_of",
 ]  # fmt: skip
 
 BUILTIN = {
@@ -83,12 +83,6 @@ def _apart(path: Path, rivals: Sequence[Path]) -> str:
     others = [each.resolve().with_suffix("").parts for each in rivals if each.resolve() != path.resolve()]
     length = next((n for n in range(1, len(parts)) if all(parts[-n:] != each[-n:] for each in others)), len(parts))
     return ".".join(parts[-length:]).lstrip("./")
-
-
-def uses_triton(spec: str) -> bool:
-    """Whether a provider needs Triton to run, and so, without a GPU, Triton's interpreter."""
-    path = file_of(spec)
-    return spec == "triton" or (path is not None and b"import triton" in path.read_bytes())
 
 
 def check(spec: str) -> None:

@@ -5,15 +5,13 @@ from __future__ import annotations
 import math
 import sys
 import time
-import traceback
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
 
-from harness import providers
-from harness.correctness import audit, error_by_input, errors, gate, integrity
+from harness.correctness import audit, errors, gate, integrity
 from harness.correctness.audit import Audit
 from harness.device import health
 from harness.device.devices import Device
@@ -21,36 +19,32 @@ from harness.ops import buffers as case_buffers
 from harness.ops import catalogue, reference
 from harness.ops.buffers import BufferSet, allocate, refill
 from harness.ops.cases import Case
-from harness.plumbing.errors import named
-from harness.providers.file import location
-from harness.run.recording import CONTROL, Sampling, blank_record, roof_record, timed
+from harness.run import gated as gated_module
+from harness.run.gated import ProviderCall, gated
+from harness.run.recording import CONTROL, Sampling, roof_record, timed
+from harness.run.validating import validate
 from harness.store.records import Record
-from harness.store.vocabulary import Flag, Outcome, Regime, Role
+from harness.store.vocabulary import Outcome, Regime, Role
 from harness.sweeps.stop_rule import StopRule
 from harness.timing import clocks, estimators, regimes, roofs, sampler
 from harness.timing.estimators import median
 from harness.timing.regimes import NotPossible
 from harness.timing.sampler import Calls, Watch, sample
 
-# Elements of a case that Triton's interpreter runs: enough for every 16-bit value, and a matter of seconds.
-INTERPRETED_ELEMENTS = 2**17
-# And where another shape of the same kind has been through that: its own blocks, rows and tails, in a second.
-INTERPRETED_AGAIN = 2**14
 _PROBES = 5
 
 # What a provider's code must not replace: see harness.correctness.integrity.
 MEASURING_MODULES = (
     clocks, sampler, gate, errors, reference, *catalogue.MODULES, audit, case_buffers, estimators, integrity,
-    sys.modules[__name__],
+    gated_module, sys.modules[__name__],
 )  # fmt: skip
 
 Stage = Callable[[str, "str | None"], None]
-ProviderCall = Callable[..., None]
 
 
 @dataclass(frozen=True)
 class Job:
-    """What a worker is asked to do: one case, by some providers, timed or only validated."""
+    """What a worker is asked to do: one case, by some providers, timed or validated on the emulated GPU."""
 
     case: Case
     providers: tuple[str, ...]
@@ -84,76 +78,9 @@ def run_job(job: Job | RoofJob, stage: Stage) -> list[Record]:
     if isinstance(job, RoofJob):
         records = _curve_point(job, stage)
     else:
-        records = _measure(job, stage) if job.timed else _validate(job, stage)
+        records = _measure(job, stage) if job.timed else validate(job, stage)
     wall_s = time.monotonic() - began_s
     return [replace(record, wall_s=wall_s) for record in records]
-
-
-def _validate(job: Job, stage: Stage) -> list[Record]:
-    """Every provider through the gate on a small version of the case; nothing is timed."""
-    case = job.case.reduced(INTERPRETED_AGAIN if job.is_repeat else INTERPRETED_ELEMENTS)
-    shape = "×".join(map(str, case.shape))
-    stage("allocate", None)
-    buffers = allocate(case, 1, "cpu", job.seed)[0]
-    records = []
-    for spec in job.providers:
-        stage("validate", spec)
-        record, _ = _gated(job, case, spec, buffers)
-        if record.outcome == Outcome.OK:
-            reason = f"right, not timed: run by Triton's interpreter at {shape}, as there is no GPU"
-            record = replace(record, outcome=Outcome.VALIDATED, reason=reason)
-        records.append(record)
-    return records
-
-
-def _gated(job: Job, case: Case, spec: str, buffers: BufferSet) -> tuple[Record, ProviderCall | None]:
-    """A provider's record so far (outcome "ok" if it passed the gate), and its call."""
-    record, call = _through_gate(job, case, spec, buffers)
-    replaced = integrity.restore()
-    if replaced:
-        return replace(record, outcome=Outcome.REJECTED, reason=integrity.sentence(replaced)), None
-    return record, call
-
-
-def _through_gate(job: Job, case: Case, spec: str, buffers: BufferSet) -> tuple[Record, ProviderCall | None]:
-    name = providers.name_of(spec)
-    try:
-        call = providers.load(spec).prepare(case)
-        verdict = gate.check(case, call, buffers, job.seed)
-    except providers.Unsupported as error:
-        return blank_record(job.case, name, job.device.name, Outcome.UNSUPPORTED, str(error)), None
-    except providers.WrongOutput as error:
-        return blank_record(job.case, name, job.device.name, Outcome.REJECTED, f"gate: {error}"), None
-    except Exception as error:
-        return failed_record(job, spec, error), None
-    remark = getattr(call, "remark", "")
-    why = f"gate: {verdict.reason}{f'; {remark}' if remark else ''}"
-    outcome, reason = (Outcome.OK, None) if verdict.passed else (Outcome.REJECTED, why)
-    record = blank_record(job.case, name, job.device.name, outcome, reason)
-    flags = (Flag.FLUSHES_SUBNORMALS,) if verdict.flushes_subnormals else ()
-    record = replace(record, max_ulp=_finite(verdict.max_ulp), worst_input=verdict.worst_input, flags=flags)
-    if error_by_input.is_profiled(case):
-        record = replace(record, error_by_input=error_by_input.error_by_input(case, call, buffers))
-    return record, call
-
-
-def failed_record(job: Job, spec: str, error: Exception) -> Record:
-    """The record of a provider that raised; what it raised goes to the worker's log, whole."""
-    name = providers.name_of(spec)
-    traceback.print_exception(error)
-    if is_out_of_memory(error):
-        return blank_record(job.case, name, job.device.name, Outcome.OOM, named(error))
-    if "CUDA error" in str(error) or "Error [CUDA]" in str(error):
-        raise error  # the CUDA context may be gone with it: only a new process can go on for certain
-    path = providers.file_of(spec)
-    where = location(error, path) if path is not None and not isinstance(error, providers.ProviderError) else ""
-    reason = f"{named(error)}{f' ({where})' if where else ''}"
-    return blank_record(job.case, name, job.device.name, Outcome.CRASHED, reason)
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an exception says that memory ran out, on the device or the host."""
-    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or "can't allocate memory" in str(error)
 
 
 def _measure(job: Job, stage: Stage) -> list[Record]:
@@ -165,7 +92,7 @@ def _measure(job: Job, stage: Stage) -> list[Record]:
     passed: dict[str, tuple[Record, ProviderCall]] = {}
     for spec in job.providers:
         stage("gate", spec)
-        record, call = _gated(job, case, spec, buffers[0])
+        record, call = gated(job, case, spec, buffers[0])
         if record.outcome == Outcome.OK and call is not None:
             passed[record.provider] = (record, call)
         else:
@@ -336,7 +263,3 @@ def _curve_point(job: RoofJob, stage: Stage) -> list[Record]:
         blanks = [replace(blank, flops=roofs.flops(point)) for blank in blanks]
         records += timed(blanks, _sampled(setting, reason, job))
     return records
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None

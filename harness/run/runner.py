@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -23,7 +23,7 @@ from harness.sweeps.stop_rule import StopRule
 from harness.sweeps.sweep import Sweep
 
 # A curve is for figures: its points need not be known as well as a case's.
-CURVE_STOP = StopRule(10, 300, max_seconds=0.1, relative_ci=0.01, warmup_seconds=0.02, max_warmup_seconds=0.1)
+CURVE_STOP = StopRule(10, 300, max_seconds=0.1, relative_ci=0.01, warmup_seconds=0.02, max_warmup_seconds=0.3)
 
 OnStage = Callable[[Case, str, "str | None"], None]
 
@@ -58,14 +58,20 @@ def run_sweep(
         providers.check(spec)
     log = store.path / "worker.log"
     timing = Worker(log)
-    # Triton decides when kernels are imported whether it interprets them, so that needs its own process.
-    interpreting = Worker(log, {"TRITON_INTERPRET": "1"})
+    # Without a GPU: a process of its own, in which Triton's driver is another one.
+    emulating = Worker(log)
     started = time.monotonic()
     ledger = Ledger()
 
     def on_stage(case: Case, stage: str, provider: str | None) -> None:
         ledger.enter(stage)
         progress.on_stage(case, stage, provider)
+
+    launch_nothing: set[tuple[str, str]] = set()  # providers and ops that turned out to be code for the CPU
+
+    def may_launch_triton(spec: str, op: str) -> bool:
+        is_file = providers.file_of(spec) is not None
+        return (spec == "triton" or is_file) and (spec, op) not in launch_nothing
 
     try:
         if sweep.roof_curves:
@@ -76,10 +82,18 @@ def run_sweep(
             if budget_s is not None and todo and time.monotonic() - started > budget_s:
                 return Summary(number, len(sweep.cases) - number, out_of_budget=True)
             records: list[Record] = []
-            for job in _jobs(sweep, number, todo, device, seed):
+            is_repeat = _kind(case) in map(_kind, sweep.cases[:number])
+            job = Job(case, tuple(todo), device, sweep.stop, seed + number, True, sweep.regimes, is_repeat)
+            maybe_triton = [spec for spec in todo if device.kind == "cpu" and may_launch_triton(spec, case.op)]
+            if maybe_triton:
                 on_stage(case, "start", None)
-                worker = timing if job.timed else interpreting
-                records += _run_job(worker, job, sweep.case_timeout_s, on_stage)
+                validating = replace(job, providers=tuple(maybe_triton), timed=False)
+                records += _run_job(emulating, validating, sweep.case_timeout_s, on_stage)
+                done = {record.provider for record in records}
+                launch_nothing |= {(spec, case.op) for spec in maybe_triton if providers.name_of(spec) not in done}
+            if timed := tuple(spec for spec in todo if providers.name_of(spec) not in {r.provider for r in records}):
+                on_stage(case, "start", None)
+                records += _run_job(timing, replace(job, providers=timed), sweep.case_timeout_s, on_stage)
             ledger.enter("store")
             store.append(records)
             ledger.add(records)
@@ -87,20 +101,9 @@ def run_sweep(
         return Summary(len(sweep.cases), 0, out_of_budget=False)
     finally:
         timing.stop()
-        interpreting.stop()
+        emulating.stop()
         with contextlib.suppress(RunError):  # on a full disk, what ended the sweep is the message that counts
             add_time(store.path, ledger.content())
-
-
-def _jobs(sweep: Sweep, number: int, specs: Sequence[str], device: Device, seed: int) -> Iterator[Job]:
-    """What is to be done for the case of that number: by the providers that are timed, and by those that are not."""
-    case = sweep.cases[number]
-    is_repeat = _kind(case) in map(_kind, sweep.cases[:number])
-    interpreted = tuple(spec for spec in specs if device.kind == "cpu" and providers.uses_triton(spec))
-    for some in (tuple(spec for spec in specs if spec not in interpreted), interpreted):
-        if some:
-            is_timed = some is not interpreted
-            yield Job(case, some, device, sweep.stop, seed + number, is_timed, sweep.regimes, is_repeat)
 
 
 def _kind(case: Case) -> tuple[str, str, str, str, int]:

@@ -136,7 +136,8 @@ def serve(pipe: Connection, log: str, environment: dict[str, str]) -> None:
     os.dup2(descriptor, 1)
     os.dup2(descriptor, 2)
     from harness.correctness import integrity
-    from harness.run.job import MEASURING_MODULES, is_out_of_memory, run_job
+    from harness.run.gated import is_out_of_memory
+    from harness.run.job import MEASURING_MODULES, run_job
     from harness.timing.regimes import CaptureFailed
 
     integrity.watch(MEASURING_MODULES)

@@ -67,6 +67,7 @@ class Record:
     flags: tuple[Flag, ...]  # empty: nothing is against it
     device: str
     role: Role = Role.PROVIDER
+    validated_by: str | None = None  # what ran it where no device did: "ptx sm_90"
 
     regime_why: str | None = None  # why this regime, and how it was kept, in a sentence
     working_set_bytes: int = 0  # bytes of the tensors that one call touches

@@ -14,8 +14,18 @@ import torch
 from torch import Tensor
 from torch.autograd import Function
 
-from .. import broadcast
-from ..dispatch import Operator, completed, define, floats, is_traced, needs_derivative, on_triton, run
+from .. import broadcast, private
+from ..dispatch import (
+    Operator,
+    completed,
+    define,
+    floats,
+    is_foreign,
+    is_ordinary,
+    needs_derivative,
+    on_triton,
+    run,
+)
 from ..layout import check_shapes, check_tensors, check_vector, dense_view, same_strides
 
 
@@ -54,18 +64,28 @@ class VectorActivation:
 
     def __call__(self, x: Tensor, vector: Tensor, *rest: Any) -> Tensor:
         """`rest`: the parameters, then dim."""
-        if is_traced(x, vector):
-            return self.operator(x, vector, *rest)
-        if needs_derivative(x, vector):
-            return _Forward.apply(self, x, vector, *rest)
-        return self.compute(x, vector, *rest)
+        if is_ordinary(x, vector):
+            if not needs_derivative(x, vector):
+                return self.compute(x, vector, *rest)
+        else:
+            self._check(x, vector, rest[-1])
+            if is_foreign(x, vector):
+                return self.steps(x, along(vector, x, rest[-1]), *rest[:-1])
+            if not private.has_transforms():  # which see a Function, and no operator
+                return self.operator(x, vector, *rest)
+        return _Forward.apply(self, x, vector, *rest)
 
     def backward(self, grad_output: Tensor, x: Tensor, vector: Tensor, *rest: Any) -> tuple[Tensor, Tensor]:
-        if is_traced(grad_output, x, vector):
-            return self.backward_operator(grad_output, x, vector, *rest)
-        if needs_derivative(grad_output, x, vector):
-            return _Backward.apply(self, grad_output, x, vector, *rest)
-        return self.compute_backward(grad_output, x, vector, *rest)
+        if is_ordinary(grad_output, x, vector):
+            if not needs_derivative(grad_output, x, vector):
+                return self.compute_backward(grad_output, x, vector, *rest)
+        else:
+            self._check(x, vector, rest[-1], grad_output=grad_output)
+            if is_foreign(grad_output, x, vector):
+                return self._backward_in_steps(grad_output, x, vector, *rest)
+            if not private.has_transforms():
+                return self.backward_operator(grad_output, x, vector, *rest)
+        return _Backward.apply(self, grad_output, x, vector, *rest)
 
     def launch(self, x: Tensor, vector: Tensor, out: Tensor, *rest: Any) -> None:
         """Write the result into `out`, by a kernel and nothing else: x and what is addressed like it are dense.
@@ -89,7 +109,7 @@ class VectorActivation:
 
     def compute(self, x: Tensor, vector: Tensor, *rest: Any) -> Tensor:
         self._check(x, vector, rest[-1])
-        if not on_triton(x):
+        if not on_triton(x, vector):
             return self.steps(x, along(vector, x, rest[-1]), *rest[:-1])
         x = _dense(x)
         out = torch.empty_like(x)
@@ -98,9 +118,8 @@ class VectorActivation:
 
     def compute_backward(self, grad_output: Tensor, x: Tensor, vector: Tensor, *rest: Any) -> tuple[Tensor, Tensor]:
         self._check(x, vector, rest[-1], grad_output=grad_output)
-        if not on_triton(x):
-            grad_x, terms = self.backward_steps(grad_output, x, along(vector, x, rest[-1]), *rest[:-1])
-            return grad_x, sum_along(terms, rest[-1])
+        if not on_triton(grad_output, x, vector):
+            return self._backward_in_steps(grad_output, x, vector, *rest)
         x = _dense(x)
         grad_x = torch.empty_like(x)
         grad_vector = torch.empty_like(vector, memory_format=torch.contiguous_format)
@@ -108,6 +127,10 @@ class VectorActivation:
             grad_output = torch.empty_like(x).copy_(grad_output)
         self.launch_backward(grad_output, x, vector, grad_x, grad_vector, *rest)
         return grad_x, grad_vector
+
+    def _backward_in_steps(self, grad_output: Tensor, x: Tensor, vector: Tensor, *rest: Any) -> tuple[Tensor, Tensor]:
+        grad_x, terms = self.backward_steps(grad_output, x, along(vector, x, rest[-1]), *rest[:-1])
+        return grad_x, sum_along(terms, rest[-1])
 
     def _check(self, x: Tensor, vector: Tensor, dim: int, **others: Tensor) -> None:
         check_tensors(x=x, **others, **{self.vector: vector})

@@ -15,8 +15,18 @@ import torch
 from torch import Tensor
 from torch.autograd import Function
 
-from .. import elementwise
-from ..dispatch import Operator, completed, define, floats, is_traced, needs_derivative, on_triton, run
+from .. import elementwise, private
+from ..dispatch import (
+    Operator,
+    completed,
+    define,
+    floats,
+    is_foreign,
+    is_ordinary,
+    needs_derivative,
+    on_triton,
+    run,
+)
 from ..layout import check_shapes, check_tensors
 
 
@@ -29,6 +39,11 @@ def straight(weight: Tensor, known: Tensor, *_: Any) -> Tensor:
     return torch.zeros_like(weight)
 
 
+def _check_writable(x: Tensor) -> None:
+    if not x.is_contiguous() and any(s == 0 and n > 1 for n, s in zip(x.shape, x.stride(), strict=True)):
+        raise RuntimeError("x has elements that share memory, so it cannot be written in place; use x.clone()")
+
+
 @dataclass(frozen=True, eq=False)
 class Activation:
     """How an activation with float parameters is computed, on our kernels and by PyTorch's own operators.
@@ -36,8 +51,8 @@ class Activation:
     Args:
         parameters: their names and defaults.
         functions: (*parameters): the device functions that the kernels are filled with.
-        aten: (x, *parameters), and `aten_backward` (grad_output, self_or_result, *parameters, is_result), on tensors
-            that no kernel of ours can compute with.
+        aten: (x, *parameters), as `aten_in_place`, and `aten_backward` (grad_output, self_or_result, *parameters,
+            is_result), on tensors that no kernel of ours can compute with.
         curvature: (weight, self_or_result, *parameters, is_result): weight times the derivative of the slope with
             respect to self_or_result.
         check: (*parameters) raises RuntimeError where the slope cannot be told from the result.
@@ -47,6 +62,7 @@ class Activation:
     parameters: Mapping[str, float]
     functions: elementwise.Choose
     aten: Callable[..., Tensor]
+    aten_in_place: Callable[..., Tensor]
     aten_backward: Callable[..., Tensor]
     curvature: Callable[..., Tensor] = straight
     check: Callable[..., None] = always
@@ -57,17 +73,28 @@ class Activation:
     def __call__(self, x: Tensor, *parameters: float, save_result: bool = False) -> Tensor:
         if save_result:
             self.check(*parameters)
-        if is_traced(x):
-            return self.operator(x, *parameters, save_result)
-        if needs_derivative(x):
-            return _Forward.apply(self, save_result, x, *parameters)
-        return self.compute(x, *parameters)
+        if is_ordinary(x):
+            if not needs_derivative(x):
+                return self.compute(x, *parameters)
+        else:
+            check_tensors(x=x)
+            if is_foreign(x):
+                return self.aten(x, *parameters)
+            if not private.has_transforms():  # which see a Function, and no operator
+                return self.operator(x, *parameters, save_result)
+        return _Forward.apply(self, save_result, x, *parameters)
 
     def in_place(self, x: Tensor, *parameters: float) -> Tensor:
-        if not x.is_contiguous() and any(s == 0 and n > 1 for n, s in zip(x.shape, x.stride(), strict=True)):
-            raise RuntimeError("x has elements that share memory, so it cannot be written in place; use x.clone()")
-        if is_traced(x):  # a compiler makes this one kernel that writes into x
-            return x.copy_(self(x, *parameters, save_result=x.requires_grad))
+        if not is_ordinary(x):
+            if is_foreign(x):
+                check_tensors(x=x)
+                return self.aten_in_place(x, *parameters)
+            _check_writable(x)
+            # A compiler makes this one kernel that writes into x, which the gradient then has to do without.
+            return x.copy_(
+                self(x, *parameters, save_result=x.requires_grad or torch.jit.is_tracing() or private.has_transforms())
+            )
+        _check_writable(x)
         if not needs_derivative(x):
             return self.compute_in_place(x, *parameters)
         self.check(*parameters)
@@ -75,11 +102,16 @@ class Activation:
 
     def backward(self, grad_output: Tensor, known: Tensor, *parameters: Any) -> Tensor:
         """The gradient from `known`, the input or the result; differentiable in both. `parameters` and is_result."""
-        if is_traced(grad_output, known):
-            return self.backward_operator(grad_output, known, *parameters)
-        if needs_derivative(grad_output, known):
-            return _Backward.apply(self, grad_output, known, *parameters)
-        return self.compute_backward(grad_output, known, *parameters)
+        if is_ordinary(grad_output, known):
+            if not needs_derivative(grad_output, known):
+                return self.compute_backward(grad_output, known, *parameters)
+        else:
+            check_tensors(grad_output=grad_output, self_or_result=known)
+            if is_foreign(grad_output, known):
+                return self.aten_backward(grad_output, known, *parameters)
+            if not private.has_transforms():
+                return self.backward_operator(grad_output, known, *parameters)
+        return _Backward.apply(self, grad_output, known, *parameters)
 
     def launch(self, x: Tensor, out: Tensor, *parameters: float) -> None:
         """Write activation(x) into `out`, of the shape, dtype and device of x, by a kernel and nothing else.
@@ -110,12 +142,12 @@ class Activation:
         if on_triton(x):
             self.launch(x, x, *parameters)
         else:
-            x.copy_(self.aten(x, *parameters))
+            self.aten_in_place(x, *parameters)
         return x
 
     def compute_backward(self, grad_output: Tensor, known: Tensor, *parameters: Any) -> Tensor:
         self._check_backward(grad_output, known, *parameters)
-        if not on_triton(known):
+        if not on_triton(grad_output, known):
             return self.aten_backward(grad_output, known, *parameters)
         grad_input = torch.empty_like(known)
         self.launch_backward(grad_output, known, grad_input, *parameters)

@@ -120,6 +120,7 @@ ELU = Activation(
     {"alpha": 1.0, "scale": 1.0, "input_scale": 1.0},
     functions,
     aten=aten.elu,
+    aten_in_place=aten.elu_,
     aten_backward=lambda grad, known, *parameters: aten.elu_backward(grad, *parameters, known),
     curvature=curvature,
     check=_check_invertible,

@@ -59,6 +59,7 @@ LEAKY_RELU = Activation(
     {"negative_slope": 0.01},
     functions,
     aten=aten.leaky_relu,
+    aten_in_place=aten.leaky_relu_,
     aten_backward=aten.leaky_relu_backward,
     check=_check_slope,
 )

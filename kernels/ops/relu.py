@@ -34,6 +34,7 @@ RELU = Activation(
     {},
     functions,
     aten=aten.relu,
+    aten_in_place=aten.relu_,
     aten_backward=lambda grad, known, is_result: aten.threshold_backward(grad, known, 0.0),
 )
 

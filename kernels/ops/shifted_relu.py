@@ -34,6 +34,7 @@ SHIFTED_RELU = Activation(
     {},
     functions,
     aten=lambda x: aten.threshold(x, -1.0, -1.0),
+    aten_in_place=lambda x: aten.threshold_(x, -1.0, -1.0),
     aten_backward=lambda grad, known, is_result: aten.threshold_backward(grad, known, -1.0),
 )
 

@@ -162,6 +162,7 @@ def _to_integer(site: Site, to: str, source: str) -> Step:
     (integral,) = (function for name, function in _INTEGRAL.items() if site.has(name))
     value, put = site.source(1, source), site.out_wide(to)
     limits = np.iinfo(dtype(to))
+    least, most = (np.array(each, dtype(to)) for each in (limits.min, limits.max))
     lowest, highest = float(limits.min), float(limits.max)
     of_nan = limits.min if to[0] == "s" else 1 << (limits.bits - 1)
     if source != "f64" and limits.bits < 64:
@@ -174,7 +175,7 @@ def _to_integer(site: Site, to: str, source: str) -> Step:
         whole = integral(values.astype(np.float64))
         inside = (whole > lowest) & (whole < highest)
         result = np.where(inside, whole, 0.0).astype(dtype(to))
-        result = np.where(inside, result, np.where(whole >= highest, limits.max, limits.min).astype(dtype(to)))
+        result = np.where(inside, result, np.where(whole >= highest, most, least))
         put(np.where(np.isnan(values), np.array(of_nan).astype(dtype(to)), result))
 
     return run

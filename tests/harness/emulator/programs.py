@@ -54,7 +54,7 @@ def ptx(code: Line) -> str:
     for index in reversed(range(len(kinds))):
         text = text.replace(f"${index}", f"%v{index}")
     parameters = ",\n".join(f".param .u64 p{index}" for index in range(len(kinds)))
-    version = {"sm_100": "8.6", "sm_120": "8.7"}.get(code.target.rstrip("a"), "8.0")
+    version = {"sm_100": "8.6", "sm_120": "8.7"}.get(code.target.rstrip("a"), "8.1")
     lines = [f".version {version}", f".target {code.target}", ".address_size 64"]
     lines += [f".visible .entry one_line(\n{parameters}\n)\n{{"]
     lines += [".reg .b64 %a<9>;", ".reg .b32 %t<4>;", ".reg .pred %p<4>;"]

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import json
 import sys
-from types import SimpleNamespace
+from typing import Any
 
 import torch
 
 import harness.machine_code.specimens as specimen_shapes
-import kernels.launch
 from harness import providers
 from harness.correctness import gate
 from harness.emulator.emulated import emulated
@@ -20,18 +19,17 @@ from harness.ops.buffers import allocate
 from harness.ops.cases import make_case
 from harness.ops.catalogue import KERNEL_OPS
 
+ONES = "sizes-of-one"  # in place of an op
 DTYPES = ("bfloat16", "float16", "float32", "float64")
 
 
 def main(arch: str, ex2: str, ops: list[str]) -> None:
-    # A launch asks whether kernels are interpreted before it takes tensors of the CPU.
-    kernels.launch.INTERPRETED = SimpleNamespace(value=True)
     specimen_shapes._MATRIX, specimen_shapes._ODD = (256, 256), (255, 257)
     specimen_shapes._IMAGES = (4, 8, 16, 64)
     provider = providers.load("triton")
     found = []
     with emulated(arch, ex2) as gpu:  # type: ignore[arg-type]
-        for op in ops or KERNEL_OPS:
+        for op in (op for op in ops or KERNEL_OPS if op != ONES):
             for dtype in DTYPES:
                 for specimen in specimen_shapes.specimens(op, dtype):
                     case = specimen.case
@@ -40,8 +38,22 @@ def main(arch: str, ex2: str, ops: list[str]) -> None:
                     faults = [str(fault) for launch in gpu.launches for fault in launch.faults]
                     launches = len(gpu.launches)
                     found.append([case.key, verdict.passed, verdict.reason, verdict.max_ulp, launches, faults])
+        found += sizes_of_one(provider, gpu) if not ops or ONES in ops else []
         errors = every_input(provider)
     json.dump({"cases": found, "every_input": errors}, sys.stdout)
+
+
+def sizes_of_one(provider: providers.Provider, gpu: Any) -> list[list[Any]]:
+    """Shapes in which something is 1: Triton compiles a kernel anew where an argument is 1, with a constant for it."""
+    found = []
+    for op in ("bias_elu", "bias_elu_backward", "prelu", "prelu_backward"):
+        for shape, dim in (((1,), 0), ((7, 1), 1), ((1, 7), 0), ((1, 7), 1), ((2, 1, 3), 1), ((2, 3, 1), 1)):
+            case = make_case(op, shape, "float32", {"dim": dim})
+            gpu.launches.clear()
+            verdict = gate.check(case, provider.prepare(case), allocate(case, 1, "cpu")[0], seed=0)
+            faults = [str(fault) for launch in gpu.launches for fault in launch.faults]
+            found.append([case.key, verdict.passed, verdict.reason, verdict.max_ulp, len(gpu.launches), faults])
+    return found
 
 
 def every_input(provider: providers.Provider) -> dict[str, float]:

@@ -280,12 +280,26 @@ def test_each_instruction_agrees_with_the_device(code: Line) -> None:
     operands = [_operands(kind, index) for index, kind in enumerate(code.operands)]
     here, there = execute(code, *operands), on_device(code, *operands)
     if "approx" not in code.text and "div.full" not in code.text:
-        assert np.array_equal(here.view(f"u{here.dtype.itemsize}"), there.view(f"u{there.dtype.itemsize}"))
+        assert differences(here, there, operands) == []
         return
     low, high = execute(code, *operands, ex2="low"), execute(code, *operands, ex2="high")
     slack = 2 * np.abs(np.float64(high) - low) + np.abs(np.float64(np.spacing(here))) * 2
     same = (here == there) | (np.isnan(here) & np.isnan(there))
-    assert (same | (np.abs(np.float64(here) - there) <= slack)).all()
+    if code.text.startswith(("sin", "cos")):  # the ISA bounds no error of theirs outside of ±2 pi
+        same |= np.abs(np.resize(operands[0].view(np.float32), here.size)) > 2 * np.pi
+    there = np.where(same | (np.abs(np.float64(here) - there) <= slack), here, there)
+    assert differences(here, there, operands) == []
+
+
+def differences(here: np.ndarray, there: np.ndarray, operands: list[np.ndarray]) -> list[str]:
+    """Where the machine and the device differ, in bits: the operands, the machine's result and the device's."""
+    here, there = (each.view(f"u{each.dtype.itemsize}") for each in (here, there))
+    places = np.flatnonzero(here != there)
+    given = [np.resize(each.view(f"u{each.dtype.itemsize}"), here.size) for each in operands]
+    return [
+        f"{', '.join(hex(each[place]) for each in given)}: {here[place]:#x} here, {there[place]:#x} there"
+        for place in places[:12]
+    ]
 
 
 def _operands(kind: str, seed: int) -> np.ndarray:

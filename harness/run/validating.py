@@ -1,0 +1,66 @@
+"""Without a GPU: kernels as compiled for one, run by the emulated GPU, through the gate. Nothing is timed."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from harness import providers
+from harness.emulator.driver import Launch
+from harness.emulator.emulated import emulated
+from harness.ops.buffers import allocate
+from harness.ops.cases import Case
+from harness.run.gated import gated
+from harness.store.records import Record
+from harness.store.vocabulary import Outcome
+
+if TYPE_CHECKING:
+    from harness.run.job import Job, Stage
+
+ARCH = "sm_90"  # what kernels are compiled for where there is no GPU to say it
+# Elements of a case that are emulated: every 16-bit value many times over, in seconds.
+ELEMENTS = 2**20
+# And where another shape of the same kind has been through that: its own blocks, rows and tails.
+ELEMENTS_AGAIN = 2**16
+
+
+def validate(job: Job, stage: Stage) -> list[Record]:
+    """The records of those providers that launch a Triton kernel, by a small version of the case.
+
+    What launches nothing is not here: it is code for the CPU, which can be timed.
+    """
+    case = job.case.reduced(ELEMENTS_AGAIN if job.is_repeat else ELEMENTS)
+    stage("allocate", None)
+    buffers = allocate(case, 1, "cpu", job.seed)[0]
+    records = []
+    with emulated(ARCH) as gpu:
+        for spec in job.providers:
+            stage("validate", spec)
+            gpu.launches.clear()
+            record, _ = gated(job, case, spec, buffers)
+            if gpu.launches or spec == "triton" or record.outcome == Outcome.UNSUPPORTED:
+                records.append(_judged(record, gpu.launches, "×".join(map(str, case.shape))))
+    return records
+
+
+def launches_triton(spec: str, case: Case) -> bool:
+    """Whether a provider launches Triton kernels for a case; found by calling it once on the emulated GPU."""
+    if spec in providers.BUILTIN:
+        return spec == "triton"
+    buffers = allocate(case, 1, "cpu")[0]
+    with emulated(ARCH, checks=False) as gpu, contextlib.suppress(Exception):
+        providers.load(spec).prepare(case)(*buffers.inputs, *buffers.outputs)
+    return bool(gpu.launches)
+
+
+def _judged(record: Record, launches: list[Launch], shape: str) -> Record:
+    """A record of the gate with what the machine saw of memory."""
+    faults = [fault for launch in launches for fault in launch.faults]
+    record = replace(record, validated_by=f"ptx {ARCH}" if launches else None)
+    if faults:
+        return replace(record, outcome=Outcome.REJECTED, reason=f"memory: {faults[0]}")
+    if record.outcome != Outcome.OK:
+        return record
+    reason = f"right as compiled for {ARCH}, not timed: run by the emulated GPU at {shape}, as there is no GPU"
+    return replace(record, outcome=Outcome.VALIDATED, reason=reason)

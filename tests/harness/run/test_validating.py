@@ -1,0 +1,79 @@
+"""Kernels of users where there is no GPU: compiled for one, run by the emulated GPU, judged by the gate."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.store.records import read_run
+from tests.harness.command import PROVIDERS, elubench
+
+SWEEP = """
+description = "one case"
+providers = ["eager"]
+dtypes = ["bfloat16", "float32"]
+case_timeout_s = 120
+[stop]
+max_seconds = 0.05
+[[cases]]
+op = "elu"
+shapes = [[63, 65]]
+"""
+FILES = ("triton_right", "triton_libdevice", "triton_past_the_end", "triton_race", "triton_product", "honest")
+
+
+@pytest.fixture(scope="module")
+def ended(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("validating")
+    (folder / "one.toml").write_text(SWEEP)
+    files = [argument for name in FILES for argument in ("--provider", PROVIDERS / f"{name}.py")]
+    ended = elubench("run", "--sweep", folder / "one.toml", "--device", "cpu", *files, "--out", folder / "run")
+    assert ended.returncode == 0, ended.stderr
+    return folder / "run", ended.stdout
+
+
+@pytest.fixture(scope="module")
+def records(ended):
+    found = {}
+    for record in read_run(ended[0]).records:
+        if record.role == "provider":
+            found.setdefault(record.provider, []).append(record)
+    assert all(len(each) == 2 for each in found.values())
+    return found
+
+
+def test_a_kernel_is_judged_however_triton_is_imported_and_in_each_dtype_by_itself(records):
+    narrow, wide = records["triton_right"]
+    assert (narrow.outcome, narrow.validated_by) == ("validated", "ptx sm_90"), narrow.reason
+    assert narrow.flags == () and narrow.median_s is None
+    assert "right as compiled for sm_90" in narrow.reason and "63×65" in narrow.reason
+    assert wide.outcome == "rejected" and "4 ULP is allowed" in wide.reason, "its exp(x) - 1 has lost digits in fp32"
+
+
+def test_a_kernel_that_calls_libdevice_is_judged_and_its_flush_of_subnormals_is_named(records):
+    for record in records["triton_libdevice"]:
+        assert (record.outcome, record.flags) == ("validated", ("flushes_subnormals",)), record.reason
+
+
+@pytest.mark.parametrize(
+    ("provider", "words"),
+    [
+        ("triton_past_the_end", ("reads outside of every tensor: x at byte", "block 3, thread", "past_the_end.py:")),
+        ("triton_race", ("without a barrier between them", "block 0, thread", "triton_race.py:")),
+    ],
+)  # fmt: skip
+def test_what_a_kernel_does_to_memory_is_named_with_its_place_though_its_result_is_right(records, provider, words):
+    for record in records[provider]:
+        assert record.outcome == "rejected" and record.reason.startswith("memory: ")
+        assert all(word in record.reason for word in words), record.reason
+
+
+def test_an_instruction_that_the_machine_does_not_have_is_named(records):
+    for record in records["triton_product"]:
+        assert record.outcome == "unsupported"
+        assert "mma" in record.reason, record.reason
+
+
+def test_a_file_that_launches_nothing_is_timed_on_the_cpu(records):
+    for record in records["honest"]:
+        assert (record.outcome, record.validated_by) == ("ok", None)
+        assert record.median_s > 0
