@@ -25,6 +25,7 @@ ROOMS = (
     "harness.ops",
     "harness.store",
     "harness.device",
+    "harness.plumbing",
     "kernels",
 )
 

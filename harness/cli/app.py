@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import sys
-from datetime import datetime, timezone
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from harness.cli import crosscheck, machine_code, paper, stored
-from harness.cli.exits import CHECK_FAILED, INTERRUPTED, WRONG_USAGE, command_line, end
+from harness.cli.exits import CHECK_FAILED, command_line, end
+from harness.cli.measuring import measuring, new_directory, present, refuse_beside_resume, resume_hint
 
 if TYPE_CHECKING:
     from harness.device.devices import Device
@@ -31,7 +31,7 @@ app.add_typer(paper.app)
 app.add_typer(crosscheck.app)
 
 
-class Listed(str, Enum):
+class Listed(StrEnum):
     """What `elubench list` can show."""
 
     ops = "ops"
@@ -67,20 +67,12 @@ def run(
     """Measure a sweep, store every record, show the tables, write the report."""
     if resume is not None:
         given = {"--sweep": sweep, "--out": out, "--device": device, "--op": op, "--dtype": dtype}
-        given |= {"--provider": provider, "--regime": regime}
-        clash = [name for name, value in given.items() if value]
-        if clash:
-            end(
-                f"--resume goes on with the run's own sweep and device; leave out {', '.join(clash)}",
-                WRONG_USAGE,
-            )
+        refuse_beside_resume(given | {"--provider": provider, "--regime": regime})
         plan, found, store = _resumed(resume)
     else:
         plan, found, store = _created(sweep or "default", out, device or "auto", op, dtype, provider, regime)
     _measure(plan, found, store, budget, inspect)
-    stored.show_run(store.path)
-    if report:
-        _report(store.path)
+    present(store.path, report)
     if strict:
         from harness.store.records import iter_records
 
@@ -90,21 +82,10 @@ def run(
 
 
 def _resumed(path: Path) -> tuple[Sweep, Device, Store]:
-    from harness.device.devices import find_device
-    from harness.store import seal
-    from harness.store.files import Store
-    from harness.store.manifest import add_session, same_device_and_schema
-    from harness.store.records import read_manifest
+    from harness.store.files import Store, go_on
     from harness.sweeps.sweep import from_content
 
-    manifest = read_manifest(path)
-    device = find_device(manifest["device"]["torch_device"])
-    same_device_and_schema(manifest, device)
-    plan = from_content(manifest["sweep"])
-    store = Store.resume(path)
-    seal.unseal(path)
-    add_session(path, command_line(), "resume")
-    return plan, device, store
+    return go_on(path, Store, command_line(), lambda manifest: from_content(manifest.sweep))
 
 
 def _created(
@@ -128,8 +109,7 @@ def _created(
         providers.check(spec)
     found = find_device(device)
     plan = plan.on(found.kind).only(ops or [], dtypes or [], specs, regimes or [])
-    time = datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S")
-    path = out if out is not None else Path("runs") / f"{time}-{plan.name}"
+    path = new_directory(out, plan.name)
     return plan, found, Store.create(path, make_manifest(found, plan.content(), command_line()))
 
 
@@ -138,48 +118,14 @@ def _measure(plan: Sweep, device: Device, store: Store, budget: float | None, in
     from harness.machine_code.keep import keep_inspection
     from harness.run.runner import run_sweep
 
-    resume = f"go on with: elubench run --resume {store.path}"
-    try:
+    with measuring(store):
         with live(plan, device, budget) as progress:
             summary = run_sweep(plan, device, store, progress, budget_s=budget)
         if inspect:
             keep_inspection(store.path, plan, device)
-    except KeyboardInterrupt:
-        end(f"interrupted; everything measured so far is in {store.path}; {resume}", INTERRUPTED)
-    finally:
-        store.close()
-        _seal(store.path)
     if summary.out_of_budget:
         print(
-            f"elubench: the budget of {budget:g} s is used, {summary.left} cases are left; {resume}",
-            file=sys.stderr,
-        )
-
-
-def _seal(path: Path) -> None:
-    """Seal what is stored. Where that fails, on a full disk say, what ended the run is the message that counts."""
-    from harness.store import seal
-    from harness.store.records import RunError
-
-    try:
-        seal.seal(path)
-    except RunError as error:
-        print(f"elubench: the run has no seal: {error}", file=sys.stderr)
-
-
-def _report(path: Path) -> None:
-    """Make the report of a run that has just ended. What fails here must not make a measured run look failed."""
-    from harness.store.records import iter_records
-
-    if next(iter_records(path), None) is None:
-        return
-    try:
-        stored.write_report(path)
-    except Exception as error:
-        what = f"{type(error).__name__}: {error}".splitlines()[0]
-        print(
-            f"elubench: the report could not be made ({what}); the run is whole, "
-            f"and 'elubench report {path}' tries again",
+            f"elubench: the budget of {budget:g} s is used, {summary.left} cases are left; {resume_hint(store)}",
             file=sys.stderr,
         )
 

@@ -16,7 +16,7 @@ from typing import NoReturn
 from harness.cli.exits import CHECK_FAILED, INTERRUPTED, PIPE_CLOSED, WRONG_USAGE, end
 
 # What the command line and its tables need beside torch and triton.
-_LIBRARIES = ("typer", "rich", "numpy", "scipy", "psutil", "jinja2", "matplotlib", "plotly")
+_LIBRARIES = ("typer", "rich", "msgspec", "numpy", "scipy", "psutil", "jinja2", "matplotlib", "plotly")
 
 
 def main() -> NoReturn:

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import NoReturn
 
 from harness.device.devices import DeviceError, find_device
-from harness.store.manifest import kernel_sources_sha256
-from harness.store.records import MANIFEST, RunError, read_manifest
+from harness.store.manifest import read_manifest
+from harness.store.provenance import kernel_sources_sha256
+from harness.store.vocabulary import MANIFEST, RunError
 
 
 def main() -> NoReturn:
@@ -38,7 +39,7 @@ def main() -> NoReturn:
 
 def _check_kernels(run: Path) -> None:
     """Raise RunError where there is a run of other kernels: published, it is not to be written into."""
-    if (run / MANIFEST).exists() and read_manifest(run).get("kernel_sources_sha256") != kernel_sources_sha256():
+    if (run / MANIFEST).exists() and read_manifest(run).kernel_sources_sha256 != kernel_sources_sha256():
         raise RunError(
             f"{run} was made with other kernel sources than those in kernels/ now; keep it under another name "
             f"(mv {run} {run}-before) or remove it, and run this again"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,9 +12,9 @@ import typer
 from harness.cli.exits import CHECK_FAILED, WRONG_USAGE, end
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from typing import Any
+    from collections.abc import Sequence
 
+    from harness.store.records import Head
     from reports.analysis.citable import Citable, Refused
     from reports.analysis.compare import Comparison
 
@@ -25,9 +25,9 @@ RunArgument = Annotated[Path, typer.Argument(help="A directory made by 'elubench
 
 def is_of_claims(path: Path) -> bool:
     """Whether a run was made by 'elubench claims', and so holds rows of its own kind."""
-    from harness.store.records import made_by_verb, read_manifest
+    from harness.store.manifest import read_manifest
 
-    return made_by_verb(read_manifest(path)) == "claims"
+    return read_manifest(path).verb == "claims"
 
 
 @app.command()
@@ -58,9 +58,9 @@ def show_run(path: Path, ops: Sequence[str] = (), dtypes: Sequence[str] = (), ca
         show_claims(read_claims(path), console)
     else:
 
-        def wanted(row: Mapping[str, Any]) -> bool:
-            fits = (not ops or row["op"] in ops) and (not dtypes or row["dtype"] in dtypes)
-            return fits and case in row["case_key"]
+        def wanted(head: Head) -> bool:
+            fits = (not ops or head.op in ops) and (not dtypes or head.dtype in dtypes)
+            return fits and case in head.case_key
 
         is_part = bool(ops or dtypes or case)
         found = read_run(path, wanted if is_part else None, samples=False)
@@ -94,7 +94,7 @@ def write_report(path: Path) -> None:
     print(f"report: {built.files[0]}")
 
 
-class Failing(str, Enum):
+class Failing(StrEnum):
     """What `elubench compare --fail-on` can look for."""
 
     slower = "slower"

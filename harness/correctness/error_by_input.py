@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import torch
 
@@ -11,6 +10,7 @@ from harness.ops.buffers import BufferSet, flat, poison
 from harness.ops.cases import Case
 from harness.ops.catalogue import OPS
 from harness.ops.reference import ulp_size
+from harness.store.records import ErrorByInput
 
 PATTERNS = 2**16
 PATTERNS_PER_BUCKET = 128  # one binade of bfloat16, an eighth of one of float16
@@ -23,7 +23,7 @@ def is_profiled(case: Case) -> bool:
     return plain and case.dtype in ("float16", "bfloat16") and case.elements >= PATTERNS
 
 
-def error_by_input(case: Case, call: Callable[..., None], buffers: BufferSet) -> dict[str, Any]:
+def error_by_input(case: Case, call: Callable[..., None], buffers: BufferSet) -> ErrorByInput:
     """The largest error in ULP of the outputs for each bucket of neighbouring inputs, in the order of bit patterns.
 
     The first half of the buckets goes up from +0, the second down from -0. None stands for a bucket without a
@@ -41,7 +41,4 @@ def error_by_input(case: Case, call: Callable[..., None], buffers: BufferSet) ->
     error = torch.where(torch.isfinite(x), error, -1.0)
     x.copy_(before)  # subnormals and NaN among the inputs would change what is timed
     largest = error.view(-1, PATTERNS_PER_BUCKET).amax(dim=1).tolist()
-    return {
-        "patterns_per_bucket": PATTERNS_PER_BUCKET,
-        "max_ulp": [None if each < 0 else float(f"{each:.3g}") for each in largest],
-    }
+    return ErrorByInput(PATTERNS_PER_BUCKET, tuple(None if each < 0 else float(f"{each:.3g}") for each in largest))

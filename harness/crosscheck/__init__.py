@@ -19,6 +19,7 @@ from harness.crosscheck.timers import CPU, CUDA, Missing
 from harness.device.devices import Device
 from harness.ops.buffers import allocate, refill
 from harness.ops.cases import Case
+from harness.store.vocabulary import Verdict
 from harness.sweeps.stop_rule import StopRule
 from harness.timing import regimes
 from harness.timing.estimators import Ratio, median, noise_floor, paired_ratio, verdict
@@ -30,7 +31,7 @@ SECONDS = 0.1  # of each timer in each round
 
 
 # By the verdict on the two times.
-_AGREES = {"same": True, "faster": False, "slower": False, "undecided": None}
+_AGREES = {Verdict.SAME: True, Verdict.FASTER: False, Verdict.SLOWER: False, Verdict.UNDECIDED: None}
 
 
 class Rejected(Exception):

@@ -16,6 +16,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+from harness.plumbing.errors import named
 from harness.timing.estimators import median
 
 Call = Callable[[], object]
@@ -33,8 +34,7 @@ def _needing(package: str) -> Iterator[None]:
     except ImportError as error:
         raise Missing(f"{package} is not installed ({error})") from None
     except Exception as error:
-        first = (str(error).strip().splitlines() or [""])[0]
-        raise Missing(f"{package} failed: {type(error).__name__}: {first}") from error
+        raise Missing(f"{package} failed: {named(error)}") from error
 
 
 def torch_calls(call: Call, seconds: float) -> float:

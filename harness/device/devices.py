@@ -8,11 +8,14 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import psutil
 
 from harness.device.datasheets import by_driver_name
+from harness.plumbing.errors import first_line
+
+DeviceKind = Literal["cpu", "cuda"]
 
 MIB = 1 << 20
 _ROOT = Path("/")  # where the files of the system lie
@@ -27,7 +30,7 @@ class DeviceError(ValueError):
 class Device:
     """Where a run takes place, and the sizes that the measurement depends on."""
 
-    kind: str  # "cuda" or "cpu"
+    kind: DeviceKind
     torch_device: str  # "cpu", "cuda:0", …
     name: str
     last_level_cache_bytes: int
@@ -66,8 +69,7 @@ def find_device(spec: str = "auto") -> Device:
     try:
         return _cuda(index, torch.cuda.get_device_properties(index))
     except RuntimeError as error:
-        reason = str(error).partition("\n")[0]
-        raise DeviceError(f"cuda:{index} does not answer ({reason}); check it with nvidia-smi") from error
+        raise DeviceError(f"cuda:{index} does not answer ({first_line(error)}); check it with nvidia-smi") from error
 
 
 def _cuda(index: int, properties: Any) -> Device:
@@ -143,7 +145,7 @@ def usable_cores(root: Path = _ROOT) -> int:
 def usable_memory(root: Path = _ROOT) -> int:
     """Bytes of memory that this process may use: the machine's, or what a container limits it to."""
     limits = [*cgroup_settings(root, "", "memory.max"), *cgroup_settings(root, "memory", "memory.limit_in_bytes")]
-    return min([psutil.virtual_memory().total, *(int(limit) for limit in limits if limit.isdigit())])
+    return min([int(psutil.virtual_memory().total), *(int(limit) for limit in limits if limit.isdigit())])
 
 
 def cgroup_settings(root: Path, controller: str, name: str) -> Iterator[str]:

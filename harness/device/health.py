@@ -94,7 +94,7 @@ def _cpu_between(before: Reading, after: Reading) -> dict[str, Any]:
     def grown(name: str) -> float:
         if before[name] is None or after[name] is None:
             return 0.0
-        return max(0.0, after[name] - before[name])
+        return max(0.0, float(after[name] - before[name]))
 
     slowed_by = []
     if grown("quota_held_s") > THROTTLED_SHARE * elapsed_s:

@@ -22,7 +22,8 @@ from rich.text import Text
 
 from harness.device.devices import MIB, cpu_caches, find_device
 from harness.device.health import GpuReading, Nvml, cpu_settings
-from harness.store.manifest import driver_version, elubench_version
+from harness.plumbing.errors import first_line, named
+from harness.store.provenance import driver_version, elubench_version
 
 GIB = 1 << 30
 _STYLES = {"ok": "green", "missing": "red", "note": "yellow"}
@@ -137,8 +138,7 @@ def _guarded(topic: str, probe: Callable[[], Finding]) -> Finding:
     try:
         return probe()
     except Exception as error:
-        reason = str(error).strip().partition("\n")[0]
-        return Finding(topic, "missing", f"the probe failed: {type(error).__name__}: {reason}")
+        return Finding(topic, "missing", f"the probe failed: {named(error)}")
 
 
 def _python() -> Finding:
@@ -151,8 +151,7 @@ def _module(name: str) -> Finding:
     try:
         module = __import__(name)
     except Exception as error:  # a broken installation raises more than ImportError
-        reason = str(error).strip().partition("\n")[0]
-        return Finding(name, "missing", f"{name} cannot be imported ({reason})", "run 'make setup'")
+        return Finding(name, "missing", f"{name} cannot be imported ({first_line(error)})", "run 'make setup'")
     return Finding(name, "ok", str(module.__version__))
 
 

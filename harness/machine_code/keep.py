@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from harness import providers
@@ -11,8 +12,8 @@ from harness.machine_code.pipes import RATES
 from harness.machine_code.rows import keep_rows
 from harness.machine_code.survey import survey
 from harness.ops.catalogue import KERNEL_OPS
-from harness.store import manifest
-from harness.store.records import INSPECTED, INSPECTION, MANIFEST, read_manifest
+from harness.store.manifest import read_manifest, write_manifest
+from harness.store.vocabulary import INSPECTION, MANIFEST
 from harness.sweeps.sweep import Sweep
 
 
@@ -25,7 +26,7 @@ def keep_inspection(run: Path, plan: Sweep, device: Device) -> None:
     stored = read_manifest(run)
     cases = [case for case in plan.cases if case.op in KERNEL_OPS]
     kernels = [spec for spec in plan.providers if spec == "triton" or providers.file_of(spec) is not None]
-    if not kernels or not cases or (stored.get(INSPECTED) and (run / INSPECTION).exists()):
+    if not kernels or not cases or (stored.inspected and (run / INSPECTION).exists()):
         return
     arch = device.capability or "sm_90"
     if arch not in RATES:
@@ -36,6 +37,6 @@ def keep_inspection(run: Path, plan: Sweep, device: Device) -> None:
         surveyed = [survey([arch], spec, ops, dtypes) for spec in kernels]
         # A file that launches nothing has no machine code to show.
         keep_rows(run, [row for rows in surveyed if any(row.kernel for row in rows) for row in rows])
-        manifest.write_manifest(run / MANIFEST, stored | {INSPECTED: True})
+        write_manifest(run / MANIFEST, replace(stored, inspected=True))
     except (ValueError, OSError) as error:
         print(f"elubench: machine code was not inspected: {error}", file=sys.stderr)

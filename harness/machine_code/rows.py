@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness.store.records import INSPECTION, RunError
+from harness.store.lines import Decoder, write_whole
+from harness.store.vocabulary import INSPECTION, RunError
 
 TRANSACTION_BYTES = 32  # a sector: what memory transactions are counted in
 
@@ -106,33 +107,25 @@ def to_json(rows: Iterable[Row]) -> str:
     return json.dumps(plain, indent=1, allow_nan=False, ensure_ascii=False)
 
 
-def from_json(text: str) -> tuple[Row, ...]:
-    """The rows of a JSON list. Raises ValueError, TypeError or KeyError where it is not one of rows."""
-    return tuple(_row(each) for each in json.loads(text))
+_rows = Decoder(tuple[Row, ...])
 
 
-def _row(each: Mapping[str, object]) -> Row:
-    made = Row(**each)  # type: ignore[arg-type]
-    ceilings = tuple(
-        Ceiling(**{name: ceiling[name] for name in ("device", "peak_gbps", "issue_gips", "limits")})  # type: ignore
-        for ceiling in made.ceilings
-    )
-    return dataclasses.replace(made, ceilings=ceilings, notes=tuple(made.notes))
+def from_json(text: bytes) -> tuple[Row, ...]:
+    """The rows of a JSON list. Raises ValueError where it is not one of rows."""
+    return _rows(text)
 
 
 def keep_rows(run: Path, rows: Iterable[Row]) -> None:
-    """Write the rows beside the records of a run, whole or not at all."""
-    partial = Path(run) / f".{INSPECTION}.part"
-    partial.write_text(to_json(rows), encoding="utf-8")
-    partial.replace(Path(run) / INSPECTION)
+    """Write the rows beside the records of a run, whole or not at all. Raises RunError."""
+    write_whole(Path(run) / INSPECTION, to_json(rows))
 
 
 def read_rows(run: Path) -> tuple[Row, ...]:
     """The rows that a run keeps; none where it has not been inspected. Raises RunError."""
     path = Path(run) / INSPECTION
     try:
-        return from_json(path.read_text(encoding="utf-8"))
+        return from_json(path.read_bytes())
     except FileNotFoundError:
         return ()
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+    except (OSError, ValueError) as error:
         raise RunError(f"{path} cannot be read ({error}); make it anew with 'elubench inspect --json'") from None

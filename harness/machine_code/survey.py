@@ -78,4 +78,4 @@ def _worker(request: str) -> tuple[Row, ...]:
     if ended.returncode != 0:
         lines = ended.stderr.strip().splitlines()
         raise InspectError(f"the process that compiles kernels ended: {lines[-1] if lines else ended.returncode}")
-    return from_json(ended.stdout)
+    return from_json(ended.stdout.encode())

@@ -19,6 +19,7 @@ from torch import Tensor
 from triton.backends.compiler import GPUTarget
 
 from harness import providers
+from harness.device.datasheets import of_arch
 from harness.machine_code import amd, disassemble, model
 from harness.machine_code.driver import Launch, NotingDriver, noting
 from harness.machine_code.instructions import Instruction
@@ -68,7 +69,7 @@ def inspect(spec: str, arch: str, ops: list[str], dtypes: list[str], listings: s
     provider = providers.load(spec)
     noted: list[Noted] = []
     failed: list[Row] = []
-    with noting(target(arch), model.of_arch(arch)[0].multiprocessors) as driver:
+    with noting(target(arch), of_arch(arch)[0].multiprocessors) as driver:
         for op in ops:
             for specimen in (each for dtype in dtypes for each in specimens(op, dtype)):
                 row = Row(op, specimen.variant, specimen.case.dtype, arch, provider.name)
@@ -161,7 +162,7 @@ def _works(case: Case, launches: list[Launch], inputs: list[Tensor], outputs: li
 
 def _storage(tensor: Tensor) -> int:
     """The same number for all views of one storage."""
-    return tensor.untyped_storage()._cdata
+    return int(tensor.untyped_storage()._cdata)
 
 
 def _filled(noted: list[Noted], arch: str) -> list[Row]:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import torch
 
-from harness.ops.cases import Case, TensorSpec
+from harness.ops.cases import Case
+from harness.ops.op import TensorSpec
 
 # A buffer set starts on a multiple of this many elements: 512 bytes at least, as CUDA's allocator gives.
 _ALIGN = 256

@@ -7,7 +7,6 @@ counts of machine code too.
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,17 +15,10 @@ from typing import Any
 from harness.machine_code.rows import Row as InspectedRow
 from harness.machine_code.rows import read_rows
 from harness.paper.plan import Plan, from_content
-from harness.store.records import (
-    MANIFEST,
-    RECORDS,
-    SCHEMA,
-    Run,
-    RunError,
-    complete_lines,
-    made_by_verb,
-    read_manifest,
-    read_run,
-)
+from harness.store.lines import VersionedDecoder, is_torn, iter_lines
+from harness.store.manifest import Manifest, read_manifest
+from harness.store.records import Run, read_run
+from harness.store.vocabulary import MANIFEST, RECORDS, SCHEMA, RunError
 
 VERB = "claims"
 COST = "cost"  # the directory of the sweep
@@ -69,21 +61,12 @@ def finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def row_from_json(line: str) -> ClaimRow:
+_row = VersionedDecoder(ClaimRow)
+
+
+def row_from_json(line: bytes) -> ClaimRow:
     """The row of one line. Raises RunError where the line is not a row of this schema."""
-    try:
-        fields = json.loads(line)
-        if fields.get("schema") != SCHEMA:
-            raise RunError(
-                f"a row has schema {fields.get('schema')!r} and this elubench reads {SCHEMA}; "
-                "read it with the version named in its manifest"
-            )
-        row = ClaimRow(**fields)
-    except (json.JSONDecodeError, TypeError, AttributeError) as error:
-        raise RunError(f"a line is not a row of claims ({error}); it may have been edited by hand") from error
-    if not isinstance(row.values, dict):
-        raise RunError("a line is not a row of claims (no values); it may have been edited by hand")
-    return row
+    return _row.row(line, "a row of claims")
 
 
 @dataclass(frozen=True)
@@ -94,7 +77,7 @@ class ClaimsRun:
     """
 
     path: Path
-    manifest: dict[str, Any]
+    manifest: Manifest
     plan: Plan
     rows: tuple[ClaimRow, ...]
     cost: Run | None
@@ -106,18 +89,16 @@ def read_claims(path: Path | str) -> ClaimsRun:
     """A whole claims run from disk, its rows in the order of its plan. Raises RunError or ClaimError."""
     path = Path(path)
     manifest = read_manifest(path)
-    if made_by_verb(manifest) != VERB:
-        raise RunError(f"{path} was made by 'elubench {made_by_verb(manifest)}', not by 'elubench {VERB}'")
-    plan = from_content(manifest.get("plan") or {})
-    lines, end = complete_lines(path / RECORDS)
+    if manifest.verb != VERB:
+        raise RunError(f"{path} was made by 'elubench {manifest.verb}', not by 'elubench {VERB}'")
+    plan = from_content(manifest.plan or {})
     rows = []
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(iter_lines(path / RECORDS), start=1):
         try:
             rows.append(row_from_json(line))
         except RunError as error:
             raise RunError(f"{path / RECORDS}, line {number}: {error}") from None
     units = {(unit.net, unit.variant.name): place for place, unit in enumerate(plan.units())}
     rows.sort(key=lambda row: (units.get((row.net, row.variant), len(units)), row.claim, row.rate, row.seed))
-    torn = (path / RECORDS).exists() and end != (path / RECORDS).stat().st_size
     cost = read_run(path / COST) if (path / COST / MANIFEST).exists() else None
-    return ClaimsRun(path, manifest, plan, tuple(rows), cost, torn, read_rows(path / COST))
+    return ClaimsRun(path, manifest, plan, tuple(rows), cost, is_torn(path / RECORDS), read_rows(path / COST))

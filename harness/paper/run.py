@@ -15,15 +15,20 @@ from harness.device.devices import Device
 from harness.paper import mean_shift, natural_gradient, saturation, vanishing
 from harness.paper.data import Data
 from harness.paper.nets import FullyConnected, Net
-from harness.paper.plan import PAPER_RATE, Plan, Unit
+from harness.paper.plan import PAPER_RATE, Plan, Unit, from_content
 from harness.paper.rows import COST, VERB, ClaimRow, make_row, row_from_json
 from harness.paper.training import build, train
 from harness.paper.workers import measured
 from harness.run import runner
-from harness.store import seal
-from harness.store.files import Store
+from harness.store import manifest
+from harness.store.files import Store, go_on
+from harness.store.manifest import Manifest
+from harness.store.provenance import kernel_sources_sha256
+from harness.store.vocabulary import MANIFEST, RunError
 from harness.sweeps import sweep
 from harness.sweeps.sweep import Sweep
+
+COST_ARGV = ["elubench", VERB]
 
 # What shows a sweep's progress while it runs; it is told of every stage and case.
 Live = Callable[[Sweep, Device], "contextlib.AbstractContextManager[runner.Progress]"]
@@ -35,7 +40,7 @@ class ClaimStore(Store):
     verb = VERB
 
     @staticmethod
-    def parse(line: str) -> ClaimRow:
+    def parse(line: bytes) -> ClaimRow:
         return row_from_json(line)
 
 
@@ -47,19 +52,29 @@ class Progress:
     on_done: Callable[[ClaimRow], None]  # a row of the unit
 
 
-def make_manifest(plan: Plan, device: Device, argv: list[str]) -> dict[str, Any]:
+def make_manifest(plan: Plan, device: Device, argv: list[str]) -> Manifest:
     """The manifest of a claims run that starts now."""
-    from harness.store import manifest
+    return dataclasses.replace(
+        manifest.make_manifest(device, {"name": f"claims, {plan.name}"}, argv),
+        threads=1,  # of every process that trains nets; see harness.paper.workers
+        verb=VERB,
+        plan=plan.content(),
+        claims_sources_sha256=sources_sha256(),
+    )
 
-    made = manifest.make_manifest(device, {"name": f"claims, {plan.name}"}, argv)
-    made["threads"] = 1  # of every process that trains nets; see harness.paper.workers
-    return made | {"verb": VERB, "plan": plan.content(), "claims_sources_sha256": sources_sha256()}
+
+def plan_of(manifest: Manifest) -> Plan:
+    """The plan of a claims run that is gone on with here. Raises RunError where its rows came from other code."""
+    if manifest.claims_sources_sha256 != sources_sha256():
+        raise RunError(
+            "the run was made with other sources than those in harness/paper/ now, by elubench "
+            f"{manifest.elubench}; go on with that version, or start a new run with --out"
+        )
+    return from_content(manifest.plan or {})
 
 
 def sources_sha256() -> str:
     """A hash over this package: rows of one run come from one and the same code."""
-    from harness.store.manifest import kernel_sources_sha256
-
     return kernel_sources_sha256(Path(__file__).parent)
 
 
@@ -174,25 +189,18 @@ def measure_cost(plan: Plan, device: Device, run: Path, inspect: bool, live: Liv
     shows the progress of the sweep while it runs.
     """
     from harness.machine_code.keep import keep_inspection
-    from harness.store import manifest
-    from harness.store.records import MANIFEST
 
     path = run / COST
     if (path / MANIFEST).exists():
-        cases = sweep.from_content(manifest.read_manifest(path)["sweep"])
-        store = Store.resume(path)
-        seal.unseal(path)
+        cases, _, store = go_on(path, Store, COST_ARGV, lambda manifest: sweep.from_content(manifest.sweep))
     else:
         # On a CPU what the nets run on: PyTorch's operators, one call each.
         cases = sweep.load("activations").on(device.kind).only([], [], ["eager"] if device.kind == "cpu" else [])
         if plan.name == "quick":
             cases = dataclasses.replace(cases, stop=dataclasses.replace(cases.stop, max_seconds=0.05))
-        store = Store.create(path, manifest.make_manifest(device, cases.content(), ["elubench", VERB]))
-    try:
+        store = Store.create(path, manifest.make_manifest(device, cases.content(), COST_ARGV))
+    with store:
         with live(cases, device) as progress:
             runner.run_sweep(cases, device, store, progress)
         if inspect:
             keep_inspection(path, dataclasses.replace(cases, providers=("triton",)), device)
-    finally:
-        store.close()
-        seal.seal(path)

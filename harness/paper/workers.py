@@ -6,10 +6,7 @@ A net is trained by one thread whatever the machine does beside it, so its curve
 from __future__ import annotations
 
 import multiprocessing
-import os
 import queue
-import signal
-import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from typing import Any
@@ -17,6 +14,7 @@ from typing import Any
 from harness.device.devices import Device
 from harness.paper.plan import Plan, Unit
 from harness.paper.rows import ClaimRow
+from harness.plumbing.processes import end_with_parent
 
 _POLL_S = 0.2
 
@@ -55,17 +53,9 @@ _shared: dict[str, Any] = {}  # what the parent gave this process: a queue for i
 def _begin(steps: Any, stop: Any) -> None:
     from harness.paper.run import prepare
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all; the parent is the one that acts on it
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     _shared.update(steps=steps, stop=stop)
     prepare()
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
 
 
 def _measure(unit: Unit, plan: Plan, device: Device) -> list[ClaimRow]:

@@ -16,9 +16,11 @@ from harness.emulator.machine import DeadlockError
 from harness.emulator.ptx import UnsupportedInstruction
 from harness.ops.buffers import BufferSet
 from harness.ops.cases import Case
+from harness.plumbing.errors import named
 from harness.providers.file import location
 from harness.run.recording import blank_record
 from harness.store.records import Record
+from harness.store.vocabulary import Flag, Outcome
 
 if TYPE_CHECKING:
     from harness.run.job import Job
@@ -31,7 +33,7 @@ def gated(job: Job, case: Case, spec: str, buffers: BufferSet) -> tuple[Record, 
     record, call = _through_gate(job, case, spec, buffers)
     replaced = integrity.restore()
     if replaced:
-        return replace(record, outcome="rejected", reason=integrity.sentence(replaced)), None
+        return replace(record, outcome=Outcome.REJECTED, reason=integrity.sentence(replaced)), None
     return record, call
 
 
@@ -41,19 +43,19 @@ def _through_gate(job: Job, case: Case, spec: str, buffers: BufferSet) -> tuple[
         call = providers.load(spec).prepare(case)
         verdict = gate.check(case, call, buffers, job.seed)
     except (providers.Unsupported, UnsupportedInstruction) as error:
-        return blank_record(job.case, name, job.device.name, "unsupported", str(error)), None
+        return blank_record(job.case, name, job.device.name, Outcome.UNSUPPORTED, str(error)), None
     except (providers.WrongOutput, DeadlockError) as error:
-        return blank_record(job.case, name, job.device.name, "rejected", f"gate: {error}"), None
+        return blank_record(job.case, name, job.device.name, Outcome.REJECTED, f"gate: {error}"), None
     except Exception as error:
         return failed_record(job, spec, error), None
     remark = getattr(call, "remark", "")
     why = f"gate: {verdict.reason}{f'; {remark}' if remark else ''}"
-    outcome, reason = ("ok", None) if verdict.passed else ("rejected", why)
+    outcome, reason = (Outcome.OK, None) if verdict.passed else (Outcome.REJECTED, why)
     record = blank_record(job.case, name, job.device.name, outcome, reason)
-    flags = ("flushes_subnormals",) if verdict.flushes_subnormals else ()
+    flags = (Flag.FLUSHES_SUBNORMALS,) if verdict.flushes_subnormals else ()
     record = replace(record, max_ulp=_finite(verdict.max_ulp), worst_input=verdict.worst_input, flags=flags)
     if error_by_input.is_profiled(case):
-        record = replace(record, details={"error_by_input": error_by_input.error_by_input(case, call, buffers)})
+        record = replace(record, error_by_input=error_by_input.error_by_input(case, call, buffers))
     return record, call
 
 
@@ -62,23 +64,18 @@ def failed_record(job: Job, spec: str, error: Exception) -> Record:
     name = providers.name_of(spec)
     traceback.print_exception(error)
     if is_out_of_memory(error):
-        return blank_record(job.case, name, job.device.name, "oom", _sentence(error))
+        return blank_record(job.case, name, job.device.name, Outcome.OOM, named(error))
     if "CUDA error" in str(error) or "Error [CUDA]" in str(error):
         raise error  # the CUDA context may be gone with it: only a new process can go on for certain
     path = providers.file_of(spec)
     where = location(error, path) if path is not None and not isinstance(error, providers.ProviderError) else ""
-    reason = f"{_sentence(error)}{f' ({where})' if where else ''}"
-    return blank_record(job.case, name, job.device.name, "crashed", reason)
+    reason = f"{named(error)}{f' ({where})' if where else ''}"
+    return blank_record(job.case, name, job.device.name, Outcome.CRASHED, reason)
 
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether an exception says that memory ran out, on the device or the host."""
     return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or "can't allocate memory" in str(error)
-
-
-def _sentence(error: Exception) -> str:
-    first = (str(error).strip().splitlines() or [""])[0]
-    return f"{type(error).__name__}: {first}"[:500]
 
 
 def _finite(value: float) -> float | None:

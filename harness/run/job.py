@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -24,6 +24,7 @@ from harness.run.gated import ProviderCall, gated
 from harness.run.recording import CONTROL, Sampling, roof_record, timed
 from harness.run.validating import validate
 from harness.store.records import Record
+from harness.store.vocabulary import Outcome, Regime, Role
 from harness.sweeps.stop_rule import StopRule
 from harness.timing import clocks, estimators, regimes, roofs, sampler
 from harness.timing.estimators import median
@@ -92,7 +93,7 @@ def _measure(job: Job, stage: Stage) -> list[Record]:
     for spec in job.providers:
         stage("gate", spec)
         record, call = gated(job, case, spec, buffers[0])
-        if record.outcome == "ok" and call is not None:
+        if record.outcome == Outcome.OK and call is not None:
             passed[record.provider] = (record, call)
         else:
             records.append(record)
@@ -103,14 +104,14 @@ def _measure(job: Job, stage: Stage) -> list[Record]:
     blank = {name: record for name, (record, _) in passed.items()}
     failures: dict[str, str] = {}
     for regime, why in _regimes_of(job, calls):
-        records += _in_regime(job, regime, why, blank, calls, buffers, failures)
+        records += _in_regime(_Turns(job, buffers, blank, calls), regime, why, failures)
     for name, (record, call) in passed.items():
         stage("recheck", name)
         if name not in failures and (found := _after_timing(job, call, buffers[0])):
             failures[name] = found
         if name in failures:  # its times are withdrawn, and with them those of its twin
-            records = [each for each in records if each.role == "roof" or each.provider != name]
-            records.append(replace(record, outcome="rejected", reason=failures[name]))
+            records = [each for each in records if each.role == Role.ROOF or each.provider != name]
+            records.append(replace(record, outcome=Outcome.REJECTED, reason=failures[name]))
     return records
 
 
@@ -130,85 +131,88 @@ def _bound(call: ProviderCall, buffers: Sequence[BufferSet]) -> list[Callable[[]
     return [partial(call, *each.inputs, *each.outputs) for each in buffers]
 
 
-def _regimes_of(job: Job, calls: Calls) -> Iterator[tuple[str, str]]:
-    """Each regime to be timed in, once, and why it is."""
-    chosen: dict[str, str] = {}
+def _regimes_of(job: Job, calls: Calls) -> Iterator[tuple[Regime, str | None]]:
+    """Each regime to be timed in, once, and why it was chosen; None: it was asked for."""
+    chosen: dict[Regime, str | None] = {}
     for name in job.regimes:
         if name == regimes.AUTO:
             regime, why = _chosen(calls, job.case.bytes_moved, job.device)
             chosen.setdefault(regime, why)
         else:
-            chosen[name] = "asked for"
+            chosen[Regime(name)] = None
     yield from chosen.items()
 
 
-def _chosen(calls: Calls, working_set_bytes: int, device: Device) -> tuple[str, str]:
+def _chosen(calls: Calls, working_set_bytes: int, device: Device) -> tuple[Regime, str]:
     """The regime for cold times, by a few cold calls of the quickest entry."""
     if device.kind == "cpu":
         return regimes.choose(math.inf, working_set_bytes, device)
-    setting = regimes.setting("cold", calls, working_set_bytes, device)
+    setting = regimes.setting(Regime.COLD, calls, working_set_bytes, device)
     quickest_s = min(median([setting.clock.time_call(bound[0]) for _ in range(_PROBES)]) for bound in calls.values())
     return regimes.choose(quickest_s, working_set_bytes, device)
 
 
-def _in_regime(
-    job: Job,
-    regime: str,
-    why: str,
-    blank: dict[str, Record],
-    calls: Calls,
-    buffers: Sequence[BufferSet],
-    failures: dict[str, str],
-) -> list[Record]:
-    """The timed records of one regime, and those of providers that it cannot time.
+@dataclass(frozen=True)
+class _Turns:
+    """The providers that take turns on a case: what their records say so far, and their calls, by name."""
+
+    job: Job
+    buffers: Sequence[BufferSet]
+    blank: Mapping[str, Record]
+    calls: Calls
+
+    def without(self, names: Collection[str | None]) -> _Turns:
+        left = [name for name in self.calls if name not in names]
+        return replace(
+            self, blank={name: self.blank[name] for name in left}, calls={name: self.calls[name] for name in left}
+        )
+
+
+def _in_regime(turns: _Turns, regime: Regime, why: str | None, failures: dict[str, str]) -> list[Record]:
+    """The timed records of one regime, and those of providers that it cannot time. `why` is None: it was asked for.
 
     What is wrong with timed calls is added to `failures`, by provider.
     """
-    case, device = job.case, job.device
+    job, calls, case = turns.job, turns.calls, turns.job.case
     twin = next(iter(calls))
-    streams, remark = _matched_streams(job, regime, buffers)
+    streams, remark = _matched_streams(job, regime, turns.buffers)
     entries = {**calls, CONTROL: calls[twin], **{f"roof {name}": bound for name, bound in streams.items()}}
     try:
         _without_failed_captures(job, regime, entries)
-        setting = regimes.setting(regime, entries, case.bytes_moved, device)
+        setting = regimes.setting(regime, entries, case.bytes_moved, job.device)
     except NotPossible as error:
-        if why != "asked for":  # a choice of ours can be another
-            return _in_regime(job, "cold", f"{why}, but {error}", blank, calls, buffers, failures)
-        others = {name: bound for name, bound in calls.items() if name != error.entry}
-        failed = (
-            [each for name, each in blank.items() if name == error.entry]
-            if len(others) < len(calls)
-            else blank.values()
-        )
-        records = [replace(each, regime=regime, outcome="unsupported", reason=str(error)) for each in failed]
-        if len(others) in (0, len(calls)):
-            return records
-        rest = {name: blank[name] for name in others}
-        return [*records, *_in_regime(job, regime, why, rest, others, buffers, failures)]
-    audit = Audit(case, buffers[: setting.buffer_sets], {**{name: name for name in calls}, CONTROL: twin})
-    sampling = _sampled(setting, f"{why}{remark}", job, audit)
-    caught = _caught(audit, list(calls))
-    if caught:  # who cheats may have disturbed the others as well: they are timed again, without it
+        if why is not None:  # another regime can be chosen in its place
+            return _in_regime(turns, Regime.COLD, f"{why}, but {error}", failures)
+        return _not_possible(turns, regime, error, failures)
+    audit = Audit(case, turns.buffers[: setting.buffer_sets], {**{name: name for name in calls}, CONTROL: twin})
+    sampling = _sampled(setting, f"{why or 'asked for'}{remark}", job, audit)
+    if caught := _caught(audit, list(calls)):
         failures.update(caught)
-        others = {name: bound for name, bound in calls.items() if name not in caught}
-        rest = {name: blank[name] for name in others}
-        return _in_regime(job, regime, why, rest, others, buffers, failures) if others else []
+        left = turns.without(caught)  # who cheats may have disturbed the others as well: they are timed again
+        return _in_regime(left, regime, why, failures) if left.calls else []
     roof_bytes = roofs.matched_bytes(case)
-    records = timed(
-        [
-            *(roof_record(case, case.roof, name, roof_bytes, device.name) for name in streams),
-            *blank.values(),
-            replace(blank[twin], role="control", details={}, flags=()),
-        ],
-        sampling,
-        twin,
-    )
-    return [replace(each, details=each.details | {"audits": audit.count}) for each in records]
+    blank = [
+        *(roof_record(case, case.roof, name, roof_bytes, job.device.name) for name in streams),
+        *turns.blank.values(),
+        replace(turns.blank[twin], role=Role.CONTROL, error_by_input=None, flags=()),
+    ]
+    return [replace(each, audits=audit.count) for each in timed(blank, sampling, twin)]
+
+
+def _not_possible(turns: _Turns, regime: Regime, error: NotPossible, failures: dict[str, str]) -> list[Record]:
+    """The records of one regime where it cannot time the provider that the error names, or, naming none, any."""
+    left = turns.without([error.entry])
+    failed = [record for name, record in turns.blank.items() if name not in left.calls]
+    records = [
+        replace(each, regime=regime, outcome=Outcome.UNSUPPORTED, reason=str(error))
+        for each in failed or turns.blank.values()
+    ]
+    return [*records, *_in_regime(left, regime, None, failures)] if failed and left.calls else records
 
 
 def _matched_streams(job: Job, regime: str, buffers: Sequence[BufferSet]) -> tuple[dict[str, list[roofs.Call]], str]:
     """The streams of the case's roof, each bound to every buffer set; and in words, which cannot be had and why."""
-    names = () if regime == "host" else roofs.streams(job.case.roof, job.device.kind)
+    names = () if regime == Regime.HOST else roofs.streams(job.case.roof, job.device.kind)
     uncaptured = {f"roof {name}" for name in names} & {entry for entry, _ in job.not_captured}
     bound = {
         name: [roofs.matched(job.case, name, each) for each in buffers]
@@ -220,7 +224,7 @@ def _matched_streams(job: Job, regime: str, buffers: Sequence[BufferSet]) -> tup
 
 def _without_failed_captures(job: Job, regime: str, entries: Calls) -> None:
     """Raise NotPossible where a regime of CUDA graphs is asked for an entry that could not be captured."""
-    for entry, why in job.not_captured if regime in ("graph", "warm") else ():
+    for entry, why in job.not_captured if regime in (Regime.GRAPH, Regime.WARM) else ():
         if entry in entries:
             raise NotPossible(why, entry)
 
@@ -246,14 +250,14 @@ def _curve_point(job: RoofJob, stage: Stage) -> list[Record]:
     point, device = job.case, job.device
     stage("roof curve", None)
     working_set = roofs.working_set_bytes(point)
-    sets = regimes.sets([regimes.AUTO, "warm"], working_set, device)
+    sets = regimes.sets([regimes.AUTO, Regime.WARM], working_set, device)
     streams, remark = roofs.usable(roofs.curve_calls(point, sets, device, job.seed), device)
     if not streams:
         return []
     calls = {f"roof {name}": bound for name, bound in streams.items()}
     cold, why = _chosen(calls, working_set, device)
     records = []
-    for regime, reason in ((cold, f"{why}{remark}"), ("warm", f"the levels of the caches{remark}")):
+    for regime, reason in ((cold, f"{why}{remark}"), (Regime.WARM, f"the levels of the caches{remark}")):
         setting = regimes.setting(regime, calls, working_set, device)
         blanks = [roof_record(point, point.op, name, working_set, device.name) for name in streams]
         blanks = [replace(blank, flops=roofs.flops(point)) for blank in blanks]

@@ -8,7 +8,8 @@ from typing import Any
 
 from harness.device.devices import Device
 from harness.ops.cases import Case
-from harness.store.records import SCHEMA, Record
+from harness.store.records import Record
+from harness.store.vocabulary import SCHEMA, Flag, Mix, Outcome, Regime, Role
 from harness.timing import sample_flags
 from harness.timing.estimators import attained, noise_floor, paired_ratio, relative_half_width
 from harness.timing.regimes import Setting
@@ -20,7 +21,7 @@ BASELINE = "eager"  # what the others are compared with, by pairs
 UNHIDDEN_SHARE = 0.05
 
 
-def blank_record(case: Case, provider: str, device: str, outcome: str, reason: str | None) -> Record:
+def blank_record(case: Case, provider: str, device: str, outcome: Outcome, reason: str | None) -> Record:
     """A record of a case that was not timed."""
     return replace(
         _record(case, provider, device, case.roof, case.bytes_moved), flops=case.flops, outcome=outcome, reason=reason
@@ -29,7 +30,7 @@ def blank_record(case: Case, provider: str, device: str, outcome: str, reason: s
 
 def roof_record(case: Case, mix: str, stream: str, bytes_moved: int, device: str) -> Record:
     """A record of a stream, not timed yet: the matched roof of a case, or a point of a mix's curve."""
-    return replace(_record(case, stream, device, mix, bytes_moved), role="roof")
+    return replace(_record(case, stream, device, mix, bytes_moved), role=Role.ROOF)
 
 
 def _record(case: Case, provider: str, device: str, mix: str, bytes_moved: int) -> Record:
@@ -43,7 +44,7 @@ def _record(case: Case, provider: str, device: str, mix: str, bytes_moved: int) 
         layout=case.layout,
         provider=provider,
         regime=None,
-        outcome="ok",
+        outcome=Outcome.OK,
         reason=None,
         samples_s=(),
         median_s=None,
@@ -54,7 +55,7 @@ def _record(case: Case, provider: str, device: str, mix: str, bytes_moved: int) 
         flops=0,
         working_set_bytes=bytes_moved,
         bandwidth_gbps=None,
-        roof=mix,
+        roof=Mix(mix),
         roof_gbps=None,
         max_ulp=None,
         worst_input=None,
@@ -78,7 +79,7 @@ class Sampling:
 def timed(records: Sequence[Record], sampling: Sampling, twin: str | None = None) -> list[Record]:
     """The records of all entries with what their samples say; `twin` is the provider that the control doubles."""
     made = [_with_samples(record, sampling) for record in records]
-    roofs = [record for record in made if record.role == "roof"]
+    roofs = [record for record in made if record.role == Role.ROOF]
     roof = max(roofs, key=lambda record: record.roof_gbps or 0.0, default=None)
     by_entry = {record.entry: record for record in made}
     control = None
@@ -88,7 +89,7 @@ def timed(records: Sequence[Record], sampling: Sampling, twin: str | None = None
     baseline = by_entry.get(BASELINE)
     return [
         record
-        if record.role == "roof"
+        if record.role == Role.ROOF
         else _under_roof(_against(replace(record, noise_floor=floor), baseline), roof, sampling.device)
         for record in made
     ]
@@ -96,8 +97,8 @@ def timed(records: Sequence[Record], sampling: Sampling, twin: str | None = None
 
 def _with_samples(record: Record, sampling: Sampling) -> Record:
     setting, taken = sampling.setting, sampling.sampled[record.entry]
-    is_host = setting.regime == "host"  # a launch moves no bytes
-    is_roof = record.role == "roof"
+    is_host = setting.regime == Regime.HOST  # a launch moves no bytes
+    is_roof = record.role == Role.ROOF
     return replace(
         record,
         regime=setting.regime,
@@ -116,23 +117,24 @@ def _with_samples(record: Record, sampling: Sampling) -> Record:
         measured_s=taken.measured_s,
         warmup_s=taken.warmup_s,
         health=dict(sampling.health),
-        details={**record.details, "clock": setting.clock.name, **setting.details},
+        clock=setting.clock.name,
+        calls_per_sample=setting.calls_per_sample.get(record.entry),
     )
 
 
-def _flags(taken: Sampled, sampling: Sampling) -> list[str]:
+def _flags(taken: Sampled, sampling: Sampling) -> list[Flag]:
     setting = sampling.setting
     flags = [*setting.flags, *sample_flags.flags(taken.samples_s, taken.median_s, taken.ci95_s, setting.resolution_s)]
     if not taken.is_settled:
-        flags.append("unsettled")
+        flags.append(Flag.UNSETTLED)
     calls = sum(len(each.samples_s) for each in sampling.sampled.values())
     if getattr(setting.clock, "unhidden_calls", 0) > UNHIDDEN_SHARE * calls:
-        flags.append("unhidden")
-    return [*flags, *sampling.health.get("flags", ())]
+        flags.append(Flag.UNHIDDEN)
+    return [*flags, *(Flag[name.upper()] for name in sampling.health.get("flags", ()))]
 
 
 def _against(record: Record, baseline: Record | None) -> Record:
-    if baseline is None or record.role != "provider" or record.provider == baseline.provider:
+    if baseline is None or record.role != Role.PROVIDER or record.provider == baseline.provider:
         return record
     found = paired_ratio(record.samples_s, baseline.samples_s, record.seed or 0)
     if found is None:
@@ -147,15 +149,15 @@ def _under_roof(record: Record, roof: Record | None, device: Device) -> Record:
     record = replace(record, roof_gbps=roof.roof_gbps)
     if over_roof_by(record, device.peak_gbps) <= over_roof_allowance(record):
         return record
-    reasons = list(over_roof_reasons(record, roof, device))
-    return replace(record, flags=(*record.flags, "over_roof"), details={**record.details, "over_roof": reasons})
+    reasons = tuple(over_roof_reasons(record, roof, device))
+    return replace(record, flags=(*record.flags, Flag.OVER_ROOF), over_roof_reasons=reasons)
 
 
 def over_roof_by(record: Record, peak_gbps: float | None) -> float:
     """How far the slow end of a record's interval is above its roof, or the datasheet's peak: 0.01 is 1%."""
     if record.ci95_s is None or not record.roof_gbps:
         return -1.0
-    limit = record.roof_gbps if peak_gbps is None or record.regime == "warm" else min(record.roof_gbps, peak_gbps)
+    limit = record.roof_gbps if peak_gbps is None or record.regime == Regime.WARM else min(record.roof_gbps, peak_gbps)
     return record.bytes_moved / record.ci95_s[1] / 1e9 / limit - 1
 
 
@@ -167,10 +169,10 @@ def over_roof_allowance(record: Record) -> float:
 def over_roof_reasons(record: Record, roof: Record, device: Device) -> list[str]:
     """Why a record may be faster than its roof, likeliest first: something about the measurement, not a feat."""
     reasons = []
-    if "warm" in record.flags:
+    if Flag.NOT_COLD in record.flags:
         reasons.append("its buffers do not go round past the last-level cache, which is faster than memory")
     cache = device.last_level_cache_bytes
-    if record.regime in ("cold", "graph") and record.working_set_bytes < 4 * cache:
+    if record.regime in (Regime.COLD, Regime.GRAPH) and record.working_set_bytes < 4 * cache:
         reasons.append("a part of what it wrote may still lie in the cache, and is written to memory after its time")
     if roof.flags:
         reasons.append(f"the roof's own times are not clean ({', '.join(roof.flags)})")

@@ -16,8 +16,9 @@ from harness.run.recording import blank_record
 from harness.run.worker import Died, Poisoned, Worker
 from harness.store.files import Store
 from harness.store.manifest import add_time
-from harness.store.records import Record, RunError
+from harness.store.records import Record
 from harness.store.time_account import Ledger
+from harness.store.vocabulary import AUTO, Flag, Outcome, Role, RunError
 from harness.sweeps.stop_rule import StopRule
 from harness.sweeps.sweep import Sweep
 
@@ -111,8 +112,8 @@ def _kind(case: Case) -> tuple[str, str, str, str, int]:
 
 def _is_missing(store: Store, case: Case, spec: str, regimes: Sequence[str]) -> bool:
     """Whether something is left to measure; for regimes that are chosen by a measurement, any record will do."""
-    wanted = [None if regime == "auto" else regime for regime in regimes]
-    return not all(store.holds(case.key, "provider", providers.name_of(spec), regime) for regime in wanted)
+    wanted = [None if regime == AUTO else regime for regime in regimes]
+    return not all(store.holds(case.key, Role.PROVIDER, providers.name_of(spec), regime) for regime in wanted)
 
 
 def _measure_roof_curves(
@@ -127,7 +128,7 @@ def _measure_roof_curves(
     deaths = 0
     for point in curve_cases(device):
         ledger.enter("other")
-        if store.holds(point.key, "roof", streams(point.op, device.kind)[0]):
+        if store.holds(point.key, Role.ROOF, streams(point.op, device.kind)[0]):
             continue
         on_stage(point, "start", None)
         job = RoofJob(point, device, CURVE_STOP, seed)
@@ -156,7 +157,7 @@ def _run_job(worker: Worker, job: Job, timeout_s: float, on_stage: OnStage) -> l
     if isinstance(result, Poisoned):  # in a new process, where this entry is not captured again
         known = replace(job, not_captured=(*job.not_captured, (result.entry, result.reason)))
         return _run_job(worker, known, timeout_s, on_stage)
-    if result.stage == "start" and result.outcome == "crashed":
+    if result.stage == "start" and result.outcome is Outcome.CRASHED:
         raise RunError(f"a worker process cannot be started ({result.reason}); {worker.log} says why")
     reason = f"{result.reason} (at: {result.stage})"
     blamed = result.provider or (job.providers[0] if len(job.providers) == 1 else None)
@@ -177,9 +178,9 @@ def _run_job(worker: Worker, job: Job, timeout_s: float, on_stage: OnStage) -> l
     ]
 
 
-def _dead(job: Job, spec: str, outcome: str, reason: str) -> Record:
+def _dead(job: Job, spec: str, outcome: Outcome, reason: str) -> Record:
     return blank_record(job.case, providers.name_of(spec), job.device.name, outcome, reason)
 
 
 def _alone(record: Record) -> Record:
-    return replace(record, flags=(*record.flags, "not_interleaved")) if record.median_s else record
+    return replace(record, flags=(*record.flags, Flag.NOT_INTERLEAVED)) if record.median_s else record

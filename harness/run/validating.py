@@ -13,6 +13,7 @@ from harness.ops.buffers import allocate
 from harness.ops.cases import Case
 from harness.run.gated import gated
 from harness.store.records import Record
+from harness.store.vocabulary import Outcome
 
 if TYPE_CHECKING:
     from harness.run.job import Job, Stage
@@ -38,7 +39,7 @@ def validate(job: Job, stage: Stage) -> list[Record]:
             stage("validate", spec)
             gpu.launches.clear()
             record, _ = gated(job, case, spec, buffers)
-            if gpu.launches or spec == "triton" or record.outcome == "unsupported":
+            if gpu.launches or spec == "triton" or record.outcome == Outcome.UNSUPPORTED:
                 records.append(_judged(record, gpu.launches, "×".join(map(str, case.shape))))
     return records
 
@@ -58,8 +59,8 @@ def _judged(record: Record, launches: list[Launch], shape: str) -> Record:
     faults = [fault for launch in launches for fault in launch.faults]
     record = replace(record, validated_by=f"ptx {ARCH}" if launches else None)
     if faults:
-        return replace(record, outcome="rejected", reason=f"memory: {faults[0]}")
-    if record.outcome != "ok":
+        return replace(record, outcome=Outcome.REJECTED, reason=f"memory: {faults[0]}")
+    if record.outcome != Outcome.OK:
         return record
     reason = f"right as compiled for {ARCH}, not timed: run by the emulated GPU at {shape}, as there is no GPU"
-    return replace(record, outcome="validated", reason=reason)
+    return replace(record, outcome=Outcome.VALIDATED, reason=reason)

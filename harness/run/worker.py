@@ -7,7 +7,6 @@ import multiprocessing
 import os
 import signal
 import sys
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.device.devices import read_text
+from harness.plumbing.errors import named
+from harness.plumbing.processes import end_with_parent
+from harness.store.vocabulary import Outcome
 
 if TYPE_CHECKING:
     from harness.run.job import Job, RoofJob
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 class Died:
     """A worker that did not answer: the outcome for what it was doing, why, and at which stage."""
 
-    outcome: str  # "crashed", "timeout" or "oom"
+    outcome: Outcome  # CRASHED, TIMEOUT or OOM
     reason: str
     stage: str
     provider: str | None
@@ -55,7 +57,9 @@ class Worker:
     ) -> list[Record] | Died | Poisoned:
         """The records of the job, or how the worker died of it, or why it was ended."""
         pipe = self._start()
-        stage, provider = "start", None
+        stage: str = "start"
+        provider: str | None = None
+        records: list[Record]
         oom_kills = _oom_kills()
         deadline = time.monotonic() + timeout_s
         try:
@@ -67,7 +71,8 @@ class Worker:
                     if on_stage:
                         on_stage(stage, provider)
                 elif kind == "records":
-                    return content
+                    records = content
+                    return records
                 elif kind == "capture failed":
                     self.stop()
                     return Poisoned(*content)
@@ -80,13 +85,13 @@ class Worker:
             if code is not None and code < 0:
                 reason = f"the process was ended by {signal.Signals(-code).name}"
             if code == -signal.SIGKILL and _oom_kills() != oom_kills:
-                return Died("oom", f"{reason}, as the system had no memory left", stage, provider)
-            return Died("crashed", reason, stage, provider, from_outside=code == -signal.SIGKILL)
+                return Died(Outcome.OOM, f"{reason}, as the system had no memory left", stage, provider)
+            return Died(Outcome.CRASHED, reason, stage, provider, from_outside=code == -signal.SIGKILL)
         except BaseException:
             self.stop()
             raise
         self.stop()
-        return Died("timeout", f"not done after {timeout_s:g} s, and ended", stage, provider)
+        return Died(Outcome.TIMEOUT, f"not done after {timeout_s:g} s, and ended", stage, provider)
 
     def stop(self) -> None:
         """End the process, whatever it is doing."""
@@ -111,7 +116,7 @@ class Worker:
     def _exit_code(self) -> int | None:
         """How the process ended, once its pipe is closed; it is given a moment to do so."""
         self._process.join(10)
-        code = self._process.exitcode
+        code: int | None = self._process.exitcode
         self.stop()
         return code
 
@@ -124,8 +129,7 @@ def _oom_kills() -> str:
 def serve(pipe: Connection, log: str, environment: dict[str, str]) -> None:
     """The worker's loop. Nothing heavy is imported before the environment is as it should be."""
     os.environ.update(environment)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
-    _end_with_parent()
+    end_with_parent()
     _be_first_to_go()
     # What providers print goes to the run's log, not into the parent's tables.
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
@@ -151,21 +155,8 @@ def serve(pipe: Connection, log: str, environment: dict[str, str]) -> None:
 
             traceback.print_exc(file=sys.stderr)
             sys.stderr.flush()
-            outcome = "oom" if is_out_of_memory(error) else "crashed"
-            message = (str(error).strip().splitlines() or [""])[0]
-            pipe.send(("died", (outcome, f"{type(error).__name__}: {message}"[:500])))
-
-
-def _end_with_parent() -> None:
-    """A thread that ends this process when its parent is gone, even in the middle of a hanging call."""
-    parent = multiprocessing.parent_process()
-
-    def watch() -> None:
-        if parent is not None:
-            parent.join()
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
+            outcome = Outcome.OOM if is_out_of_memory(error) else Outcome.CRASHED
+            pipe.send(("died", (outcome, named(error))))
 
 
 def _be_first_to_go() -> None:

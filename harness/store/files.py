@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, Self, TypeVar
 
-from harness.store.manifest import write_manifest
-from harness.store.records import (
-    MANIFEST,
-    RECORDS,
-    REGIMES,
-    RunError,
-    from_json,
-    iter_lines,
-    made_by_verb,
-    read_manifest,
-    to_json,
-    whole_bytes,
-)
+from harness.device.devices import Device, find_device
+from harness.store import seal
+from harness.store.lines import iter_lines, whole_bytes
+from harness.store.manifest import Manifest, add_session, read_manifest, same_device_and_schema, write_manifest
+from harness.store.records import from_json, to_json
+from harness.store.vocabulary import MANIFEST, RECORDS, Regime, RunError
+
+S = TypeVar("S", bound="Store")
+P = TypeVar("P")  # what a run is made by: a sweep, or a plan
 
 
 class Row(Protocol):
@@ -39,7 +36,7 @@ class Store:
     verb: ClassVar[str] = "run"
 
     @staticmethod
-    def parse(line: str) -> Row:
+    def parse(line: bytes) -> Row:
         """The row of a line. Raises RunError where it is none."""
         return from_json(line, samples=False)
 
@@ -53,7 +50,7 @@ class Store:
         self.keys = {self.parse(line).key for line in iter_lines(path / RECORDS)}
 
     @classmethod
-    def create(cls, path: Path, manifest: dict[str, Any]) -> Store:
+    def create(cls, path: Path, manifest: Manifest) -> Self:
         """A new run at `path`. Raises RunError where something is there already."""
         if path.exists() and not path.is_dir():
             raise RunError(f"{path} is a file; name a directory with --out")
@@ -69,19 +66,33 @@ class Store:
             raise RunError(f"{path} cannot be made ({error.strerror}); choose another place with --out") from None
 
     @classmethod
-    def resume(cls, path: Path) -> Store:
-        """The run at `path`, to go on with. Raises RunError where there is none, or of another schema."""
-        made_by = made_by_verb(read_manifest(path))
-        if made_by != cls.verb:
-            raise RunError(f"{path} was made by another verb; go on with: elubench {made_by} --resume {path}")
+    def resume(cls, path: Path) -> Self:
+        """The run at `path`, to go on with. Raises RunError where there is none, or of another schema or verb."""
+        cls.check_verb(path, read_manifest(path))
         return cls(path)
+
+    @classmethod
+    def check_verb(cls, path: Path, manifest: Manifest) -> None:
+        """Raise RunError where another verb made the run."""
+        if manifest.verb != cls.verb:
+            made_by = f"elubench {manifest.verb}"
+            raise RunError(f"{path} was made by '{made_by}'; go on with: {made_by} --resume {path}")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """The run has ended: closed, and sealed. What ended it is the error that counts, not a seal on a full disk."""
+        self.close()
+        with contextlib.suppress(*([RunError] if kind is not None else [])):
+            seal.seal(self.path)
 
     def holds(self, case_key: str, role: str, provider: str, regime: str | None = None) -> bool:
         """Whether there is such a record, of that regime or, where it is None, of any.
 
         A record without a regime is of a provider that was not timed, and stands for all regimes.
         """
-        regimes = REGIMES if regime is None else (regime,)
+        regimes = tuple(Regime) if regime is None else (regime,)
         return any((case_key, role, provider, each) in self.keys for each in (*regimes, None))
 
     def append(self, records: Sequence[Row]) -> None:
@@ -104,6 +115,22 @@ class Store:
 
     def close(self) -> None:
         self._file.close()
+
+
+def go_on(path: Path, kind: type[S], argv: list[str], plan_of: Callable[[Manifest], P]) -> tuple[P, Device, S]:
+    """Open the run at `path` again: its plan, its device, and its store without its seal.
+
+    Raises RunError where it cannot be gone on with here, and what `plan_of` raises; the run then stays as it was.
+    """
+    manifest = read_manifest(path)
+    kind.check_verb(path, manifest)
+    device = find_device(manifest.device.torch_device)
+    same_device_and_schema(manifest, device)
+    plan = plan_of(manifest)
+    store = kind.resume(path)
+    seal.unseal(path)
+    add_session(path, argv, "resume")
+    return plan, device, store
 
 
 def _not_written(path: Path, error: OSError) -> RunError:

@@ -3,184 +3,149 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import importlib
-import importlib.metadata
 import json
-import os
-import platform
-import re
-import subprocess
-from datetime import datetime, timezone
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from harness.device import health
 from harness.device.devices import Device
-from harness.store import time_account
-from harness.store.records import MANIFEST, SCHEMA, RunError, read_manifest
+from harness.store import provenance, time_account
+from harness.store.lines import VersionedDecoder, write_whole
+from harness.store.provenance import Git, Versions, kernel_sources_sha256
+from harness.store.time_account import Account
+from harness.store.vocabulary import MANIFEST, SCHEMA, RunError
 
-_ROOT = Path(__file__).resolve().parents[2]  # the checkout, or the site-packages that elubench lies in
+UNKNOWN_DEVICE = Device(
+    kind="cpu",
+    torch_device="cpu",
+    name="unknown device",
+    last_level_cache_bytes=0,
+    memory_bytes=0,
+    cores=0,
+    capability=None,
+    peak_gbps=None,
+)
 
-# Only what changes a measurement: the rest of an environment may hold secrets, and a manifest is published.
-_ENVIRONMENT = re.compile(r"(TRITON_|OMP_|GOMP_|KMP_|MKL_|TORCH|PYTORCH_).*|CUDA_VISIBLE_DEVICES")
-_SECRET = re.compile(r"TOKEN|SECRET|PASSW|CREDENTIAL|_KEY|_URL", re.IGNORECASE)  # a remote cache's, say
+
+@dataclass(frozen=True)
+class Session:
+    """That a run was gone on with."""
+
+    argv: tuple[str, ...]
+    started: str
+    note: str | None = None
 
 
-def make_manifest(device: Device, sweep: dict[str, Any], argv: list[str]) -> dict[str, Any]:
-    """The manifest of a run that starts now on `device`; what cannot be found out is None."""
+@dataclass(frozen=True)
+class Manifest:
+    """What a run says of itself. What is not known is None, or empty."""
+
+    schema: int
+    elubench: str | None = None  # the version
+    created: str | None = None  # in UTC, as of ISO 8601
+    device: Device = UNKNOWN_DEVICE
+    driver: str | None = None
+    versions: Versions = field(default_factory=Versions)
+    git: Git | None = None
+    kernel_sources_sha256: str | None = None
+    argv: tuple[str, ...] = ()
+    sweep: dict[str, Any] = field(default_factory=dict)  # harness.sweeps.sweep reads it
+    environment: dict[str, str] = field(default_factory=dict)
+    threads: int | None = None
+    health: dict[str, Any] = field(default_factory=dict)  # settings of the device: harness.device.health
+    sessions: tuple[Session, ...] = ()
+    time: Account | None = None
+    inspected: bool = False  # the run keeps counts of machine code, which its seal then covers
+    verb: str = "run"  # which makes runs of this kind; the rows of "claims" are no records
+    plan: dict[str, Any] | None = None  # of a claims run: harness.paper.plan reads it
+    claims_sources_sha256: str | None = None  # of a claims run
+
+
+_manifest = VersionedDecoder(Manifest)
+
+
+def make_manifest(device: Device, sweep: dict[str, Any], argv: list[str]) -> Manifest:
+    """The manifest of a run that starts now on `device`."""
     import torch
 
-    return {
-        "schema": SCHEMA,
-        "elubench": elubench_version(),
-        "created": _now(),
-        "device": dataclasses.asdict(device),
-        "driver": driver_version(),
-        "versions": {
-            "python": platform.python_version(),
-            "torch": str(torch.__version__),
-            "triton": _module_version("triton"),
-            "numpy": _module_version("numpy"),
-            "cuda": torch.version.cuda,
-            "platform": platform.platform(),
-        },
-        "git": git_state(_ROOT),
-        "kernel_sources_sha256": kernel_sources_sha256(),
-        "argv": list(argv),
-        "sweep": sweep,
-        "environment": {
-            k: v for k, v in sorted(os.environ.items()) if _ENVIRONMENT.fullmatch(k) and not _SECRET.search(k)
-        },
-        "threads": torch.get_num_threads(),
-        "health": health.settings(device),
-        "sessions": [],
-    }
+    from harness.device import health
+
+    return Manifest(
+        schema=SCHEMA,
+        elubench=provenance.elubench_version(),
+        created=_now(),
+        device=device,
+        driver=provenance.driver_version(),
+        versions=provenance.versions(),
+        git=provenance.git_state(provenance.ROOT),
+        kernel_sources_sha256=kernel_sources_sha256(),
+        argv=tuple(argv),
+        sweep=sweep,
+        environment=provenance.environment(),
+        threads=torch.get_num_threads(),
+        health=health.settings(device),
+    )
 
 
-def write_manifest(path: Path, manifest: dict[str, Any]) -> None:
-    """Write the file `path` whole or not at all: a crash leaves what was there before. Raises RunError."""
-    path = Path(path)
-    text = json.dumps(manifest, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    # In the same directory, since a rename is atomic only within one file system.
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+def write_manifest(path: Path, manifest: Manifest) -> None:
+    """Write the file `path` whole or not at all. Raises RunError, and ValueError or TypeError for what JSON lacks."""
+    text = json.dumps(dataclasses.asdict(manifest), indent=2, ensure_ascii=False, allow_nan=False)
+    write_whole(path, text + "\n")
+
+
+def manifest_content(run: Path) -> bytes:
+    """The bytes of a run's manifest. Raises RunError where `run` is not one."""
+    path = Path(run) / MANIFEST
     try:
-        with temporary.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise RunError(f"{run} holds no {MANIFEST}; name a directory made by 'elubench run'") from None
     except OSError as error:
-        raise RunError(f"{path} cannot be written ({error.strerror}); mend that, and try again") from None
-    finally:
-        temporary.unlink(missing_ok=True)
+        raise RunError(f"{path} cannot be read ({error}); restore it from a copy") from None
+
+
+def read_manifest(run: Path) -> Manifest:
+    """The manifest of a run. Raises RunError where `run` is not one, or is of a schema that cannot be read."""
+    content = manifest_content(run)
+    try:
+        return _manifest(content, str(run))
+    except RunError:
+        raise
+    except ValueError as error:
+        raise RunError(f"{Path(run) / MANIFEST} cannot be read ({error}); restore it from a copy") from None
 
 
 def add_session(run: Path, argv: list[str], note: str | None = None) -> None:
     """Note in the manifest of `run` that it is gone on with, by which command and, if told, why."""
     manifest = read_manifest(run)
-    session: dict[str, Any] = {"argv": list(argv), "started": _now()}
-    if note is not None:
-        session["note"] = note
-    manifest["sessions"] = [*manifest.get("sessions", []), session]
-    write_manifest(Path(run) / MANIFEST, manifest)
+    session = Session(tuple(argv), _now(), note)
+    write_manifest(Path(run) / MANIFEST, dataclasses.replace(manifest, sessions=(*manifest.sessions, session)))
 
 
-def add_time(run: Path, session: dict[str, Any]) -> None:
-    """Add to the manifest of `run` what a session's time was spent on (`harness.store.time_account`)."""
+def add_time(run: Path, session: Account) -> None:
+    """Add to the manifest of `run` what a session's time was spent on."""
     manifest = read_manifest(run)
-    manifest["time"] = time_account.total(manifest.get("time"), session)
-    write_manifest(Path(run) / MANIFEST, manifest)
+    write_manifest(Path(run) / MANIFEST, dataclasses.replace(manifest, time=time_account.total(manifest.time, session)))
 
 
-def same_device_and_schema(manifest: dict[str, Any], device: Device) -> None:
+def same_device_and_schema(manifest: Manifest, device: Device) -> None:
     """Raise RunError where a run cannot be gone on with here: its records would not be comparable."""
-    if manifest.get("schema") != SCHEMA:
+    if manifest.schema != SCHEMA:
         raise RunError(
-            f"the run has schema {manifest.get('schema')!r} and this elubench writes {SCHEMA}; "
-            "start a new run with --out"
+            f"the run has schema {manifest.schema} and this elubench writes {SCHEMA}; start a new run with --out"
         )
-    made_on = manifest.get("device") or {}
-    if (made_on.get("kind"), made_on.get("name")) != (device.kind, device.name):
+    made_on = manifest.device
+    if (made_on.kind, made_on.name) != (device.kind, device.name):
         raise RunError(
-            f"the run was made on {made_on.get('name')} ({made_on.get('kind')}) and this device is "
+            f"the run was made on {made_on.name} ({made_on.kind}) and this device is "
             f"{device.name} ({device.kind}); go on with it there, or start a new run with --out"
         )
-    if manifest.get("kernel_sources_sha256") != kernel_sources_sha256():
+    if manifest.kernel_sources_sha256 != kernel_sources_sha256():
         raise RunError(
             "the run was made with other kernel sources than those in kernels/ now; start a new run with --out"
         )
 
 
-def kernel_sources_sha256(kernels: Path = _ROOT / "kernels") -> str:
-    """A hash over the names and bytes of the Python files in `kernels`, the same on every machine."""
-    digest = hashlib.sha256()
-    for path in sorted(kernels.rglob("*.py")):
-        content = path.read_bytes()
-        # The length keeps the end of one file apart from the name of the next.
-        digest.update(f"{path.relative_to(kernels).as_posix()}\0{len(content)}\0".encode())
-        digest.update(content)
-    return digest.hexdigest()
-
-
-def git_state(root: Path) -> dict[str, Any] | None:
-    """The commit of the sources in `root`, and whether they differ from it; None where it is no checkout."""
-    commit = _git(root, "rev-parse", "--verify", "HEAD")
-    # An environment inside somebody's checkout is ignored there: that repository's commit is not ours.
-    if commit is None or _git(root, "check-ignore", "--quiet", "harness/store/manifest.py") is not None:
-        return None
-    changed = _git(root, "status", "--porcelain", "--untracked-files=no")
-    # A new source matters as much as a changed one; the files that runs and reports leave do not.
-    new = _git(root, "ls-files", "--others", "--exclude-standard", "--", "*.py", "*.toml")
-    return {"commit": commit, "dirty": None if changed is None or new is None else bool(changed or new)}
-
-
-def _git(root: Path, *arguments: str) -> str | None:
-    # Without git's own variables: inside a hook they name the repository of the hook.
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
-    command = ["git", "--no-optional-locks", "-C", str(root), *arguments]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60)
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout.strip() if done.returncode == 0 else None
-
-
-def driver_version() -> str | None:
-    """The version of NVIDIA's driver, or None where there is none."""
-    try:
-        import pynvml
-
-        pynvml.nvmlInit()
-        try:
-            version = pynvml.nvmlSystemGetDriverVersion()
-        finally:
-            pynvml.nvmlShutdown()
-    except Exception:  # no library, no driver, no permission: all the same to a manifest
-        return None
-    return version.decode() if isinstance(version, bytes) else str(version)
-
-
-def elubench_version() -> str | None:
-    """The version of these sources: a checkout's own, also where another version is installed."""
-    project = _ROOT / "pyproject.toml"
-    text = project.read_text(encoding="utf-8") if project.exists() else ""
-    if re.search(r'^name = "elubench"$', text, re.MULTILINE):
-        version = re.search(r'^version = "(.+)"$', text, re.MULTILINE)
-        return version[1] if version else None
-    try:
-        return importlib.metadata.version("elubench")
-    except importlib.metadata.PackageNotFoundError:
-        return None
-
-
-def _module_version(name: str) -> str | None:
-    # Of the module, not of its distribution: Triton comes in distributions of several names.
-    try:
-        return str(importlib.import_module(name).__version__)
-    except Exception:
-        return None
-
-
 def _now() -> str:
-    return datetime.now(timezone.utc).isoformat(timespec="seconds")
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,4 +1,4 @@
-"""The record schema: what one stored row and one run directory hold. Standard library only.
+"""The record: the one stored row for (case, role, provider, regime), and a run of them read from disk.
 
 A run is a directory with `manifest.json` (who, where, with what) and `records.jsonl` (one JSON object a line,
 append-only). Everything that reads a run, reads it through this module.
@@ -8,26 +8,25 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-SCHEMA = 2
-MANIFEST = "manifest.json"
-RECORDS = "records.jsonl"
-INSPECTION = "inspect.json"  # what the machine code of the run's kernels would cost: harness.machine_code.rows
-INSPECTED = "inspected"  # in a manifest: that the run has such rows, which its seal then covers
-
-OUTCOMES = ("ok", "rejected", "unsupported", "oom", "timeout", "crashed", "validated")
-REGIMES = ("cold", "graph", "warm", "host")
-ROLES = ("provider", "roof", "control")  # a roof is a plain stream, a control the A/A twin of its provider
-MIXES = ("copy", "triad", "read")  # traffic of a roof: reads and writes are 1 + 1, 2 + 1, and almost 1 + 0
-ARITHMETIC = "arithmetic"  # in place of a mix: a product of matrices, for the ceiling of arithmetic
+from harness.store.lines import Decoder, VersionedDecoder, is_torn, iter_lines
+from harness.store.manifest import Manifest, read_manifest
+from harness.store.vocabulary import RECORDS, Flag, Mix, Outcome, Regime, Role, RunError
 
 
-class RunError(ValueError):
-    """A run directory that cannot be read or continued; the message names the fault and the mend."""
+@dataclass(frozen=True)
+class ErrorByInput:
+    """The largest error in ULP of each bucket of neighbouring inputs; see harness.correctness.error_by_input."""
+
+    patterns_per_bucket: int
+    max_ulp: tuple[float | None, ...]
+
+
+_CURVES = frozenset(Mix)
 
 
 @dataclass(frozen=True)
@@ -44,15 +43,15 @@ class Record:
 
     schema: int
     case_key: str  # op, params, shape, dtype and layout as one readable string; see harness.ops.cases
-    op: str  # an op; or, where `is_roof_curve`, a traffic mix: "copy", "triad", "read"
+    op: str  # an op; or, where `is_roof_curve`, a Mix
     params: dict[str, Any]
     shape: tuple[int, ...]
     dtype: str  # "float32", "float16", "bfloat16", "float64"
     layout: str  # "contiguous", "transposed", "channels_last", …
     provider: str  # of a roof: the stream that was timed
-    regime: str | None  # one of REGIMES, as asked for or as chosen; None: not timed, in any of them
-    outcome: str  # one of OUTCOMES
-    reason: str | None  # why, in a sentence, where the outcome is not "ok"
+    regime: Regime | None  # as asked for or as chosen; None: not timed, in any of them
+    outcome: Outcome
+    reason: str | None  # why, in a sentence, where the outcome is not OK
     samples_s: tuple[float, ...]
     median_s: float | None
     ci95_s: tuple[float, float] | None
@@ -61,13 +60,13 @@ class Record:
     bytes_moved: int  # fewest possible: each input read once, each output written once
     flops: int  # floating-point operations of the op's formula, for the roofline
     bandwidth_gbps: float | None
-    roof: str | None  # the traffic mix of the matched roof: "copy" or "triad"
+    roof: Mix | None  # the traffic of the matched roof
     roof_gbps: float | None  # what the matched streams attained, interleaved with this case
     max_ulp: float | None
     worst_input: str | None  # the input with the largest error, as text
-    flags: tuple[str, ...]  # validity marks, explained by reports.analysis.summary.FLAGS; empty: nothing is against it
+    flags: tuple[Flag, ...]  # empty: nothing is against it
     device: str
-    role: str = "provider"  # one of ROLES
+    role: Role = Role.PROVIDER
     validated_by: str | None = None  # what ran it where no device did: "ptx sm_90"
 
     regime_why: str | None = None  # why this regime, and how it was kept, in a sentence
@@ -75,7 +74,7 @@ class Record:
     buffer_sets: int = 0  # sets of such tensors that the calls rotated over
 
     baseline: str | None = None  # the provider that `ratio` is against; None: not compared
-    ratio: float | None = None  # this time over the baseline's, by pairs (statistics.paired_ratio)
+    ratio: float | None = None  # this time over the baseline's, by pairs (estimators.paired_ratio)
     ratio_ci95: tuple[float, float] | None = None
     noise_floor: float | None = None  # of its case and regime, from the A/A control: 0.01 is ±1%
 
@@ -85,145 +84,128 @@ class Record:
     warmup_s: float = 0.0  # seconds spent on its warm-up
     wall_s: float = 0.0  # seconds that the whole case took, the same in all of its records
 
+    clock: str | None = None  # the name of what timed it: "perf_counter", "cuda_events", …
+    calls_per_sample: int | None = None  # where each sample is of many calls, replayed as a graph
+    audits: int | None = None  # how often its outputs were checked between its samples
+    error_by_input: ErrorByInput | None = None
+    over_roof_reasons: tuple[str, ...] = ()  # why it may be faster than its roof, likeliest first
+
     health: dict[str, Any] = dataclasses.field(default_factory=dict)  # the device "before" and "after" the case
-    details: dict[str, Any] = dataclasses.field(default_factory=dict)  # clock, calls per sample, …
 
     @property
-    def key(self) -> tuple[str, str, str, str | None]:
+    def key(self) -> tuple[str, Role, str, Regime | None]:
         """What makes a record the only one of its kind in a run."""
         return (self.case_key, self.role, self.provider, self.regime)
 
     @property
     def entry(self) -> str:
         """Its name among `entries`."""
-        return {"provider": self.provider, "roof": f"roof {self.provider}"}.get(self.role, self.role)
+        return {Role.PROVIDER: self.provider, Role.ROOF: f"roof {self.provider}"}.get(self.role, self.role)
 
     @property
     def is_roof_curve(self) -> bool:
         """Whether this is a point of a roof's curve, or the ceiling of arithmetic, rather than the roof of a case."""
-        return self.role == "roof" and self.op in (*MIXES, ARITHMETIC)
+        return self.role == Role.ROOF and self.op in _CURVES
 
 
-_TUPLES = ("shape", "samples_s", "ci95_s", "flags", "ratio_ci95", "entries")
+@dataclass(frozen=True)
+class _Details:
+    """What schema 2 kept in a dict of its own."""
+
+    clock: str | None = None
+    calls_per_sample: dict[str, int] = dataclasses.field(default_factory=dict)  # by entry
+    audits: int | None = None
+    error_by_input: ErrorByInput | None = None
+    over_roof: tuple[str, ...] = ()
 
 
-def to_json(record: Any) -> str:
-    """One line of `records.jsonl`, without the newline: of a Record, or of another dataclass that a run stores."""
-    return json.dumps(dataclasses.asdict(record), separators=(",", ":"), allow_nan=False)
+@dataclass(frozen=True)
+class _Schema2:
+    details: _Details = dataclasses.field(default_factory=_Details)
 
 
-def from_json(line: str, samples: bool = True) -> Record:
+_record = VersionedDecoder(Record)
+_schema2 = Decoder(_Schema2)
+
+
+def from_json(line: bytes | str, samples: bool = True) -> Record:
     """The record of one line; without its samples, which are most of it, where they are not needed.
 
-    Raises RunError where the line is not a record of this schema.
+    Raises RunError where the line is not a record of a schema that can be read.
     """
+    line = line if isinstance(line, bytes) else line.encode()
+    line = line if samples else _without_samples(line)
+    record = _record.row(line, "a record")
+    return _lifted(record, line) if record.schema == 2 else record
+
+
+def _lifted(record: Record, line: bytes) -> Record:
+    """A record of schema 2 with what it kept in `details` in its own fields."""
     try:
-        row = json.loads(line if samples else _without_samples(line))
-        if row.get("schema") != SCHEMA:
-            raise RunError(
-                f"a record has schema {row.get('schema')!r} and this elubench reads {SCHEMA}; "
-                "read it with the version that its manifest names, or measure again"
-            )
-        for name in _TUPLES:
-            if row.get(name) is not None:
-                row[name] = tuple(row[name])
-        return Record(**{"samples_s": ()} | row)
-    except (json.JSONDecodeError, TypeError, AttributeError) as error:
-        raise RunError(f"a line is not a record ({error}); it may have been edited by hand") from error
+        details = _schema2(line).details
+    except ValueError as error:
+        raise RunError(f"a line is not a record ({error}); it may have been edited by hand") from None
+    return dataclasses.replace(
+        record,
+        clock=details.clock,
+        calls_per_sample=details.calls_per_sample.get(record.entry),
+        audits=details.audits,
+        error_by_input=details.error_by_input,
+        over_roof_reasons=details.over_roof,
+    )
+
+
+def to_json(row: Any) -> str:
+    """One line of `records.jsonl`, without the newline, of any dataclass. Raises ValueError for NaN and infinities."""
+    return json.dumps(dataclasses.asdict(row), separators=(",", ":"), allow_nan=False)
 
 
 # A quote inside of a string is escaped in JSON, so this is a field of the record and nothing else.
-_SAMPLES = ',"samples_s":['
+_SAMPLES = b',"samples_s":['
 
 
-def _without_samples(line: str) -> str:
-    head, found, rest = line.partition(_SAMPLES)
-    return head + rest[rest.index("]") + 1 :] if found and "]" in rest else line
+def _without_samples(line: bytes) -> bytes:
+    start = line.find(_SAMPLES)
+    end = line.find(b"]", start)
+    return line[:start] + b',"samples_s":[]' + line[end + 1 :] if 0 <= start < end else line
 
 
-def _is_wanted(line: str, where: Where) -> bool:
-    """Whether the record of a line is wanted, from the fields before its samples: case, op, shape, dtype, layout,
-    provider. A line that cannot be read so is wanted, for the fault in it to be said.
-    """
-    head, found, _ = line.partition(_SAMPLES)
+@dataclass(frozen=True)
+class Head:
+    """What stands before the samples of a record: enough to choose it by."""
+
+    case_key: str
+    op: str
+    params: dict[str, Any]
+    shape: tuple[int, ...]
+    dtype: str
+    layout: str
+    provider: str
+
+
+# Chooses records by what stands before their samples.
+Where = Callable[[Head], bool]
+
+_head = Decoder(Head)
+
+
+def _is_wanted(line: bytes, where: Where) -> bool:
+    """Whether the record of a line is wanted. A line that cannot be read so is, for the fault in it to be said."""
+    end = line.find(_SAMPLES)
     try:
-        return not found or where(json.loads(head + "}"))
-    except (json.JSONDecodeError, KeyError, AttributeError):
+        return end < 0 or where(_head(line[:end] + b"}"))
+    except ValueError:
         return True
 
 
 @dataclass(frozen=True)
 class Run:
-    """A run read from disk: its directory, its manifest as a dict, its records in the order of writing."""
+    """A run read from disk: its directory, its manifest, its records in the order of writing."""
 
     path: Path
-    manifest: dict[str, Any]
+    manifest: Manifest
     records: tuple[Record, ...]
     torn: bool = False  # the last line was cut short (a crash mid-write); it is not among the records
-
-
-# Chooses records by what stands before their samples, as a dict.
-Where = Callable[[Mapping[str, Any]], bool]
-
-
-def complete_lines(path: Path) -> tuple[list[str], int]:
-    """The lines of `path` that end in a newline, and how many bytes they take.
-
-    Whatever follows the last newline was cut short by a crash: a record is written with its newline in one go.
-    """
-    data = path.read_bytes() if path.exists() else b""
-    end = data.rfind(b"\n") + 1
-    return data[:end].decode("utf-8", errors="replace").splitlines(), end
-
-
-def iter_lines(path: Path) -> Iterator[str]:
-    """The complete lines of a file, one by one, with their newlines: a store may be larger than memory."""
-    if path.exists():
-        with path.open("rb") as file:
-            for line in file:
-                if line.endswith(b"\n"):
-                    yield line.decode("utf-8", errors="replace")
-
-
-def whole_bytes(path: Path) -> int:
-    """How many bytes the complete lines of a file take: all of it, unless a crash cut the last line short."""
-    at = path.stat().st_size if path.exists() else 0
-    while at:
-        start = max(0, at - 2**16)
-        with path.open("rb") as file:
-            file.seek(start)
-            newline = file.read(at - start).rfind(b"\n")
-        if newline >= 0:
-            return start + newline + 1
-        at = start
-    return 0
-
-
-def _is_torn(path: Path) -> bool:
-    return path.exists() and whole_bytes(path) != path.stat().st_size
-
-
-def read_manifest(run: Path) -> dict[str, Any]:
-    """The manifest of a run. Raises RunError where `run` is not one, or is of another schema."""
-    path = Path(run) / MANIFEST
-    try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise RunError(f"{run} holds no {MANIFEST}; name a directory made by 'elubench run'") from None
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise RunError(f"{path} cannot be read ({error}); restore it from a copy") from None
-    if not isinstance(manifest, dict) or manifest.get("schema") != SCHEMA:
-        found = manifest.get("schema") if isinstance(manifest, dict) else None
-        raise RunError(
-            f"{run} has schema {found!r} and this elubench reads {SCHEMA}; "
-            "read it with the version that its manifest names, or start a new run"
-        )
-    return manifest
-
-
-def made_by_verb(manifest: dict[str, Any]) -> str:
-    """The verb of the command line that makes runs of this kind: "run", or "claims", whose rows are no records."""
-    return str(manifest.get("verb", "run"))
 
 
 def iter_records(run: Path, where: Where | None = None, samples: bool = True) -> Iterator[Record]:
@@ -242,6 +224,6 @@ def read_run(run: Path | str, where: Where | None = None, samples: bool = True) 
     """A run from disk: whole, or the records that are wanted, or without their samples. Raises RunError."""
     run = Path(run)
     manifest = read_manifest(run)
-    if made_by_verb(manifest) != "run":
-        raise RunError(f"{run} was made by 'elubench {made_by_verb(manifest)}' and holds no records of a sweep")
-    return Run(run, manifest, tuple(iter_records(run, where, samples)), _is_torn(run / RECORDS))
+    if manifest.verb != "run":
+        raise RunError(f"{run} was made by 'elubench {manifest.verb}' and holds no records of a sweep")
+    return Run(run, manifest, tuple(iter_records(run, where, samples)), is_torn(run / RECORDS))

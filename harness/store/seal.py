@@ -9,13 +9,32 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 
-from harness.store.records import INSPECTED, INSPECTION, RECORDS, RunError, read_manifest
+from harness.store.lines import Decoder, iter_lines, write_whole
+from harness.store.manifest import manifest_content, read_manifest
+from harness.store.vocabulary import INSPECTION, RECORDS, SEAL, RunError
 
-SEAL = "seal.json"
 
-SEALED, UNSEALED, BROKEN = "sealed", "unsealed", "broken"
+class SealState(StrEnum):
+    """Whether a run is what it was when it ended."""
+
+    SEALED = "sealed"
+    UNSEALED = "unsealed"  # cut short, or from before seals
+    BROKEN = "broken"  # changed since
+
+
+SEALED, UNSEALED, BROKEN = SealState.SEALED, SealState.UNSEALED, SealState.BROKEN
+
+
+@dataclass(frozen=True)
+class _Seal:
+    sha256: str
+
+
+_seal = Decoder(_Seal)
 
 
 def content_hash(run: Path) -> str:
@@ -26,27 +45,22 @@ def content_hash(run: Path) -> str:
     counts, line by line too, where the manifest says that the run has one.
     """
     digest = hashlib.sha256()
-    manifest = read_manifest(run)
-    text = json.dumps(manifest, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    inspected = read_manifest(run).inspected
+    content = json.loads(manifest_content(run).decode("utf-8", errors="replace"))
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     digest.update(text.encode("utf-8", "surrogatepass") + b"\n")
-    path = Path(run) / RECORDS
-    if path.exists():
-        with path.open("rb") as lines:
-            for line in lines:
-                if line.endswith(b"\n"):
-                    digest.update(line.rstrip(b"\r\n") + b"\n")
+    for line in iter_lines(Path(run) / RECORDS):
+        digest.update(line.rstrip(b"\r\n") + b"\n")
     inspection = Path(run) / INSPECTION
-    if manifest.get(INSPECTED) and inspection.exists():
+    if inspected and inspection.exists():
         digest.update(b"\n".join(inspection.read_bytes().splitlines()))
     return digest.hexdigest()
 
 
 def seal(run: Path) -> str:
     """Write the seal of a run that has ended, and return its hash."""
-    from harness.store.manifest import write_manifest
-
     found = content_hash(run)
-    write_manifest(Path(run) / SEAL, {"sha256": found})
+    write_whole(Path(run) / SEAL, json.dumps({"sha256": found}, indent=2) + "\n")
     return found
 
 
@@ -57,24 +71,24 @@ def sealed_hash(run: Path) -> str | None:
     """
     path = Path(run) / SEAL
     try:
-        return str(json.loads(path.read_text(encoding="utf-8"))["sha256"])
+        return _seal(path.read_bytes()).sha256
     except FileNotFoundError:
         return None
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError, KeyError, TypeError) as error:
+    except (OSError, ValueError) as error:
         raise RunError(f"{path} is not a seal ({type(error).__name__}: {error}); restore it from a copy") from None
 
 
-def state(run: Path) -> str:
-    """Whether a run is SEALED, UNSEALED (cut short, or from before seals), or BROKEN: changed since it was sealed."""
+def state(run: Path) -> SealState:
+    """Whether a run is what it was when it ended."""
     found = sealed_hash(run)
     if found is None:
-        return UNSEALED
-    return SEALED if found == content_hash(run) else BROKEN
+        return SealState.UNSEALED
+    return SealState.SEALED if found == content_hash(run) else SealState.BROKEN
 
 
 def unseal(run: Path) -> None:
     """Take the seal off a run that is to be gone on with. Raises RunError where it is broken."""
-    if state(run) == BROKEN:
+    if state(run) is SealState.BROKEN:
         raise RunError(
             f"{run} has been changed since it ended, so that it cannot be gone on with; restore it from a copy "
             "('elubench verify' says what does not match), or start a new run"

@@ -3,10 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from harness.store.records import Record
+if TYPE_CHECKING:
+    from harness.store.records import Record
+
+
+@dataclass(frozen=True)
+class Account:
+    """Where the time of a session went, or of all sessions of a run."""
+
+    wall_s: float
+    measured_s: float
+    warmup_s: float
+    timed_share: float  # of the wall time, spent in measured and warm-up calls
+    stages_s: dict[str, float]  # the longest first
 
 
 class Ledger:
@@ -35,27 +48,32 @@ class Ledger:
             self._measured_s += record.measured_s
             self._warmup_s += record.warmup_s
 
-    def content(self) -> dict[str, Any]:
-        """The account so far, as `total` takes it."""
+    def content(self) -> Account:
+        """The account so far."""
         self.enter(self._stage)
-        return {
-            "wall_s": self._entered_s - self._began_s,
-            "measured_s": self._measured_s,
-            "warmup_s": self._warmup_s,
-            "stages_s": dict(self._stages_s),
-        }
+        wall_s = self._entered_s - self._began_s
+        return _account(wall_s, self._measured_s, self._warmup_s, self._stages_s)
 
 
-def total(before: Mapping[str, Any] | None, session: Mapping[str, Any]) -> dict[str, Any]:
-    """The account of a run, for its manifest: that of all sessions, with the share of time spent in timed calls."""
-    before = before or {}
-    sums = {name: before.get(name, 0.0) + session[name] for name in ("wall_s", "measured_s", "warmup_s")}
-    stages = dict(before.get("stages_s", {}))
-    for stage, time_s in session["stages_s"].items():
-        stages[stage] = stages.get(stage, 0.0) + time_s
-    timed_s = sums["measured_s"] + sums["warmup_s"]
-    return {
-        **{name: round(time_s, 3) for name, time_s in sums.items()},
-        "timed_share": round(timed_s / sums["wall_s"], 4) if sums["wall_s"] > 0 else 0.0,
-        "stages_s": {stage: round(time_s, 3) for stage, time_s in sorted(stages.items(), key=lambda each: -each[1])},
-    }
+def total(before: Account | None, session: Account) -> Account:
+    """The account of a run, for its manifest: that of the sessions before and of this one."""
+    before = before or _account(0.0, 0.0, 0.0, {})
+    stages_s = dict(before.stages_s)
+    for stage, time_s in session.stages_s.items():
+        stages_s[stage] = stages_s.get(stage, 0.0) + time_s
+    return _account(
+        before.wall_s + session.wall_s,
+        before.measured_s + session.measured_s,
+        before.warmup_s + session.warmup_s,
+        stages_s,
+    )
+
+
+def _account(wall_s: float, measured_s: float, warmup_s: float, stages_s: dict[str, float]) -> Account:
+    return Account(
+        wall_s=round(wall_s, 3),
+        measured_s=round(measured_s, 3),
+        warmup_s=round(warmup_s, 3),
+        timed_share=round((measured_s + warmup_s) / wall_s, 4) if wall_s > 0 else 0.0,
+        stages_s={stage: round(time_s, 3) for stage, time_s in sorted(stages_s.items(), key=lambda each: -each[1])},
+    )

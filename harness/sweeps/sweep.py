@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
+import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,13 +12,8 @@ from typing import Any
 from harness.ops.cases import Case, CaseError, make_case
 from harness.ops.catalogue import OPS
 from harness.ops.op import ITEM_BYTES
-from harness.store.records import REGIMES
+from harness.store.vocabulary import AUTO, Regime
 from harness.sweeps.stop_rule import StopRule
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 SWEEPS = Path(__file__).parent
 
@@ -38,7 +33,7 @@ class Sweep:
     stop: StopRule
     case_timeout_s: float  # a case that takes longer, compilation included, is ended
     cpu_max_elements: int  # larger cases are left to a GPU
-    regimes: tuple[str, ...] = ("auto",)  # "auto": cold times, by the regime that resolves them
+    regimes: tuple[str, ...] = (AUTO,)
     roof_curves: bool = False  # whether roofs are measured over the working set, beside those of the cases
 
     def on(self, kind: str) -> Sweep:
@@ -55,7 +50,7 @@ class Sweep:
         for given, known, what in (
             (ops, OPS, "op"),
             (dtypes, ITEM_BYTES, "dtype"),
-            (regimes, ("auto", *REGIMES), "regime"),
+            (regimes, (AUTO, *Regime), "regime"),
         ):
             for name in given:
                 if name not in known:
@@ -151,10 +146,10 @@ def parse(data: Mapping[str, Any], default_name: str) -> Sweep:
     providers = tuple(_strings(data.get("providers", []), "providers"))
     if not providers:
         raise SweepError("'providers' is missing or empty; name at least one, such as [\"eager\"]")
-    regimes = tuple(dict.fromkeys(_strings(data.get("regimes", ["auto"]), "regimes")))
+    regimes = tuple(dict.fromkeys(_strings(data.get("regimes", [AUTO]), "regimes")))
     for name in regimes:
-        if name not in ("auto", *REGIMES):
-            raise SweepError(f"there is no regime {name!r}; choose from auto, {', '.join(REGIMES)}")
+        if name not in (AUTO, *Regime):
+            raise SweepError(f"there is no regime {name!r}; choose from {', '.join((AUTO, *Regime))}")
     if not regimes:
         raise SweepError("'regimes' is empty; leave it out, or name one, such as [\"auto\"]")
     cases: dict[str, Case] = {}
@@ -220,7 +215,8 @@ def _list(value: Any, what: str) -> list[Any]:
 
 
 def _strings(value: Any, what: str) -> list[str]:
-    for item in _list(value, repr(what)):
+    items = _list(value, repr(what))
+    for item in items:
         if not isinstance(item, str):
             raise SweepError(f"{what!r} is a list of strings, and {item!r} is not one")
-    return value
+    return items

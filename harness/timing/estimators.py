@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+
+from harness.store.vocabulary import Verdict
 
 # Two sides whose ratio certainly lies within ±1% are said to be the same; the same within less cannot be useful.
 SAME_WITHIN = 0.01
@@ -113,22 +114,22 @@ def noise_floor(control: Ratio) -> float:
     return max(control.high, 1 / control.low) - 1
 
 
-def verdict(ratio: Ratio | None, noise_floor: float | None, tolerance: float = SAME_WITHIN) -> str:
-    """What can be claimed of a ratio of times: "faster", "slower", "same" or "undecided".
+def verdict(ratio: Ratio | None, noise_floor: float | None, tolerance: float = SAME_WITHIN) -> Verdict:
+    """What can be claimed of a ratio of times.
 
     A difference is claimed where the whole interval lies beyond the noise floor of the A/A control, and
     sameness where it lies within ±`tolerance`, or within the floor where that is larger. Anything else is
     undecided: a matter for more samples, or for a quieter machine. So is everything where there was no control.
     """
     if ratio is None or noise_floor is None:
-        return "undecided"
+        return Verdict.UNDECIDED
     floor = 1 + noise_floor
     if ratio.high < 1 / floor:
-        return "faster"
+        return Verdict.FASTER
     if ratio.low > floor:
-        return "slower"
+        return Verdict.SLOWER
     within = max(floor, 1 + tolerance)
-    return "same" if 1 / within <= ratio.low and ratio.high <= within else "undecided"
+    return Verdict.SAME if 1 / within <= ratio.low and ratio.high <= within else Verdict.UNDECIDED
 
 
 def _resampled(values: np.ndarray, seed: int) -> np.ndarray:
@@ -193,6 +194,8 @@ def relative_half_width(ci: tuple[float, float], centre: float) -> float:
 def _rank(count: int, level: float) -> int:
     """The largest j with 2 P(B < j) <= 1 - level for B ~ Binomial(count, 1/2); 0 where there is none."""
     tail = (1 - level) / 2
+    from scipy import stats  # not at the top: it takes most of a second, which `elubench show` can do without
+
     rank = int(stats.binom.ppf(tail, count, 0.5))  # the smallest j with P(B <= j) >= tail
     return rank + 1 if stats.binom.cdf(rank, count, 0.5) <= tail else rank
 

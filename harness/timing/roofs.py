@@ -16,9 +16,10 @@ from harness.device.devices import Device
 from harness.ops.buffers import BufferSet, flat, normals
 from harness.ops.cases import Case
 from harness.ops.op import ITEM_BYTES
-from harness.store.records import ARITHMETIC, MIXES
+from harness.store.vocabulary import MIXES, Mix
 
-TENSORS = {"copy": 2, "triad": 3, "read": 1, ARITHMETIC: 3}  # large ones that a call touches
+# Large ones that a call touches.
+TENSORS: Mapping[str, int] = {Mix.COPY: 2, Mix.TRIAD: 3, Mix.READ: 1, Mix.ARITHMETIC: 3}
 _READS: Mapping[str, Callable[..., torch.Tensor]] = {"sum": torch.sum, "max": torch.amax}
 
 Call = Callable[[], object]
@@ -26,7 +27,7 @@ Call = Callable[[], object]
 
 def streams(mix: str, device_kind: str) -> tuple[str, ...]:
     """The streams that are tried for a mix."""
-    if mix == ARITHMETIC:
+    if mix == Mix.ARITHMETIC:
         return ("matmul",)
     plain = {"copy": ("copy", "invert"), "triad": ("xor",), "read": ("sum", "max")}[mix]
     return plain if device_kind == "cpu" else (*plain, "triton 1024", "triton 4096")
@@ -58,7 +59,7 @@ def curve_cases(device: Device) -> Iterator[Case]:
             yield Case(mix, {}, (size // TENSORS[mix] // 1024 * 256,), "float32")
             size *= 4
     side = 1024 if device.kind == "cpu" else 4096
-    yield Case(ARITHMETIC, {}, (side, side), "float32")
+    yield Case(Mix.ARITHMETIC, {}, (side, side), "float32")
 
 
 def flops(point: Case) -> int:
@@ -67,7 +68,7 @@ def flops(point: Case) -> int:
     The product's rate is the ceiling of arithmetic in fp32, what a device's lanes attain with data to work on: torch
     keeps tensor cores out of it unless it is told otherwise (`torch.backends.cuda.matmul.allow_tf32`).
     """
-    return 2 * point.shape[0] ** 3 if point.op == ARITHMETIC else 0
+    return 2 * point.shape[0] ** 3 if point.op == Mix.ARITHMETIC else 0
 
 
 def working_set_bytes(point: Case) -> int:
@@ -82,7 +83,7 @@ def curve_calls(point: Case, sets: int, device: Device, seed: int) -> dict[str, 
     calls: dict[str, list[Call]] = {}
     for name in streams(point.op, device.kind):
         # Normals are read as such, so that a sum meets no NaN; what is written is integers, of the same bits.
-        words = tensors if name in _READS or point.op == ARITHMETIC else tensors.view(torch.int32)
+        words = tensors if name in _READS or point.op == Mix.ARITHMETIC else tensors.view(torch.int32)
         words = words.view(*words.shape[:-1], *point.shape)
         few = torch.empty(-(-point.elements // 1024), dtype=words.dtype, device=device.torch_device)
         calls[name] = [

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import ndimage, stats
 
+from harness.store.vocabulary import Flag
 from harness.timing.estimators import relative_half_width
 
 LEAST_SAMPLES = 20
@@ -23,7 +24,7 @@ FAR = 0.05  # a disturbed sample is at least 5% slower than the median
 DISTURBED_SHARE = 0.05
 # How well the samples are in order: Spearman's correlation with time, and Cliff's delta of before and after. The
 # trend is then larger than the noise, whatever the noise is like; a smaller one averages out over interleaved pairs.
-_ORDERED = {"drifting": 0.7, "frequency_step": 0.8}
+_ORDERED = {Flag.DRIFTING: 0.7, Flag.FREQUENCY_STEP: 0.8}
 _BY_CHANCE = 1e-5  # small, since the best of many splits is looked at and neighbouring samples correlate
 # Ashman's D: distance of two groups in units of their spread. Cut in the middle, a normal distribution has 2.6 and
 # a uniform one 3.5: with 5, two groups are there, and none of them is a long tail.
@@ -32,16 +33,16 @@ _ASHMAN_D = 5.0
 
 def flags(
     samples_s: Sequence[float], median_s: float, ci95_s: tuple[float, float] | None, resolution_s: float = 0.0
-) -> tuple[str, ...]:
-    """The flags of one entry's samples, in the order in which they were taken; see reports.analysis.summary.FLAGS.
+) -> tuple[Flag, ...]:
+    """The flags of one entry's samples, in the order in which they were taken.
 
     `resolution_s` is the finest difference that the clock tells: what it rounds into clumps is not bimodal.
     """
     found = []
     if ci95_s is None:
-        found.append("few_samples")
+        found.append(Flag.FEW_SAMPLES)
     elif relative_half_width(ci95_s, median_s) > NOISY_HALF_WIDTH:
-        found.append("noisy")
+        found.append(Flag.NOISY)
     if len(samples_s) < LEAST_SAMPLES or min(samples_s) <= 0:
         return tuple(found)
     logs = np.log(samples_s)
@@ -49,12 +50,12 @@ def flags(
     if trend:
         return (*found, trend)  # its parts would look like clumps, or like a neighbour's work
     if _is_bimodal(logs, resolution_s / median_s):
-        return (*found, "bimodal")
-    return (*found, "noisy_neighbour") if _has_neighbour(logs) else tuple(found)
+        return (*found, Flag.BIMODAL)
+    return (*found, Flag.NOISY_NEIGHBOUR) if _has_neighbour(logs) else tuple(found)
 
 
-def _trend(logs: np.ndarray) -> str | None:
-    """ "drifting" or "frequency_step": a line or one jump, whichever explains the smoothed samples better."""
+def _trend(logs: np.ndarray) -> Flag | None:
+    """DRIFTING or FREQUENCY_STEP: a line or one jump, whichever explains the smoothed samples better."""
     count = len(logs)
     window = min(51, max(5, count // 10) | 1)
     smooth = ndimage.median_filter(logs, window, mode="nearest")  # single slow samples are no trend
@@ -70,8 +71,8 @@ def _trend(logs: np.ndarray) -> str | None:
     else:
         test = stats.spearmanr(np.arange(count), logs)
         order = test.statistic
-    name = "frequency_step" if is_step else "drifting"
-    return name if abs(order) > _ORDERED[name] and test.pvalue < _BY_CHANCE else None
+    flag = Flag.FREQUENCY_STEP if is_step else Flag.DRIFTING
+    return flag if abs(order) > _ORDERED[flag] and test.pvalue < _BY_CHANCE else None
 
 
 def _best_step(values: np.ndarray) -> tuple[int, float]:

@@ -10,7 +10,8 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from harness.store import seal
-from harness.store.records import Record, Run, RunError
+from harness.store.records import Record, Run
+from harness.store.vocabulary import RunError
 from harness.timing.estimators import geometric_mean
 from reports.analysis.summary import BASELINE, FLAGS, Group, Row, groups
 from reports.figures.naming import file_stem
@@ -137,7 +138,7 @@ def _headline(found: Sequence[Group]) -> tuple[Group, Row]:
 def _sentences(run: Run, found: Sequence[Group], group: Group, row: Row) -> Iterator[str]:
     record = row.record
     assert record.ci95_s is not None
-    device = (run.manifest.get("device") or {}).get("name", "an unknown device")
+    device = run.manifest.device.name
     low, high = record.ci95_s
     text = (
         f"On {device}, {record.provider} computes {record.op} of {size_text(record.shape)} {record.dtype} elements in "

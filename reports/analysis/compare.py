@@ -8,19 +8,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from harness.store import seal
-from harness.store.records import Record, Run, RunError
+from harness.store.records import Record, Run
+from harness.store.vocabulary import Regime, Role, RunError, Verdict
 from harness.timing.estimators import Ratio, paired_ratio, unpaired_ratio, verdict
 
-Key = tuple[str, str, str, "str | None"]  # of a record: see harness.store.records
+Key = tuple[str, Role, str, "Regime | None"]  # of a record: see harness.store.records
 
-VERDICTS = ("slower", "faster", "undecided", "same")  # in the order in which a reader wants them
+VERDICTS = tuple(Verdict)  # in the order in which a reader wants them
 
 # Marks of how a row was timed. Where only one side has one, a difference may be the condition's.
-CONDITIONS = frozenset({"warm", "not_resident", "throttled", "disturbed", "noisy_neighbour", "not_interleaved"})
+CONDITIONS = frozenset({"not_cold", "not_resident", "throttled", "disturbed", "noisy_neighbour", "not_interleaved"})
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Pair:
     second: Record
     ratio: Ratio | None  # of times, second over first; None where one of them has no interval
     noise_floor: float | None  # the larger of both sides'; None where neither run has an A/A control
-    verdict: str  # of the second side: one of VERDICTS
+    verdict: Verdict  # of the second side
     why: str  # what keeps it undecided, in words; empty otherwise
 
 
@@ -97,7 +98,7 @@ def compare_providers(run: Run, first: str, second: str) -> Comparison:
     pairs = tuple(_pair(a[key], b[key], floors, floors) for key in a if key in b and _timed(a[key]) and _timed(b[key]))
     if not pairs:
         raise RunError(f"{run.path} holds no case in which {first!r} and {second!r} were both timed")
-    keyed = ({(r.case_key, "provider", second, r.regime): r for r in side.values()} for side in (a, b))
+    keyed = ({(r.case_key, Role.PROVIDER, second, r.regime): r for r in side.values()} for side in (a, b))
     return Comparison(first, second, pairs, tuple(_changes(*keyed)), ())
 
 
@@ -128,7 +129,7 @@ class _Floors:
 def _pair(a: Record, b: Record, a_floors: _Floors, b_floors: _Floors) -> Pair:
     floor = max((each for each in (a_floors.at(a), b_floors.at(b)) if each is not None), default=None)
     if a.samples_s == b.samples_s:  # one measurement, read twice: nothing is left to decide
-        return Pair(a, b, Ratio(1.0, 1.0, 1.0), floor, "same", "")
+        return Pair(a, b, Ratio(1.0, 1.0, 1.0), floor, Verdict.SAME, "")
     ratio = ratio_between(a, b)
     found = verdict(ratio, floor)
     why = ""
@@ -136,7 +137,7 @@ def _pair(a: Record, b: Record, a_floors: _Floors, b_floors: _Floors) -> Pair:
     if ratio is None:
         why = "too few samples for an interval"
     elif unlike and found != "same":
-        found, why = "undecided", f"only one side is marked {', '.join(unlike)}"
+        found, why = Verdict.UNDECIDED, f"only one side is marked {', '.join(unlike)}"
     elif floor is None:
         why = "no A/A control"
     elif found == "undecided":
@@ -175,12 +176,13 @@ def differences(first: Run, second: Run) -> Iterator[str]:
     for run in (first, second):
         if seal.state(run.path) == seal.BROKEN:
             yield f"{run.path} was changed after it ended; 'elubench verify {run.path}' says where"
+    contents = [asdict(run.manifest) for run in (first, second)]
     for name, path in _ALIKE:
-        a, b = (_at(run.manifest, path) for run in (first, second))
+        a, b = (_at(content, path) for content in contents)
         if a != b:
             yield f"{name}: {_said(a)} against {_said(b)}"
     yield from _clock_differences(first, second)
-    a, b = (_at(run.manifest, ("sweep", "cases")) for run in (first, second))
+    a, b = (run.manifest.sweep.get("cases") for run in (first, second))
     if a != b and isinstance(a, list) and isinstance(b, list):
         common = sum(case in b for case in a) if len(a) * len(b) < 10**7 else None
         yield f"cases: {len(a)} against {len(b)}" + (f", {common} in common" if common is not None else "")

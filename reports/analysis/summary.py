@@ -7,28 +7,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from harness.store.records import Record, Run
+from harness.store.vocabulary import Flag
 from harness.timing.estimators import Ratio, geometric_mean, median, relative_half_width, unpaired_ratio, verdict
 
 BASELINE = "eager"
 
-# What the marks of a row mean, in the order in which they are explained.
-FLAGS = {
-    "over_roof": ("!", "faster than its roof: a finding about the measurement, not a result"),
-    "warm": ("w", "not cold: the calls' buffers do not go round past the last-level cache"),
-    "not_resident": ("r", "not warm: one call's tensors do not fit into the last-level cache"),
-    "throttled": ("t", "the device was slowed down: by heat, by its power limit, by a quota"),
-    "drifting": ("/", "the times drifted: the first and the last of them differ"),
-    "frequency_step": ("j", "the times jumped once, as where the device's clock is changed"),
-    "bimodal": ("b", "the times fall into two clumps"),
-    "noisy_neighbour": ("n", "a part of the times is far longer: something else used the device"),
-    "noisy": ("~", "the 95% interval of the median is wider than ±5%"),
-    "unsettled": ("u", "the times had not settled when the warm-up ended"),
-    "unhidden": ("h", "the host's time to launch could not be hidden, and is in the times"),
-    "few_samples": ("f", "too few samples for an interval"),
-    "not_interleaved": ("s", "timed separately, after a crash: not in turns with the others"),
-    "flushes_subnormals": ("0", "right, but where an input or the result is below 1.2e-38: there it gives 0"),
-    "disturbed": ("d", "others used the cores, or the hypervisor took them, while it was timed"),
-}
+# The marks of a row and what they mean, in the order in which they are explained.
+FLAGS: dict[str, tuple[str, str]] = {flag: (flag.mark, flag.meaning) for flag in Flag}
 
 
 @dataclass(frozen=True)

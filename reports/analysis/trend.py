@@ -11,7 +11,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from harness.store.records import Record, Run, RunError
+from harness.store.records import Record, Run
+from harness.store.vocabulary import RunError
 from harness.timing.estimators import Ratio, geometric_mean_ratio, verdict
 from reports.analysis.compare import ratio_between
 from reports.render.markdown import table as markdown_table
@@ -64,7 +65,7 @@ def trend(runs: Sequence[Run]) -> Trend:
     """The runs in order of time. Raises RunError for fewer than two, or for runs with no case in common."""
     if len(runs) < 2:
         raise RunError("a trend is over two or more runs; name more of them")
-    ordered = sorted(runs, key=lambda run: (str(run.manifest.get("created") or ""), str(run.path)))
+    ordered = sorted(runs, key=lambda run: (str(run.manifest.created or ""), str(run.path)))
     timed = [
         {record.key: record for record in run.records if record.role == "provider" and record.samples_s}
         for run in ordered
@@ -100,8 +101,8 @@ def _mean(pairs: Sequence[tuple[Record, Record]]) -> Ratio | None:
 
 def _label(run: Run) -> Label:
     manifest = run.manifest
-    device = (manifest.get("device") or {}).get("name", "unknown device")
-    return Label(run.path.name, str(manifest.get("created") or "")[:16], str(device), wording.commit(run))
+    device = manifest.device.name
+    return Label(run.path.name, str(manifest.created or "")[:16], str(device), wording.commit(run))
 
 
 def show(found: Trend, console: Console) -> None:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import bisect
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from harness.store.records import Run
+from harness.store.records import ErrorByInput, Run
 from reports.figures.naming import dtype_order
 
 PATTERNS = 2**16
@@ -38,7 +36,7 @@ def profiles(run: Run) -> dict[str, list[Profile]]:
     """The profiles of a run by dtype and, within, by provider: of each, that of its first record with one."""
     found: dict[tuple[str, str], Profile] = {}
     for record in run.records:
-        content = record.details.get("error_by_input")
+        content = record.error_by_input
         if content and record.role == "provider" and (record.dtype, record.provider) not in found:
             profile = _profile(record.provider, record.dtype, record.outcome, content)
             if profile is not None:
@@ -49,10 +47,10 @@ def profiles(run: Run) -> dict[str, list[Profile]]:
     return by_dtype
 
 
-def _profile(provider: str, dtype: str, outcome: str, content: Mapping[str, Any]) -> Profile | None:
+def _profile(provider: str, dtype: str, outcome: str, content: ErrorByInput) -> Profile | None:
     values = values_of_patterns(dtype)
-    size = int(content["patterns_per_bucket"])
-    errors: Sequence[float | None] = content["max_ulp"]
+    size = content.patterns_per_bucket
+    errors = content.max_ulp
     if values is None or size * len(errors) != PATTERNS:
         return None
     buckets = values.reshape(-1, size)

@@ -65,12 +65,12 @@ def plain_log_axis(axis: Axis) -> None:
 
 def mark_cache(axes: Axes, run: Run, sizes: Sequence[int]) -> None:
     """The last-level cache as a dotted line, where it is near the sizes that are shown."""
-    device = run.manifest.get("device") or {}
-    cache = device.get("last_level_cache_bytes")
+    device = run.manifest.device
+    cache = device.last_level_cache_bytes
     if not cache or not min(sizes) / 4 <= cache <= max(sizes) * 4:
         return
     axes.axvline(cache, color="#555555", linewidth=0.8, linestyle=":")
-    name = "L2" if device.get("kind") == "cuda" else "last-level cache"
+    name = "L2" if device.kind == "cuda" else "last-level cache"
     is_right = cache**2 > min(sizes) * max(sizes)  # of the middle: the words go to the left of the line
     axes.annotate(
         f"{name}\n{bytes_text(cache)}", (cache, 0.02), xycoords=("data", "axes fraction"), textcoords="offset points",

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from harness.store.records import ARITHMETIC, Record, Run
+from harness.store.records import Record, Run
+from harness.store.vocabulary import Mix
 from harness.timing.estimators import attained
 from reports.analysis.summary import Group
 from reports.figures.naming import dtype_order, variant_text
@@ -46,15 +47,14 @@ def ceilings(run: Run) -> list[Ceiling]:
 
     Where the run has a product of matrices, what it attained is the ceiling of arithmetic.
     """
-    device = run.manifest.get("device") or {}
-    cache_bytes = device.get("last_level_cache_bytes") or 0
+    cache_bytes = run.manifest.device.last_level_cache_bytes
     mixes = {record.roof for record in run.records if record.role == "provider"} - {None}
     best: dict[tuple[str, str], float] = {}
     for record in run.records:
         if record.role != "roof" or not record.samples_s:
             continue
         key: tuple[str, str]
-        if record.op == ARITHMETIC:
+        if record.op == Mix.ARITHMETIC:
             key, value = ("arithmetic", record.provider), record.flops / attained(record.samples_s) / 1e9
         elif record.roof is not None and record.roof in mixes and record.roof_gbps is not None:
             resident = record.regime == "warm" and record.working_set_bytes <= cache_bytes
@@ -79,7 +79,7 @@ def streams(run: Run) -> list[Stream]:
     """The curves of the roofs over the working set; none where the sweep did not ask for them."""
     best: dict[tuple[str, str], dict[int, float]] = {}
     for record in run.records:
-        if record.is_roof_curve and record.roof_gbps is not None and record.op != ARITHMETIC:
+        if record.is_roof_curve and record.roof_gbps is not None and record.op != Mix.ARITHMETIC:
             regime = "warm" if record.regime == "warm" else "cold"
             sizes = best.setdefault((record.op, regime), {})
             sizes[record.working_set_bytes] = max(sizes.get(record.working_set_bytes, 0.0), record.roof_gbps)

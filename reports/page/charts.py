@@ -137,11 +137,11 @@ def _curve_trace(name: str, points: Sequence[Point], texts: Sequence[str]) -> di
 
 
 def _mark_cache(layout: dict[str, Any], run: Run, sizes: Sequence[int]) -> None:
-    device = run.manifest.get("device") or {}
-    cache = device.get("last_level_cache_bytes")
+    device = run.manifest.device
+    cache = device.last_level_cache_bytes
     if not cache or not min(sizes) / 4 <= cache <= max(sizes) * 4:
         return
-    name = "L2" if device.get("kind") == "cuda" else "last-level cache"
+    name = "L2" if device.kind == "cuda" else "last-level cache"
     line = {"width": 1, "dash": "dot", "color": "#888888"}
     layout["shapes"] = [{"type": "line", "x0": cache, "x1": cache, "yref": "paper", "y0": 0, "y1": 1, "line": line}]
     text = {"text": f"{name} {bytes_text(cache)}", "showarrow": False, "font": {"size": 10}}

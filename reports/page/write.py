@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import base64
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from harness.machine_code.rows import read_rows
-from harness.store.records import RECORDS, Run
+from harness.store.records import Run
+from harness.store.vocabulary import RECORDS
 from reports.analysis.findings import findings, standings
 from reports.analysis.summary import BASELINE, FLAGS, Folded, folded, groups, outcomes
 from reports.page.charts import charts
@@ -71,7 +72,7 @@ def page(run: Run, content_hash: str | None = None) -> Page:
     text = environment.get_template("page.html.j2").render(
         title=f"elubench: {_device_name(run)}",
         header=list(wording.header(run)),
-        created=(run.manifest.get("created") or "")[:10],
+        created=(run.manifest.created or "")[:10],
         findings=findings(run, timed),
         standings=standings(timed),
         baseline=BASELINE,
@@ -89,7 +90,7 @@ def page(run: Run, content_hash: str | None = None) -> Page:
         method=_method(run),
         torn=run.torn,
         is_empty=not run.records,
-        manifest=_printable_json(run.manifest),
+        manifest=_printable_json(asdict(run.manifest)),
         content_hash=content_hash,
         manifest_name=run.path.name,
         records_name=RECORDS,
@@ -107,7 +108,7 @@ def _plotly() -> str | None:
         from plotly.offline import get_plotlyjs
     except ImportError:
         return None
-    return get_plotlyjs()
+    return str(get_plotlyjs())
 
 
 def _pictures(run: Run) -> list[tuple[str, str]]:
@@ -126,7 +127,7 @@ def _printable_json(content: Any) -> str:
 
 
 def _device_name(run: Run) -> str:
-    return printable(str((run.manifest.get("device") or {}).get("name", "unknown device")))
+    return printable(str(run.manifest.device.name))
 
 
 def _why(each: Folded) -> str:
@@ -134,20 +135,18 @@ def _why(each: Folded) -> str:
 
 
 def _flags_used(run: Run) -> dict[str, tuple[str, str]]:
-    """The marks that occur, those that nobody explains included."""
+    """The marks that occur."""
     used = {flag for record in run.records for flag in record.flags}
-    known = {flag: FLAGS[flag] for flag in FLAGS if flag in used}
-    return known | {flag: ("?", printable(flag)) for flag in sorted(used - set(FLAGS))}
+    return {flag: each for flag, each in FLAGS.items() if flag in used}
 
 
 def _method(run: Run) -> dict[str, Any]:
     """What the method's words need from the manifest; None where it has a hole."""
-    sweep = run.manifest.get("sweep") or {}
-    stop = sweep.get("stop") or {}
-    device = run.manifest.get("device") or {}
+    stop = run.manifest.sweep.get("stop") or {}
+    device = run.manifest.device
     return {
         "stop": {name: value for name, value in stop.items() if isinstance(value, (int, float))},
-        "cache_mib": (device.get("last_level_cache_bytes") or 0) / 2**20 or None,
-        "on_gpu": device.get("kind") == "cuda",
+        "cache_mib": device.last_level_cache_bytes / 2**20 or None,
+        "on_gpu": device.kind == "cuda",
         "regimes": sorted({record.regime for record in run.records if record.regime}),
     }

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from harness.paper.rows import read_claims
-from harness.store.records import RunError
+from harness.store.vocabulary import RunError
 from reports.paper.docs import PAGE, write
 
 

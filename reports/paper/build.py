@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.paper.rows import ClaimsRun
+from harness.plumbing.files import written_whole
 from harness.store import seal
 from reports.paper import latex, markdown
 from reports.paper.judge import Judged, judge
@@ -75,9 +76,5 @@ def _figures(run: ClaimsRun, directory: Path) -> tuple[dict[str, list[Path]], li
 
 
 def _write_whole(path: Path, text: str) -> None:
-    partial = path.with_name(f".{path.name}.part")
-    try:
+    with written_whole(path) as partial:
         partial.write_text(text, encoding="utf-8", newline="\n")
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from harness.paper.rows import ClaimsRun
 from harness.store import seal
-from harness.store.records import Run, RunError
+from harness.store.records import Run
+from harness.store.vocabulary import RunError
 from reports.analysis.citable import Citable
 from reports.paper import words
 from reports.paper.build import content_hash_of

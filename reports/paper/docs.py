@@ -6,7 +6,7 @@ from pathlib import Path
 
 from harness.paper.rows import ClaimsRun
 from harness.store import seal
-from harness.store.records import RunError
+from harness.store.vocabulary import RunError
 from reports.paper import markdown
 from reports.paper.build import content_hash_of
 from reports.paper.figures import write_figures

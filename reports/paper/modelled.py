@@ -107,7 +107,7 @@ def _rows(run: ClaimsRun) -> list[Row]:
 
 
 def _device(run: ClaimsRun) -> str | None:
-    sheet = by_driver_name(str((run.manifest.get("device") or {}).get("name")))
+    sheet = by_driver_name(str(run.manifest.device.name))
     return sheet.name if sheet else None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from harness.paper.rows import ClaimsRun
@@ -34,7 +35,7 @@ def page(run: ClaimsRun, content_hash: str, figures: Mapping[str, Sequence[Path]
     return environment.get_template("page.html.j2").render(
         words=words,
         header=list(words.header(run)),
-        created=str(run.manifest.get("created") or "")[:10],
+        created=str(run.manifest.created or "")[:10],
         paper=PAPER,
         judged=judged,
         kinds=_KINDS,
@@ -44,7 +45,7 @@ def page(run: ClaimsRun, content_hash: str, figures: Mapping[str, Sequence[Path]
         setting=words.setting(run),
         incomplete=words.incomplete(run),
         content_hash=content_hash,
-        manifest=json.dumps(run.manifest, indent=2, ensure_ascii=False),
+        manifest=json.dumps(asdict(run.manifest), indent=2, ensure_ascii=False),
         css=Markup(_STYLE.read_text(encoding="utf-8")),
     )
 

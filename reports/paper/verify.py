@@ -30,7 +30,7 @@ def verify(run: ClaimsRun) -> Verified:
 def mismatches(run: ClaimsRun) -> Iterator[Mismatch]:
     """Rows that the plan does not have, figures of the sweep that do not follow, lines of the report that differ."""
     expected = _keys(run.plan)
-    device = (run.manifest.get("device") or {}).get("name")
+    device = run.manifest.device.name
     seen = set()
     for row in run.rows:
         where = f"{row.claim}: {row.net} {row.variant} rate={row.rate:g} seed={row.seed}"

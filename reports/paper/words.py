@@ -21,21 +21,21 @@ HEAD = ("what is compared", "measure", ">median [95% interval]", "said to be", "
 def header(run: ClaimsRun) -> Iterator[str]:
     """Device, versions and plan, a line each."""
     _, *lines = wording.header(Run(run.path, run.manifest, ()))
-    device = run.manifest.get("device") or {}
+    device = run.manifest.device
     on_gpu = "GPU, activations on this suite's Triton kernels"
-    where = on_gpu if device.get("kind") == "cuda" else f"CPU, {device.get('cores', '?')} cores, one thread a net"
-    yield f"{device.get('name', 'unknown device')} ({where})"
+    where = on_gpu if device.kind == "cuda" else f"CPU, {device.cores or '?'} cores, one thread a net"
+    yield f"{device.name} ({where})"
     yield from lines[:-1]
     plan = run.plan
     yield (
         f"{'a quick look' if plan.name == 'quick' else 'a full run'}: {len(plan.seeds)} seeds, {plan.epochs} epochs, "
-        f"learning rates {', '.join(f'{rate:g}' for rate in plan.rates)}, started {run.manifest.get('created')}"
+        f"learning rates {', '.join(f'{rate:g}' for rate in plan.rates)}, started {run.manifest.created}"
     )
 
 
 def where(run: ClaimsRun) -> str:
     """On what data and device: "digits, on AMD EPYC"."""
-    return f"{run.plan.dataset}, on {(run.manifest.get('device') or {}).get('name', 'an unknown device')}"
+    return f"{run.plan.dataset}, on {run.manifest.device.name}"
 
 
 def setting(run: ClaimsRun) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.store.provenance import Git
 from harness.store.records import Record, Run
 
 FORMAT_VERSION = "5.0.0"  # of pytest-benchmark, whose fields these are
@@ -14,28 +15,28 @@ FORMAT_VERSION = "5.0.0"  # of pytest-benchmark, whose fields these are
 def as_json(run: Run) -> dict[str, Any]:
     """The timed providers of a run; roofs and controls are not benchmarks of anything."""
     manifest = run.manifest
-    device, versions, git = (manifest.get(name) or {} for name in ("device", "versions", "git"))
+    device, versions, git = manifest.device, manifest.versions, manifest.git or Git()
     return {
         "machine_info": {
-            "node": device.get("name"),
-            "machine": device.get("kind"),
-            "system": versions.get("platform"),
-            "python_version": versions.get("python"),
+            "node": device.name,
+            "machine": device.kind,
+            "system": versions.platform,
+            "python_version": versions.python,
             "python_implementation": "CPython",
-            "cpu": {"brand_raw": device.get("name")},
-            "torch": versions.get("torch"),
-            "triton": versions.get("triton"),
+            "cpu": {"brand_raw": device.name},
+            "torch": versions.torch,
+            "triton": versions.triton,
         },
         "commit_info": {
-            "id": git.get("commit") or "unversioned",
-            "dirty": bool(git.get("dirty")),
+            "id": git.commit or "unversioned",
+            "dirty": bool(git.dirty),
             "project": "elubench",
             "branch": "(unknown)",
             "time": None,
             "author_time": None,
         },
         "benchmarks": [_benchmark(record) for record in run.records if record.role == "provider" and record.samples_s],
-        "datetime": manifest.get("created"),
+        "datetime": manifest.created,
         "version": FORMAT_VERSION,
     }
 
@@ -67,7 +68,7 @@ def _benchmark(record: Record) -> dict[str, Any]:
         "params": {"provider": record.provider, "regime": record.regime, **record.params},
         "param": f"{record.provider}-{record.regime}",
         "extra_info": extra_info(record),
-        "options": {"timer": record.details.get("clock"), "disable_gc": True, "warmup": True},
+        "options": {"timer": record.clock, "disable_gc": True, "warmup": True},
         "stats": _stats(np.asarray(record.samples_s)),
     }
 

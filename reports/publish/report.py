@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.plumbing.files import written_whole
 from harness.store import seal
 from harness.store.records import Run
 from reports.figures.files import write_figures
@@ -73,12 +74,8 @@ def _figures(run: Run, directory: Path) -> list[Path]:
 
 
 def _whole(path: Path, write: Callable[[Path], None]) -> Path:
-    partial = path.with_name(f".{path.name}.part")
-    try:
+    with written_whole(path) as partial:
         write(partial)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
     return path
 
 

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.store import seal
-from harness.store.records import MANIFEST, Run, RunError, made_by_verb, read_manifest, read_run
+from harness.store.manifest import read_manifest
+from harness.store.records import Run, read_run
+from harness.store.vocabulary import MANIFEST, RunError
 from reports.analysis.findings import findings
 from reports.figures.files import as_svg, draw
 from reports.publish.report import FIGURES, MARKDOWN, REPORT
@@ -54,27 +56,27 @@ class Published:
 
     @property
     def is_gpu(self) -> bool:
-        return (self.run.manifest.get("device") or {}).get("kind") == "cuda"
+        return self.run.manifest.device.kind == "cuda"
 
     @property
     def device(self) -> str:
-        return str((self.run.manifest.get("device") or {}).get("name", "unknown device"))
+        return str(self.run.manifest.device.name)
 
     @property
     def sweep(self) -> str:
-        return str((self.run.manifest.get("sweep") or {}).get("name", "unknown"))
+        return str(self.run.manifest.sweep.get("name", "unknown"))
 
     @property
     def rank(self) -> tuple[bool, int, str]:
         """The highest is shown in the documentation."""
         fullness = _SWEEPS.index(self.sweep) if self.sweep in _SWEEPS else -1
-        return (self.is_gpu, fullness, str(self.run.manifest.get("created")))
+        return (self.is_gpu, fullness, str(self.run.manifest.created))
 
 
 def published(root: Path) -> list[Published]:
     """The runs under `root/results`, by folder. Raises RunError where one cannot be read."""
     found = sorted(path.parent for path in (root / RESULTS).glob(f"*/*/{MANIFEST}"))
-    folders = [folder for folder in found if made_by_verb(read_manifest(folder)) == "run"]
+    folders = [folder for folder in found if read_manifest(folder).verb == "run"]
     return [
         Published(run, seal.content_hash(folder), {name: as_svg(figure) for name, figure in draw(run)})
         for folder in folders
@@ -142,7 +144,7 @@ def _index_row(each: Published, results: Path) -> tuple[str, ...]:
     return (
         f"{markdown_text(each.device)} ({kind})",
         f"[{markdown_text(each.sweep)}]({folder}/{REPORT}/{MARKDOWN})",
-        markdown_text(str(each.run.manifest.get("created"))[:10]),
+        markdown_text(str(each.run.manifest.created)[:10]),
         str(len(each.run.records)),
         f"`{each.content_hash[:16]}`",
     )

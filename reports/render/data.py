@@ -10,14 +10,17 @@ import csv
 import dataclasses
 import itertools
 import json
+import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from harness.store.records import Record
+from harness.store.records import ErrorByInput, Record
 from reports.text.escaping import csv_text
 
-_FIELDS = {field.name: str(field.type) for field in dataclasses.fields(Record)}
+# The types of a record's fields, by name. Words of the vocabulary are text.
+_WORDS = re.compile(r"\b(Outcome|Role|Regime|Mix|Flag)\b")
+_FIELDS = {field.name: _WORDS.sub("str", str(field.type)) for field in dataclasses.fields(Record)}
 _BATCH = 5_000  # records: a file is written in pieces of some ten megabytes
 
 
@@ -29,7 +32,7 @@ def write_csv(records: Iterable[Record], path: Path) -> None:
     """One row for each record, the samples as their number.
 
     Text that a spreadsheet would take for a formula has a `'` before it, and control characters are written as
-    escapes; parameters and details are JSON; flags are separated by spaces, sizes by x.
+    escapes; parameters and the device's health are JSON; flags are separated by spaces, sizes by x.
     """
     columns = {name: _csv_cell(name, kind) for name, kind in _FIELDS.items() if name not in ("samples_s", "ci95_s")}
     with path.open("w", encoding="utf-8", newline="") as file:
@@ -42,7 +45,7 @@ def write_csv(records: Iterable[Record], path: Path) -> None:
 
 
 def write_parquet(records: Iterable[Record], path: Path) -> None:
-    """One row for each record, with lists as lists and parameters and details as JSON.
+    """One row for each record, with lists as lists and parameters and the device's health as JSON.
 
     Raises MissingLibrary where pyarrow is not installed.
     """
@@ -95,7 +98,8 @@ def _csv_cell(name: str, kind: str) -> Callable[[Any], Any]:
 
 
 def _json(content: Any) -> str:
-    return json.dumps(content, sort_keys=True, separators=(",", ":"))
+    plain = dataclasses.asdict(content) if isinstance(content, ErrorByInput) else content
+    return json.dumps(plain, sort_keys=True, separators=(",", ":"))
 
 
 def _utf8(text: str) -> str:

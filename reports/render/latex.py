@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from harness.store.records import INSPECTED, Run
+from harness.store.records import Run
 from reports.analysis.citable import Citable, is_told_apart
 from reports.analysis.summary import BASELINE, Row
 from reports.text import wording
@@ -30,19 +30,19 @@ def run_key(content_hash: str) -> str:
 def bibtex(cited: Citable) -> str:
     """Two entries: the software, and the run with its version, commit, device, date and content hash."""
     manifest = cited.run.manifest
-    created = str(manifest.get("created") or "")
+    created = str(manifest.created or "")
     year = created[:4] if created[:4].isascii() and created[:4].isdigit() else None
-    version = f"Version {manifest.get('elubench')}, {wording.commit(cited.run)}"
-    device = (manifest.get("device") or {}).get("name", "unknown device")
-    versions = manifest.get("versions") or {}
+    version = f"Version {manifest.elubench}, {wording.commit(cited.run)}"
+    device = manifest.device.name
+    versions = manifest.versions
     digits = r"\allowbreak{}".join(cited.content_hash[at : at + 8] for at in range(0, 64, 8))
-    covered = "manifest, records and counts of machine code" if manifest.get(INSPECTED) else "manifest and records"
+    covered = "manifest, records and counts of machine code" if manifest.inspected else "manifest and records"
     note = (
-        f"{latex(version)}. Measured on {latex(str(device))} with torch {latex(str(versions.get('torch')))} and "
-        f"Triton {latex(str(versions.get('triton')))}, begun {latex(created)}. "
+        f"{latex(version)}. Measured on {latex(str(device))} with torch {latex(str(versions.torch))} and "
+        f"Triton {latex(str(versions.triton))}, begun {latex(created)}. "
         f"SHA-256 of its {covered}: \\texttt{{{digits}}}"
     )
-    title = f"{SOFTWARE_KEY} run: sweep {(manifest.get('sweep') or {}).get('name')} on {device}"
+    title = f"{SOFTWARE_KEY} run: sweep {manifest.sweep.get('name')} on {device}"
     return (
         _entry(SOFTWARE_KEY, latex(TITLE), year, latex(version))
         + "\n"
@@ -114,8 +114,8 @@ def _speedup(row: Row) -> str:
 
 
 def _caption(cited: Citable) -> str:
-    device = cited.run.manifest.get("device") or {}
-    name, kind = device.get("name", "an unknown device"), "" if device.get("kind") == "cuda" else ", a CPU"
+    device = cited.run.manifest.device
+    name, kind = device.name, "" if device.kind == "cuda" else ", a CPU"
     rows = [row for group in cited.groups for row in group.rows if row.record.provider != BASELINE]
     brackets = ""
     if any(row.speedup_ci95 and not is_told_apart(row) for row in rows):
@@ -150,5 +150,5 @@ def figure(cited: Citable, file_name: str) -> str:
 
 
 def _figure_caption(run: Run) -> str:
-    device = (run.manifest.get("device") or {}).get("name", "an unknown device")
+    device = run.manifest.device.name
     return f"Bandwidth against size on {latex(str(device))}"

@@ -14,22 +14,19 @@ from reports.text.formatting import MISSING, params_text, percent
 def header(run: Run) -> Iterator[str]:
     """Device, versions and sweep, a line each; a manifest with holes is no reason to say nothing."""
     manifest = run.manifest
-    device, versions = manifest.get("device") or {}, manifest.get("versions") or {}
-    kind = "GPU" if device.get("kind") == "cuda" else f"CPU, {manifest.get('threads', '?')} threads"
-    yield f"{device.get('name', 'unknown device')} ({kind})"
-    yield (
-        f"elubench {manifest.get('elubench')}, {commit(run)}; "
-        f"torch {versions.get('torch')}, triton {versions.get('triton')}"
-    )
-    yield f"sweep {(manifest.get('sweep') or {}).get('name')}, started {manifest.get('created')}"
+    device, versions = manifest.device, manifest.versions
+    kind = "GPU" if device.kind == "cuda" else f"CPU, {manifest.threads or '?'} threads"
+    yield f"{device.name} ({kind})"
+    yield (f"elubench {manifest.elubench}, {commit(run)}; torch {versions.torch}, triton {versions.triton}")
+    yield f"sweep {manifest.sweep.get('name')}, started {manifest.created}"
 
 
 def commit(run: Run) -> str:
     """The commit as "commit 0123456789", with what a reader has to know of it."""
-    git = run.manifest.get("git") or {}
-    if not git.get("commit"):
+    git = run.manifest.git
+    if git is None or not git.commit:
         return "no commit"
-    return f"commit {str(git['commit'])[:10]}{' with changes' if git.get('dirty') else ''}"
+    return f"commit {git.commit[:10]}{' with changes' if git.dirty else ''}"
 
 
 def title(group: Group) -> str:
@@ -64,7 +61,7 @@ def flags_used(timed: list[Group]) -> dict[str, tuple[str, str]]:
 def over_roof_reasons(timed: list[Group]) -> list[str]:
     """Why rows may be over their roofs, as their records say; each reason once, the most frequent first."""
     records = (row.record for group in timed for row in group.rows)
-    counts = Counter(str(reason) for record in records for reason in record.details.get("over_roof", ()))
+    counts = Counter(reason for record in records for reason in record.over_roof_reasons)
     return [reason for reason, _ in counts.most_common(3)]
 
 

@@ -58,12 +58,14 @@ def measured(request, tmp_path_factory):
     """The records of a case by provider: all providers take turns, once, as in `elubench run`."""
     from harness.run.runner import Progress, run_sweep
     from harness.store.files import Store
-    from harness.store.records import SCHEMA, iter_records
+    from harness.store.manifest import Manifest
+    from harness.store.records import iter_records
+    from harness.store.vocabulary import SCHEMA
 
     @functools.cache
     def records_of(case_key):
         sweep = plan(request.config)
-        store = Store.create(tmp_path_factory.mktemp("bench") / "run", {"schema": SCHEMA})
+        store = Store.create(tmp_path_factory.mktemp("bench") / "run", Manifest(schema=SCHEMA))
         only = dataclasses.replace(sweep, cases=tuple(case for case in sweep.cases if case.key == case_key))
         device = device_of(request.config.getoption("--device", default="auto"))
         run_sweep(only, device, store, Progress(lambda *_: None, lambda *_: None))

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 import random
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
+
+import msgspec
 
 from harness.ops.cases import Case, make_case
-from harness.store.records import MANIFEST, RECORDS, SCHEMA, Record, Run, read_run, to_json
+from harness.store.manifest import UNKNOWN_DEVICE, Manifest
+from harness.store.records import Record, Run, read_run, to_json
+from harness.store.vocabulary import MANIFEST, RECORDS, SCHEMA, Flag, Mix, Outcome, Regime
 from harness.timing.estimators import median, median_ci
 
 CASE = make_case("elu", (4096, 4096), "bfloat16")
@@ -26,8 +31,8 @@ def record(case: Case = CASE, provider: str = "eager", time_s: float = 100e-6, *
         dtype=case.dtype,
         layout=case.layout,
         provider=provider,
-        regime="cold",
-        outcome="ok",
+        regime=Regime.COLD,
+        outcome=Outcome.OK,
         reason=None,
         samples_s=samples,
         median_s=median(samples),
@@ -37,7 +42,7 @@ def record(case: Case = CASE, provider: str = "eager", time_s: float = 100e-6, *
         bytes_moved=case.bytes_moved,
         flops=case.flops,
         bandwidth_gbps=case.bytes_moved / time_s / 1e9,
-        roof=case.roof,
+        roof=Mix(case.roof),
         roof_gbps=1000.0,
         max_ulp=0.5,
         worst_input="x=-0.25",
@@ -92,7 +97,7 @@ def roof(case: Case = CASE, time_s: float = 60e-6, **changes) -> Record:
 
 def run_of(*records: Record, torn: bool = False, **manifest) -> Run:
     """A run as `read_run` gives it."""
-    whole = {
+    whole: dict[str, Any] = {
         "schema": SCHEMA,
         "elubench": "0.1.0",
         "created": "2026-01-01T00:00:00+00:00",
@@ -103,7 +108,9 @@ def run_of(*records: Record, torn: bool = False, **manifest) -> Run:
         "threads": 2,
         **manifest,
     }
-    return Run(Path("somewhere"), whole, records, torn)
+    whole = {name: value for name, value in whole.items() if value is not None}
+    whole["device"] = asdict(UNKNOWN_DEVICE) | whole.get("device", {})
+    return Run(Path("somewhere"), msgspec.convert(whole, Manifest), records, torn)
 
 
 # Names that mean something to HTML, LaTeX, spreadsheets, Markdown or a terminal; none may mean it in a report.
@@ -128,7 +135,7 @@ def hostile_run() -> Run:
     records = []
     for number, name in enumerate(HOSTILE.values()):
         case = make_case("elu", (256 * (number + 1), 256), "float16")
-        records += [record(case), record(case, name, 80e-6, device=name, worst_input=name, flags=("noisy", name))]
+        records += [record(case), record(case, name, 80e-6, device=name, worst_input=name, flags=(Flag.NOISY,))]
         records.append(untimed(case, f"{name} ", "rejected", reason=name, worst_input=name))
         records.append(replace(roof(case), provider=name))
         records.append(record(case, f"valid {name}", 90e-6, device=name))
@@ -147,6 +154,6 @@ def hostile_run() -> Run:
 def stored(run: Run, path: Path) -> Run:
     """The run, written to the directory `path` as a sweep would have stored it, and read again."""
     path.mkdir(parents=True)
-    (path / MANIFEST).write_text(json.dumps(run.manifest), encoding="utf-8")
+    (path / MANIFEST).write_text(json.dumps(asdict(run.manifest)), encoding="utf-8")
     (path / RECORDS).write_text("".join(to_json(each) + "\n" for each in run.records), encoding="utf-8")
     return read_run(path)

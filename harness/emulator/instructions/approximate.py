@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from harness.emulator.arithmetic import F32, Array, flush_f32, has_nan, round_to, to_odd
-from harness.emulator.exact64 import root_directed, two_product
+from harness.emulator.exact64 import divide_directed, root_directed, two_product
 from harness.emulator.instructions import floating
 from harness.emulator.instructions.floating import finish, operands, rounding
 from harness.emulator.site import Site
@@ -158,7 +158,7 @@ def rcp(site: Site) -> Step:
             one = np.ones(out.size)
             x = np.asarray(a)
             mode = rounding(site)
-            out[...] = one / x if mode == "rn" else floating.divide_directed(one, x, mode)
+            out[...] = one / x if mode == "rn" else divide_directed(one, x, mode)
             return
         single = np.asarray(flush_f32(a) if site.has("ftz") else a)
         if rounding(site) == "rn":

@@ -235,7 +235,8 @@ def _extreme(is_max: bool) -> Callable[[Site], Step]:
                 # numpy gives either of two zeros.
                 if not np.all(chosen):
                     both = (np.asarray(result) == 0) & (np.asarray(other) == 0)
-                    x, y = (np.asarray(each).view(bits) for each in (result, other))
+                    both_bits: list[Any] = [np.asarray(each).view(bits) for each in (result, other)]
+                    x, y = both_bits
                     zero = (x & y) if is_max else (x | y)
                     chosen = np.where(both, zero.view(chosen.dtype), chosen)
                 result = chosen

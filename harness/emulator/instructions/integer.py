@@ -220,7 +220,11 @@ def clz(site: Site) -> Step:
     """9.7.1.15"""
     width = np.uint32(8 * SIZES[site.kind])
     a, out = site.source(1, site.kind), site.out("u32")
-    return lambda: np.subtract(width, bit_lengths(a), out=out)
+
+    def run() -> None:
+        np.subtract(width, bit_lengths(a), out=out)
+
+    return run
 
 
 def bfind(site: Site) -> Step:

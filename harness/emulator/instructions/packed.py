@@ -266,7 +266,9 @@ def _mixed(operation: str) -> Callable[[Site], Step]:
                 if mode == "rn":
                     np.add(taken[0], other, out=beside)
                 else:
-                    beside[...] = round_to(add_to_odd(np.float64(taken[0]), np.float64(other)), F32, mode)
+                    beside[...] = round_to(
+                        add_to_odd(*(each.astype(np.float64) for each in (taken[0], other))), F32, mode
+                    )
             out[...] = saturated(beside) if site.has("sat") else beside
             canonical_f32(out)
 

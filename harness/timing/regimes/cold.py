@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from harness.device.devices import Device
+from harness.store.vocabulary import Flag, Regime
 from harness.timing.clocks import CpuClock, CudaClock
 from harness.timing.regimes.setting import Setting, is_cold, mib, rotation
 from harness.timing.sampler import Calls
@@ -41,10 +42,10 @@ def setting(calls: Calls, working_set_bytes: int, device: Device, cuda: Any = No
         clock = CudaClock(device.torch_device, flush, cuda)
         why = f"twice the L2 of {cache} is written over before each call"
         first = {name: bound[:1] for name, bound in calls.items()}
-        return Setting("cold", why, first, clock, 1, resolution_s=CudaClock.resolution_s)
+        return Setting(Regime.COLD, why, first, clock, 1, resolution_s=CudaClock.resolution_s)
     count = len(next(iter(calls.values()), ()))
     if is_cold(count, working_set_bytes, device):
         why = f"{count} buffer sets in rotation, at least twice the last-level cache of {cache}"
-        return Setting("cold", why, calls, CpuClock(), count)
+        return Setting(Regime.COLD, why, calls, CpuClock(), count)
     why = f"{count} buffer sets are what memory allows, less than twice the last-level cache of {cache}"
-    return Setting("cold", why, calls, CpuClock(), count, flags=("warm",))
+    return Setting(Regime.COLD, why, calls, CpuClock(), count, flags=(Flag.NOT_COLD,))

@@ -3,7 +3,7 @@
 For calls too short for events, which resolve about 0.5 µs: about 5 ms of calls are captured, replayed as one, and
 their time is divided by their number. What a node of a graph costs to start is in the time. Capturing plain
 repetitions of one call, as is often done, would time a hot L2; so the sets rotate, and a rotation that does not
-exceed the L2 twice is marked warm.
+exceed the L2 twice is marked `not_cold`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from harness.device.devices import Device
+from harness.plumbing.errors import named
+from harness.store.vocabulary import Flag, Regime
 from harness.timing.clocks import CudaClock
 from harness.timing.regimes.setting import CaptureFailed, NotPossible, Setting, is_cold, mib, rotation
 from harness.timing.sampler import Calls, gc_paused
@@ -57,13 +59,13 @@ def setting(calls: Calls, working_set_bytes: int, device: Device, cuda: Any = No
         f"{'at least' if cold else 'less than'} twice the L2 of {l2}"
     )
     return Setting(
-        "graph",
+        Regime.GRAPH,
         why,
         {name: [batch] for name, batch in batches.items()},
         clock,
         count,
-        flags=() if cold else ("warm",),
-        details={"calls_per_sample": {name: batch.calls for name, batch in batches.items()}},
+        flags=() if cold else (Flag.NOT_COLD,),
+        calls_per_sample={name: batch.calls for name, batch in batches.items()},
         resolution_s=CudaClock.resolution_s / min(batch.calls for batch in batches.values()),
     )
 
@@ -124,7 +126,5 @@ def _capture(name: str, bound: Sequence[Callable[[], object]], repeats: int, cud
         except Exception as error:
             failed = failed or error
     if failed is not None:
-        first = (str(failed).strip().splitlines() or [""])[0]
-        message = f"{name} cannot be captured in a CUDA graph: {type(failed).__name__}: {first}"
-        raise CaptureFailed(message, name) from failed
+        raise CaptureFailed(f"{name} cannot be captured in a CUDA graph: {named(failed)}", name) from failed
     return Replay(graph, repeats * len(bound))

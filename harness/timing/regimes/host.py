@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from harness.device.devices import Device
+from harness.store.vocabulary import Regime
 from harness.timing.clocks import HostClock
 from harness.timing.regimes.setting import NotPossible, Setting
 from harness.timing.sampler import Calls
@@ -19,4 +20,4 @@ def setting(calls: Calls, working_set_bytes: int, device: Device, cuda: Any = No
         raise NotPossible("on a CPU the call is the computation: there is no launch to be timed apart from it")
     why = "the wall time of the call, on a device that has nothing queued"
     first = {name: bound[:1] for name, bound in calls.items()}
-    return Setting("host", why, first, HostClock(device.torch_device, cuda), 1)
+    return Setting(Regime.HOST, why, first, HostClock(device.torch_device, cuda), 1)

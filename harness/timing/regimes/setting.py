@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from harness.device.devices import Device
+from harness.store.vocabulary import Flag, Regime
 from harness.timing.clocks import Clock
 from harness.timing.sampler import Calls
 
@@ -36,17 +37,17 @@ class CaptureFailed(Exception):
 class Setting:
     """How entries are timed in one regime: what the sampler takes, and what their records say of it."""
 
-    regime: str
+    regime: Regime
     why: str  # how the conditions are kept, for the record
     calls: Calls  # what the sampler calls: the entries' own calls, or batches of them
     clock: Clock  # gives seconds for one of the entries' own calls, also where they are batched
     buffer_sets: int
-    flags: tuple[str, ...] = ()  # "warm", "not_resident": where the conditions could not be kept
-    details: Mapping[str, Any] = field(default_factory=dict)
+    flags: tuple[Flag, ...] = ()  # where the conditions could not be kept
+    calls_per_sample: Mapping[str, int] = field(default_factory=dict)  # by entry, where they are batched
     resolution_s: float = 0.0  # the finest difference between two times
 
 
-class Regime(Protocol):
+class RegimeModule(Protocol):
     """A module with these two functions."""
 
     def sets(self, working_set_bytes: int, device: Device) -> int:

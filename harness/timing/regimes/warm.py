@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from harness.device.devices import Device
+from harness.store.vocabulary import Flag, Regime
 from harness.timing.clocks import Clock, CpuClock
 from harness.timing.regimes.graph import captured
 from harness.timing.regimes.setting import Setting, mib
@@ -26,9 +27,10 @@ def setting(calls: Calls, working_set_bytes: int, device: Device, cuda: Any = No
     )
     one_set: Calls = {name: bound[:1] for name, bound in calls.items()}
     clock: Clock = CpuClock()
-    details = {}
+    calls_per_sample: dict[str, int] = {}
     if device.kind == "cuda":
         clock, batches = captured(one_set, device, cuda)
         one_set = {name: [batch] for name, batch in batches.items()}
-        details["calls_per_sample"] = {name: batch.calls for name, batch in batches.items()}
-    return Setting("warm", why, one_set, clock, 1, flags=() if fits else ("not_resident",), details=details)
+        calls_per_sample = {name: batch.calls for name, batch in batches.items()}
+    flags = () if fits else (Flag.NOT_RESIDENT,)
+    return Setting(Regime.WARM, why, one_set, clock, 1, flags=flags, calls_per_sample=calls_per_sample)

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -14,7 +15,8 @@ from hypothesis import strategies as st
 from harness.cli.evidence import slug
 from harness.device.devices import find_device
 from harness.store.manifest import write_manifest
-from harness.store.records import MANIFEST, RECORDS, read_run
+from harness.store.records import read_run
+from harness.store.vocabulary import MANIFEST, RECORDS
 from tests.harness.command import TINY, elubench, environment
 
 NO_GPU = {"CUDA_VISIBLE_DEVICES": ""}
@@ -81,14 +83,14 @@ def test_a_sweep_from_a_file_goes_to_the_devices_folder_and_is_gone_on_with(tmp_
     assert ended.returncode == 0, ended.stderr
     done = read_run(run)
     assert [record.outcome for record in done.records if record.role == "provider"] == ["ok"] * 3
-    assert "--resume" in done.manifest["sessions"][0]["argv"]
+    assert "--resume" in done.manifest.sessions[0].argv
 
     before = (run / RECORDS).read_bytes()
     ended = evidence(*arguments, "100")
     assert ended.returncode == 0, ended.stderr
     assert (run / RECORDS).read_bytes() == before, "what is measured is not measured again"
 
-    write_manifest(run / MANIFEST, {**done.manifest, "kernel_sources_sha256": "0" * 64})
+    write_manifest(run / MANIFEST, replace(done.manifest, kernel_sources_sha256="0" * 64))
     ended = evidence(*arguments, "100")
     assert ended.returncode == 2
     assert f"{run} was made with other kernel sources" in ended.stderr and f"mv {run} {run}-before" in ended.stderr
@@ -99,7 +101,7 @@ def test_a_sweep_from_a_file_goes_to_the_devices_folder_and_is_gone_on_with(tmp_
 def test_a_sweep_by_name_has_a_folder_of_that_name(tmp_path):
     ended = evidence("--sweep", "smoke", "--results", tmp_path, "--budget", "0")
     assert ended.returncode == 0, ended.stderr
-    assert read_run(tmp_path / HERE / "smoke").manifest["sweep"]["name"] == "smoke"
+    assert read_run(tmp_path / HERE / "smoke").manifest.sweep["name"] == "smoke"
 
 
 @pytest.mark.parametrize(

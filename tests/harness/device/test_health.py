@@ -137,7 +137,7 @@ def test_what_a_gpu_does_not_tell_is_none_and_no_throttle(nvml):
 def test_settings_and_other_processes_are_in_the_manifest(nvml):
     nvml(ComputeRunningProcesses=[SimpleNamespace(pid=1), SimpleNamespace(pid=2)], MigMode=(1, 1))
     made = make_manifest(GPU, {}, [])
-    assert made["health"]["gpu"] == {
+    assert made.health["gpu"] == {
         "sm_clock_max_mhz": 1980,
         "memory_clock_max_mhz": 2619,
         "power_limit_w": 700.0,
@@ -146,7 +146,7 @@ def test_settings_and_other_processes_are_in_the_manifest(nvml):
         "persistence": True,
         "other_processes": 2,
     }
-    assert made["health"]["cpu"]["usable_cores"] == CPU.cores
+    assert made.health["cpu"]["usable_cores"] == CPU.cores
 
 
 def test_the_doctor_shows_them(nvml, monkeypatch):

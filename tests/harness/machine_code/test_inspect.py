@@ -14,8 +14,8 @@ from harness.machine_code.rows import read_rows
 from harness.machine_code.specimens import DTYPES, specimens
 from harness.machine_code.survey import survey
 from harness.ops.catalogue import KERNEL_OPS
-from harness.store.records import INSPECTION, RunError
 from harness.store.seal import BROKEN, SEALED, state
+from harness.store.vocabulary import INSPECTION, RunError
 from tests.harness.command import elubench
 
 PROVIDERS = Path(__file__).parent / "providers"

@@ -13,8 +13,8 @@ from harness.paper.rows import COST, read_claims
 from harness.paper.run import ClaimStore, make_manifest, measure_cost
 from harness.store import manifest
 from harness.store.files import Store
-from harness.store.records import INSPECTION, RECORDS, RunError
 from harness.store.seal import BROKEN, SEALED, state, unseal
+from harness.store.vocabulary import INSPECTION, RECORDS, RunError
 from harness.sweeps import sweep
 from reports.paper.verify import verify
 from tests.harness.command import elubench, environment

@@ -9,8 +9,8 @@ import pytest
 
 from harness.paper.plan import PAPER_RATE, QUICK, ClaimError, from_content, make_plan
 from harness.paper.rows import read_claims
-from harness.store.records import RECORDS, RunError
 from harness.store.seal import SEALED, state
+from harness.store.vocabulary import RECORDS, RunError
 from tests.harness.command import elubench, start
 
 SMALL = ("claims", "--quick", "--claim", "vanishing", "--activation", "elu", "--device", "cpu")
@@ -37,7 +37,7 @@ def test_a_run_ends_with_verdicts_a_seal_and_a_report(whole):
     assert norms["epoch"] == [0, QUICK.epochs]
     assert [len(each) for each in norms["gradient_norm"]] == [8, 8]
     assert (run / "report" / "index.html").exists()
-    assert stored.manifest["threads"] == 1
+    assert stored.manifest.threads == 1
 
 
 def test_killed_and_gone_on_with_it_stores_the_same_rows(whole, tmp_path):
@@ -58,7 +58,7 @@ def test_killed_and_gone_on_with_it_stores_the_same_rows(whole, tmp_path):
     found, expected = ((path / RECORDS).read_text().splitlines() for path in (run, whole[0]))
     assert sorted(found) == sorted(expected)
     assert read_claims(run).rows == read_claims(whole[0]).rows
-    assert read_claims(run).manifest["sessions"][0]["note"] == "resume"
+    assert read_claims(run).manifest.sessions[0].note == "resume"
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_bad_input_is_one_sentence(arguments, sentence):
         ({"schema": 1}, "has schema 1 and this elubench reads"),
         ({"claims_sources_sha256": "0" * 64, "elubench": "0.0.9"}, "made with other sources than those in harness/pa"),
         ({"plan": {"name": "full"}}, "the manifest's plan cannot be read"),
-        ({"verb": "run"}, "was made by 'elubench run', not by 'elubench claims'"),
+        ({"verb": "run"}, "was made by 'elubench run'; go on with: elubench run --resume"),
     ],
 )
 def test_a_run_of_another_version_is_refused_and_left_alone(whole, tmp_path, change, sentence):
@@ -104,6 +104,7 @@ def test_a_run_of_another_version_is_refused_and_left_alone(whole, tmp_path, cha
 def test_other_verbs_say_what_kind_of_run_it_is(whole):
     done = elubench("run", "--resume", whole[0])
     assert done.returncode == 2
+    assert "was made by 'elubench claims'; go on with: elubench claims --resume" in done.stderr
     done = elubench("compare", whole[0], whole[0])
     assert done.returncode == 2
     assert "was made by 'elubench claims' and holds no records of a sweep" in done.stderr

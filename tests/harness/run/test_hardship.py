@@ -24,8 +24,9 @@ from harness.device.devices import find_device
 from harness.ops.cases import make_case
 from harness.run.runner import Progress, run_sweep
 from harness.store.files import Store
-from harness.store.manifest import add_session, make_manifest
-from harness.store.records import RECORDS, SCHEMA, RunError, read_run
+from harness.store.manifest import Manifest, add_session, make_manifest
+from harness.store.records import read_run
+from harness.store.vocabulary import RECORDS, SCHEMA, RunError
 from harness.sweeps.sweep import load
 from tests.harness.command import PROVIDERS, TINY, elubench
 from tests.harness.run.test_worker import cpu, sweep
@@ -35,7 +36,7 @@ QUIET = Progress(lambda *_: None, lambda *_: None)
 
 
 def new_run(run):
-    Store.create(run, {"schema": SCHEMA}).close()
+    Store.create(run, Manifest(schema=SCHEMA)).close()
     return run
 
 
@@ -206,7 +207,7 @@ def test_a_full_disk_stops_the_sweep_and_resume_goes_on(tmp_path, small_disk):
     with pytest.raises(RunError, match="No space left on device"):
         add_session(run, ["elubench"])
     with pytest.raises(RunError, match="No space left on device"):
-        Store.create(small_disk / "another", {"schema": SCHEMA})
+        Store.create(small_disk / "another", Manifest(schema=SCHEMA))
     assert (run / "manifest.json").read_bytes() == manifest
 
     ballast.unlink()

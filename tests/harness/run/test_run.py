@@ -5,11 +5,14 @@ import os
 import signal
 import sys
 import time
+from dataclasses import asdict
 
 import pytest
 
 from harness.store import seal
-from harness.store.records import ARITHMETIC, MIXES, RECORDS, read_run
+from harness.store.manifest import UNKNOWN_DEVICE
+from harness.store.records import read_run
+from harness.store.vocabulary import RECORDS, Mix
 from tests.harness.command import PROVIDERS, TINY, elubench, environment, start
 
 
@@ -30,7 +33,7 @@ def test_a_sweep_is_measured_stored_and_shown(tmp_path, tiny):
     assert ended.returncode == 0, ended.stderr
     assert str(run) in ended.stdout
     stored = read_run(run)
-    assert stored.manifest["argv"] == ["elubench", "run", "--sweep", str(tiny), "--out", str(run), "--device", "cpu"]
+    assert list(stored.manifest.argv) == ["elubench", "run", "--sweep", str(tiny), "--out", str(run), "--device", "cpu"]
     assert [record.outcome for record in provider_rows(run)] == ["ok"] * 3
     roles = [(record.op, record.role) for record in stored.records]
     assert roles.count(("elu", "roof")) == 4
@@ -45,8 +48,8 @@ def test_a_sweep_is_measured_stored_and_shown(tmp_path, tiny):
         best = max(r.roof_gbps for r in stored.records if r.role == "roof" and r.case_key == record.case_key)
         assert record.roof_gbps == best
         assert record.max_ulp < 4
-    assert stored.manifest["sweep"]["name"] == "tiny"
-    assert stored.manifest["kernel_sources_sha256"]
+    assert stored.manifest.sweep["name"] == "tiny"
+    assert stored.manifest.kernel_sources_sha256
     shown = elubench("show", run)
     assert shown.returncode == 0
     assert "eager" in shown.stdout
@@ -66,12 +69,12 @@ def test_regimes_that_are_asked_for_and_roof_curves(tmp_path, tiny):
     assert rows["warm"].regime_why.startswith("asked for; one buffer set")
     stored = read_run(run)
     points = {(r.op, r.regime, r.working_set_bytes) for r in stored.records if r.is_roof_curve}
-    assert {mix for mix, _, _ in points} == {*MIXES, ARITHMETIC}
+    assert {mix for mix, _, _ in points} == set(Mix)
     assert {regime for _, regime, _ in points} == {"cold", "warm"}
-    time_s = stored.manifest["time"]
-    assert 0 < time_s["measured_s"] + time_s["warmup_s"] < time_s["wall_s"]
-    assert time_s["wall_s"] == pytest.approx(sum(time_s["stages_s"].values()), rel=0.01)
-    assert time_s["measured_s"] == pytest.approx(sum(record.measured_s for record in stored.records), rel=0.01)
+    time_s = stored.manifest.time
+    assert 0 < time_s.measured_s + time_s.warmup_s < time_s.wall_s
+    assert time_s.wall_s == pytest.approx(sum(time_s.stages_s.values()), rel=0.01)
+    assert time_s.measured_s == pytest.approx(sum(record.measured_s for record in stored.records), rel=0.01)
 
     seal.unseal(run)
     lines = (run / RECORDS).read_text().splitlines(keepends=True)
@@ -83,7 +86,7 @@ def test_regimes_that_are_asked_for_and_roof_curves(tmp_path, tiny):
     again = read_run(run)
     assert {record.key for record in again.records} == {record.key for record in stored.records}
     assert len(again.records) == len(stored.records)
-    assert again.manifest["time"]["wall_s"] > time_s["wall_s"]
+    assert again.manifest.time.wall_s > time_s.wall_s
 
 
 def test_kernels_without_a_gpu_are_validated_and_never_timed(tmp_path):
@@ -191,7 +194,7 @@ def test_an_out_that_holds_something_is_not_touched(tmp_path, tiny):
     ("change", "named"),
     [
         ({"schema": 99}, "schema 99"),
-        ({"device": {"name": "another", "kind": "cpu", "torch_device": "cpu"}}, "another"),
+        ({"device": asdict(UNKNOWN_DEVICE) | {"name": "another"}}, "another"),
     ],
 )
 def test_a_run_of_another_schema_or_device_is_not_resumed(tmp_path, tiny, change, named):

@@ -10,7 +10,9 @@ from harness.run.job import Job
 from harness.run.runner import Progress, run_sweep
 from harness.run.worker import Died, Worker
 from harness.store.files import Store
-from harness.store.records import SCHEMA, read_run
+from harness.store.manifest import Manifest
+from harness.store.records import read_run
+from harness.store.vocabulary import SCHEMA
 from harness.sweeps.stop_rule import StopRule
 from harness.sweeps.sweep import Sweep
 from tests.harness.command import PROVIDERS
@@ -29,7 +31,7 @@ def sweep(*specs, timeout_s=60.0):
 
 
 def results(tmp_path, plan):
-    store = Store.create(tmp_path / "run", {"schema": SCHEMA})
+    store = Store.create(tmp_path / "run", Manifest(schema=SCHEMA))
     summary = run_sweep(plan, cpu(), store, Progress(lambda *_: None, lambda *_: None))
     store.close()
     assert summary.left == 0

@@ -9,7 +9,9 @@ import pytest
 from harness.ops.cases import make_case
 from harness.run.recording import blank_record
 from harness.store.files import Store
-from harness.store.records import RECORDS, SCHEMA, RunError, read_run
+from harness.store.manifest import Manifest
+from harness.store.records import read_run
+from harness.store.vocabulary import RECORDS, SCHEMA, RunError
 from tests.harness.command import ROOT, environment
 
 
@@ -19,7 +21,7 @@ def record(number, provider="eager"):
 
 
 def manifest():
-    return {"schema": SCHEMA, "device": {"name": "a device"}, "sessions": []}
+    return Manifest(schema=SCHEMA)
 
 
 def test_what_is_appended_is_read_back(tmp_path):
@@ -86,7 +88,7 @@ def test_two_writers_at_once_are_refused(tmp_path):
 def test_a_run_of_another_schema_is_refused_and_left_alone(tmp_path):
     Store.create(tmp_path / "run", manifest()).close()
     path = tmp_path / "run" / "manifest.json"
-    path.write_text(json.dumps(manifest() | {"schema": 99}))
+    path.write_text(json.dumps({"schema": 99}))
     with pytest.raises(RunError, match="schema 99"):
         Store.resume(tmp_path / "run")
     assert json.loads(path.read_text())["schema"] == 99

@@ -9,7 +9,7 @@ import resource
 import shutil
 import subprocess
 import sys
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -17,14 +17,16 @@ import torch
 
 from harness.device.devices import find_device
 from harness.store.manifest import (
+    UNKNOWN_DEVICE,
+    Manifest,
     add_session,
-    git_state,
-    kernel_sources_sha256,
     make_manifest,
+    read_manifest,
     same_device_and_schema,
     write_manifest,
 )
-from harness.store.records import MANIFEST, SCHEMA, RunError, read_manifest
+from harness.store.provenance import Git, git_state, kernel_sources_sha256
+from harness.store.vocabulary import MANIFEST, SCHEMA, RunError
 from harness.sweeps.sweep import load
 from tests.harness.command import ROOT, environment
 
@@ -39,20 +41,20 @@ def made():
 
 
 def test_a_manifest_says_on_what_with_what_and_from_which_sources(made):
-    assert made["schema"] == SCHEMA
-    assert made["elubench"] == re.search(r'version = "(.+)"', (ROOT / "pyproject.toml").read_text())[1]
-    assert made["device"] == dataclasses.asdict(CPU)
-    assert made["driver"] is None or re.match(r"[0-9]+\.", made["driver"])
-    versions = made["versions"]
-    assert (versions["python"], versions["torch"]) == (platform.python_version(), torch.__version__)
-    assert versions["cuda"] == torch.version.cuda
-    assert all(re.match(r"[0-9]+\.[0-9]+", versions[name]) for name in ("triton", "numpy"))
-    assert made["git"] == git_state(ROOT)
-    assert made["kernel_sources_sha256"] == kernel_sources_sha256(ROOT / "kernels")
-    assert re.fullmatch("[0-9a-f]{64}", made["kernel_sources_sha256"])
-    assert (made["argv"], made["sweep"], made["sessions"]) == (ARGV, SWEEP, [])
-    assert made["threads"] == torch.get_num_threads()
-    age = datetime.now(timezone.utc) - datetime.fromisoformat(made["created"])
+    assert made.schema == SCHEMA
+    assert made.elubench == re.search(r'version = "(.+)"', (ROOT / "pyproject.toml").read_text())[1]
+    assert made.device == CPU
+    assert made.driver is None or re.match(r"[0-9]+\.", made.driver)
+    versions = made.versions
+    assert (versions.python, versions.torch) == (platform.python_version(), torch.__version__)
+    assert versions.cuda == torch.version.cuda
+    assert all(re.match(r"[0-9]+\.[0-9]+", getattr(versions, name)) for name in ("triton", "numpy"))
+    assert made.git == git_state(ROOT)
+    assert made.kernel_sources_sha256 == kernel_sources_sha256(ROOT / "kernels")
+    assert re.fullmatch("[0-9a-f]{64}", made.kernel_sources_sha256)
+    assert (made.argv, made.sweep, made.sessions) == (tuple(ARGV), SWEEP, ())
+    assert made.threads == torch.get_num_threads()
+    age = datetime.now(UTC) - datetime.fromisoformat(made.created)
     assert timedelta(0) <= age < timedelta(hours=1)
 
 
@@ -66,7 +68,7 @@ def test_a_manifest_is_plain_json_and_is_read_back_as_it_was(tmp_path, made):
 
     json.loads(text, parse_constant=refuse)
     # A sweep holds tuples, and JSON has lists for them.
-    assert read_manifest(tmp_path) == json.loads(json.dumps(made))
+    assert read_manifest(tmp_path) == dataclasses.replace(made, sweep=json.loads(json.dumps(made.sweep)))
 
 
 def test_settings_that_change_a_measurement_are_kept_and_nothing_else_of_the_environment(monkeypatch):
@@ -91,15 +93,15 @@ def test_settings_that_change_a_measurement_are_kept_and_nothing_else_of_the_env
     for name in secrets:
         monkeypatch.setenv(name, f"hunter2-{name}")
     made = make_manifest(CPU, SWEEP, ARGV)
-    assert settings.items() <= made["environment"].items()
-    assert "hunter2" not in json.dumps(made)
+    assert settings.items() <= made.environment.items()
+    assert "hunter2" not in json.dumps(dataclasses.asdict(made))
 
 
 def test_the_threads_are_those_that_torch_uses():
     script = (
         "import json, harness.store.manifest as m; from harness.device.devices import find_device\n"
         "made = m.make_manifest(find_device('cpu'), {}, [])\n"
-        "print(json.dumps([made['threads'], made['environment']['OMP_NUM_THREADS']]))"
+        "print(json.dumps([made.threads, made.environment['OMP_NUM_THREADS']]))"
     )
     done = subprocess.run(
         [sys.executable, "-c", script], env=environment() | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True
@@ -130,7 +132,7 @@ def checkout(tmp_path):
 
 
 def test_a_clean_checkout_is_known_by_its_commit(checkout):
-    assert git_state(checkout) == {"commit": git(checkout, "rev-parse", "HEAD"), "dirty": False}
+    assert git_state(checkout) == Git(git(checkout, "rev-parse", "HEAD"), dirty=False)
 
 
 @pytest.mark.parametrize(
@@ -147,17 +149,17 @@ def test_a_clean_checkout_is_known_by_its_commit(checkout):
 def test_what_makes_a_checkout_dirty(checkout, name, dirty):
     (checkout / name).parent.mkdir(parents=True, exist_ok=True)
     (checkout / name).write_text("y = 2\n")
-    assert git_state(checkout)["dirty"] is dirty
+    assert git_state(checkout).dirty is dirty
 
 
 def test_a_staged_change_and_a_deleted_file_are_changes_too(checkout):
     (checkout / "harness" / "manifest.py").write_text("y = 2\n")
     git(checkout, "add", ".")
-    assert git_state(checkout)["dirty"] is True
+    assert git_state(checkout).dirty is True
     git(checkout, "commit", "--quiet", "--message", "more")
-    assert git_state(checkout) == {"commit": git(checkout, "rev-parse", "HEAD"), "dirty": False}
+    assert git_state(checkout) == Git(git(checkout, "rev-parse", "HEAD"), dirty=False)
     (checkout / "harness" / "manifest.py").unlink()
-    assert git_state(checkout)["dirty"] is True
+    assert git_state(checkout).dirty is True
 
 
 def test_where_there_is_no_commit_of_ours_there_is_no_state(tmp_path, checkout):
@@ -184,7 +186,7 @@ def test_inside_a_hook_of_another_repository_the_state_is_still_ours(monkeypatch
     git(other, "commit", "--quiet", "--allow-empty", "--message", "none")
     monkeypatch.setenv("GIT_DIR", str(other / ".git"))
     monkeypatch.setenv("GIT_WORK_TREE", str(other))
-    assert git_state(checkout) == {"commit": git(checkout, "rev-parse", "HEAD"), "dirty": False}
+    assert git_state(checkout) == Git(git(checkout, "rev-parse", "HEAD"), dirty=False)
 
 
 # The hash of the kernels
@@ -267,12 +269,12 @@ def test_text_that_moves_from_one_source_to_the_next_changes_the_hash(tmp_path):
 def test_a_manifest_that_cannot_be_written_leaves_the_old_one(tmp_path):
     """The file-size limit of a real process stands for a disk that fills in the middle of the file."""
     path = tmp_path / MANIFEST
-    write_manifest(path, {"schema": SCHEMA, "note": "old"})
+    write_manifest(path, Manifest(SCHEMA, driver="old"))
     before = path.read_bytes()
     script = (
         "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
-        "from pathlib import Path; from harness.store.manifest import write_manifest\n"
-        f"write_manifest(Path({str(path)!r}), {{'note': 'new' * 10_000}})\n"
+        "from pathlib import Path; from harness.store.manifest import Manifest, write_manifest\n"
+        f"write_manifest(Path({str(path)!r}), Manifest({SCHEMA}, driver='new' * 10_000))\n"
     )
     ended = subprocess.run(
         [sys.executable, "-c", script],
@@ -290,10 +292,10 @@ def test_a_manifest_that_cannot_be_written_leaves_the_old_one(tmp_path):
 @pytest.mark.parametrize("odd", [float("nan"), float("inf"), object()])
 def test_what_json_does_not_have_is_refused_and_the_old_manifest_stays(tmp_path, odd):
     path = tmp_path / MANIFEST
-    write_manifest(path, {"schema": SCHEMA})
+    write_manifest(path, Manifest(SCHEMA))
     before = path.read_bytes()
     with pytest.raises((ValueError, TypeError)):
-        write_manifest(path, {"schema": SCHEMA, "odd": odd})
+        write_manifest(path, Manifest(SCHEMA, health={"odd": odd}))
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
 
@@ -301,16 +303,16 @@ def test_what_json_does_not_have_is_refused_and_the_old_manifest_stays(tmp_path,
 def test_a_reader_never_sees_half_a_manifest(tmp_path):
     """Another process rewrites the file as fast as it can while this one reads it."""
     path = tmp_path / MANIFEST
-    write_manifest(path, {"schema": SCHEMA, "filler": []})
+    write_manifest(path, Manifest(SCHEMA))
     script = (
-        "from pathlib import Path; from harness.store.manifest import write_manifest\n"
+        "from pathlib import Path; from harness.store.manifest import Manifest, write_manifest\n"
         "for n in range(200):\n"
-        f"    write_manifest(Path({str(path)!r}), {{'schema': {SCHEMA}, 'filler': ['x'] * (n * 997 % 20_000)}})\n"
+        f"    write_manifest(Path({str(path)!r}), Manifest({SCHEMA}, argv=('x',) * (n * 997 % 20_000)))\n"
     )
     with subprocess.Popen([sys.executable, "-c", script], env=environment()) as writer:
         seen = set()
         while writer.poll() is None:
-            seen.add(len(read_manifest(tmp_path)["filler"]))
+            seen.add(len(read_manifest(tmp_path).argv))
     assert writer.returncode == 0
     assert len(seen) > 1
 
@@ -321,11 +323,11 @@ def test_sessions_are_added_in_order_and_nothing_else_changes(tmp_path, made):
     add_session(tmp_path, ["elubench", "run", "--resume", "a"], "resume")
     add_session(tmp_path, ["elubench", "run", "--resume", "b"])
     after = read_manifest(tmp_path)
-    first, second = after["sessions"]
-    assert (first["argv"][-1], first["note"]) == ("a", "resume")
-    assert second["argv"][-1] == "b" and "note" not in second
-    assert before["created"] <= first["started"] <= second["started"]
-    assert after | {"sessions": []} == before
+    first, second = after.sessions
+    assert (first.argv[-1], first.note) == ("a", "resume")
+    assert second.argv[-1] == "b" and second.note is None
+    assert before.created <= first.started <= second.started
+    assert dataclasses.replace(after, sessions=()) == before
     with pytest.raises(RunError, match="holds no manifest"):
         add_session(tmp_path / "nowhere", ARGV)
 
@@ -340,18 +342,17 @@ def test_a_run_goes_on_where_it_was_made(made):
 @pytest.mark.parametrize(
     ("change", "named"),
     [
-        ({"schema": SCHEMA + 1}, f"schema {SCHEMA + 1} and this elubench writes {SCHEMA}"),
-        ({"schema": None}, "schema None"),
-        ({"device": {"kind": "cuda", "name": "NVIDIA L4"}}, "made on NVIDIA L4 .cuda. and this device is"),
-        ({"device": {"kind": "cpu", "name": "an abacus"}}, "made on an abacus .cpu. and this device is"),
-        ({"device": {"kind": "cuda", "name": CPU.name}}, "go on with it there"),
-        ({"device": None}, "go on with it there"),
+        ({"schema": SCHEMA - 1}, f"schema {SCHEMA - 1} and this elubench writes {SCHEMA}"),
+        ({"device": dataclasses.replace(CPU, kind="cuda", name="NVIDIA L4")}, "made on NVIDIA L4 .cuda. and this"),
+        ({"device": dataclasses.replace(CPU, name="an abacus")}, "made on an abacus .cpu. and this device is"),
+        ({"device": dataclasses.replace(CPU, kind="cuda")}, "go on with it there"),
+        ({"device": UNKNOWN_DEVICE}, "go on with it there"),
         ({"kernel_sources_sha256": "0" * 64}, "other kernel sources"),
         ({"kernel_sources_sha256": None}, "other kernel sources"),
     ],
 )
 def test_a_run_that_would_not_be_comparable_is_refused_in_one_sentence_with_the_mend(made, change, named):
     with pytest.raises(RunError, match=named) as caught:
-        same_device_and_schema(made | change, CPU)
+        same_device_and_schema(dataclasses.replace(made, **change), CPU)
     assert "\n" not in str(caught.value)
     assert "start a new run with --out" in str(caught.value)

@@ -8,7 +8,7 @@ import shutil
 import pytest
 
 from harness.store import seal
-from harness.store.records import MANIFEST, RECORDS, RunError
+from harness.store.vocabulary import MANIFEST, RECORDS, RunError
 from tests.harness.command import TINY, elubench
 from tests.reports.runs import record, run_of, stored
 

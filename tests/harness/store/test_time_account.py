@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from harness.ops.cases import make_case
 from harness.run.recording import blank_record
-from harness.store.time_account import Ledger, total
+from harness.store.time_account import Account, Ledger, total
 
 
 def test_time_goes_to_the_stage_that_was_entered_last():
@@ -17,19 +17,19 @@ def test_time_goes_to_the_stage_that_was_entered_last():
     )
     ledger.add([timed, timed])
     content = ledger.content()
-    assert content["wall_s"] == 10.0
-    assert content["stages_s"] == {"other": 1.0, "gate": 2.0 + 4.0, "sampling": 3.0}
-    assert (content["measured_s"], content["warmup_s"]) == (4.0, 1.0)
+    assert content.wall_s == 10.0
+    assert content.stages_s == {"other": 1.0, "gate": 2.0 + 4.0, "sampling": 3.0}
+    assert (content.measured_s, content.warmup_s) == (4.0, 1.0)
 
 
 def test_sessions_add_up_and_the_share_is_that_of_the_whole_run():
-    session = {"wall_s": 10.0, "measured_s": 4.0, "warmup_s": 1.0, "stages_s": {"gate": 6.0, "sampling": 4.0}}
+    session = Account(10.0, 4.0, 1.0, 0.5, {"gate": 6.0, "sampling": 4.0})
     once = total(None, session)
-    assert once["timed_share"] == 0.5
-    twice = total(once, session | {"measured_s": 9.0, "stages_s": {"start": 1.0}})
-    assert (twice["wall_s"], twice["measured_s"], twice["timed_share"]) == (20.0, 13.0, 0.75)
-    assert twice["stages_s"] == {"gate": 6.0, "sampling": 4.0, "start": 1.0}
+    assert once.timed_share == 0.5
+    twice = total(once, replace(session, measured_s=9.0, stages_s={"start": 1.0}))
+    assert (twice.wall_s, twice.measured_s, twice.timed_share) == (20.0, 13.0, 0.75)
+    assert twice.stages_s == {"gate": 6.0, "sampling": 4.0, "start": 1.0}
 
 
 def test_no_time_at_all_has_no_share():
-    assert total(None, Ledger(lambda: 1.0).content())["timed_share"] == 0.0
+    assert total(None, Ledger(lambda: 1.0).content()).timed_share == 0.0

@@ -9,20 +9,21 @@ import torch
 from harness.device.devices import find_device
 from harness.ops.cases import Case
 from harness.run.job import RoofJob, run_job
-from harness.store.records import ARITHMETIC, from_json, to_json
+from harness.store.records import from_json, to_json
+from harness.store.vocabulary import Mix
 from harness.sweeps.stop_rule import StopRule
 from harness.timing import roofs
 
-SMALL = Case(ARITHMETIC, {}, (64, 64), "float32")
+SMALL = Case(Mix.ARITHMETIC, {}, (64, 64), "float32")
 
 
 def test_it_is_one_of_the_points_on_every_kind_of_device():
     cpu = find_device("cpu")
     for device in (cpu, replace(cpu, kind="cuda")):
         points = list(roofs.curve_cases(device))
-        assert [point.op for point in points].count(ARITHMETIC) == 1
+        assert [point.op for point in points].count(Mix.ARITHMETIC) == 1
         assert roofs.flops(points[-1]) == 2 * points[-1].shape[0] ** 3 and roofs.flops(points[0]) == 0
-        assert roofs.streams(ARITHMETIC, device.kind) == ("matmul",)
+        assert roofs.streams(Mix.ARITHMETIC, device.kind) == ("matmul",)
 
 
 def test_the_call_computes_the_product():

@@ -116,7 +116,7 @@ def test_a_stream_that_fails_is_left_out_and_named():
 
 def test_a_record_below_its_roof_says_nothing_of_it():
     roof, eager, control = records_of(CPU)
-    assert eager.flags == () and "over_roof" not in eager.details
+    assert eager.flags == () and eager.over_roof_reasons == ()
     assert eager.roof_gbps == roof.roof_gbps == pytest.approx(CASE.bytes_moved / 8e-6 / 1e9)
     assert eager.noise_floor == control.noise_floor == 0.0
     assert eager.entries == ("eager", "control", "roof copy") and eager.seed == 5
@@ -125,7 +125,7 @@ def test_a_record_below_its_roof_says_nothing_of_it():
 @pytest.mark.parametrize(
     ("changes", "device", "reason"),
     [
-        ({"flags": ("warm",)}, CPU, "do not go round past the last-level cache"),
+        ({"flags": ("not_cold",)}, CPU, "do not go round past the last-level cache"),
         ({}, dataclasses.replace(CPU, last_level_cache_bytes=4 * MIB), "may still lie in the cache"),
         ({}, dataclasses.replace(CPU, peak_gbps=1000.0), "datasheet's peak of 1000 GB/s"),
         ({"eager_s": 7.9e-6}, CPU, "launch shape"),
@@ -135,7 +135,7 @@ def test_a_record_below_its_roof_says_nothing_of_it():
 def test_a_record_over_its_roof_is_flagged_with_the_likely_reasons(changes, device, reason):
     _, eager, _ = records_of(device, **({"eager_s": 6e-6} | changes))
     assert "over_roof" in eager.flags
-    assert any(reason in each for each in eager.details["over_roof"])
+    assert any(reason in each for each in eager.over_roof_reasons)
 
 
 def test_more_than_the_datasheets_peak_is_over_the_roof_even_where_the_roof_is_too():

@@ -11,7 +11,7 @@ import pytest
 
 from harness.ops.cases import make_case
 from harness.store import seal
-from harness.store.records import RECORDS, RunError
+from harness.store.vocabulary import RECORDS, RunError
 from reports.analysis.citable import NotCitable, Selection, citable
 from reports.render import latex
 from reports.text.escaping import latex as escaped
@@ -31,7 +31,7 @@ def quoted_run():
         records += [eager, record(case, "triton", 80e-6, **RATIO), roof(case, 60e-6), control(0.01, case)]
     records += [
         record(BIG, "hot", 70e-6, flags=("throttled",)),
-        record(BIG, "cached", 70e-6, flags=("warm",)),
+        record(BIG, "cached", 70e-6, flags=("not_cold",)),
         record(BIG, "magic", 7e-6, flags=("over_roof",)),
         record(BIG, "loud", 90e-6, flags=("noisy",)),
         untimed(BIG, "wrong", "rejected", reason="out is 0 where -1e-9 is true"),

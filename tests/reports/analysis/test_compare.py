@@ -13,7 +13,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from harness.ops.cases import make_case
-from harness.store.records import RunError
+from harness.store.vocabulary import RunError
 from reports.analysis.compare import compare_providers, compare_runs
 from reports.render import comparison
 from tests.harness.command import elubench
@@ -184,7 +184,8 @@ def test_wrong_usage_is_one_sentence(stored_runs, arguments, named):
 def hostile(tmp_path):
     run = hostile_run()
     records = tuple(slowed(each, 1.2) if each.samples_s else each for each in run.records)
-    other = replace(run, records=records, manifest=run.manifest | {"device": {"name": "\x1b[2J<script>"}})
+    device = replace(run.manifest.device, name="\x1b[2J<script>")
+    other = replace(run, records=records, manifest=replace(run.manifest, device=device))
     return compare_runs(stored(run, tmp_path / "a"), stored(other, tmp_path / "b"))
 
 

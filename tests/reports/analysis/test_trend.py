@@ -12,7 +12,7 @@ from markdown_it import MarkdownIt
 from rich.cells import cell_len
 from rich.console import Console
 
-from harness.store.records import RunError
+from harness.store.vocabulary import RunError
 from harness.timing.estimators import Ratio, geometric_mean_ratio
 from reports.analysis import trend as trends
 from tests.harness.command import elubench

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 
 import pytest
 
 from harness.store import seal
-from harness.store.records import RECORDS, read_run
+from harness.store.records import read_run
+from harness.store.vocabulary import RECORDS
 from reports.analysis.verify import mismatches, verify
 from tests.harness.command import TINY, elubench
 from tests.reports.runs import hostile_run, stored
@@ -83,7 +85,7 @@ FORGERIES = {
     "flags: drifting": lambda row: row.update(flags=[*({*row["flags"]} ^ {"drifting"})]),
     "flags: few_samples": lambda row: row.update(flags=[*row["flags"], "few_samples"]),
     "device": lambda row: row.update(device="a better one"),
-    "outcome": lambda row: row.update(outcome="splendid"),
+    "samples_s ": lambda row: row.update(outcome="validated"),
     "samples_s": lambda row: row.update(samples_s=[-1.0, *row["samples_s"][1:]]),
 }
 
@@ -93,7 +95,18 @@ def test_a_figure_that_does_not_follow_is_found_under_a_seal_made_anew(copied, f
     changed(copied, FORGERIES[field], seals_again=True)
     found = verify(read_run(copied))
     assert found.state == seal.SEALED and not found.is_intact
-    assert field in {each.field for each in found.mismatches}
+    assert field.strip() in {each.field for each in found.mismatches}
+
+
+WORDS = {"outcome": "splendid", "regime": "lukewarm", "role": "roofer", "flags": ["fine"]}
+
+
+@pytest.mark.parametrize("field", WORDS)
+def test_a_word_that_the_schema_does_not_have_is_named_with_its_line(copied, field):
+    changed(copied, lambda row: row.update({field: WORDS[field]}), seals_again=True)
+    ended = elubench("verify", copied)
+    assert ended.returncode == 2
+    assert re.search(rf"records.jsonl, line \d+: a line is not a record .*\$\.{field}", ended.stderr), ended.stderr
 
 
 def test_a_ratio_that_does_not_follow_is_found(copied):

@@ -10,7 +10,8 @@ from xml.etree import ElementTree
 import pytest
 
 from harness.ops.cases import make_case
-from harness.store.records import ARITHMETIC
+from harness.store.records import ErrorByInput
+from harness.store.vocabulary import Mix
 from reports.figures.curves import MOST_POINTS, curve
 from reports.figures.errors import profiles
 from reports.figures.files import FORMATS, draw, write_figures
@@ -125,7 +126,9 @@ def curve_point(mix: str, working_set: int, regime: str, gbps: float):
 
 
 def hierarchical_run():
-    product = replace(curve_point("copy", 2**24, "warm", 1.0), op=ARITHMETIC, roof=ARITHMETIC, provider="matmul")
+    product = replace(
+        curve_point("copy", 2**24, "warm", 1.0), op=Mix.ARITHMETIC, roof=Mix.ARITHMETIC, provider="matmul"
+    )
     product = replace(product, flops=2 * 2048**3, samples_s=(2 * 2048**3 / 5e12,) * 8)
     curves = [
         curve_point(mix, size, regime, 3000.0 if regime == "warm" and size <= 50 << 20 else 900.0)
@@ -158,7 +161,7 @@ def test_the_roofline_draws_a_line_for_every_ceiling_and_a_point_for_every_provi
 
 def test_a_slope_that_meets_the_flat_roof_left_of_all_ops_is_still_seen():
     run = hierarchical_run()
-    slow = [replace(r, samples_s=(2 * 2048**3 / 600e9,) * 8) if r.op == ARITHMETIC else r for r in run.records]
+    slow = [replace(r, samples_s=(2 * 2048**3 / 600e9,) * 8) if r.op == Mix.ARITHMETIC else r for r in run.records]
     (axes,) = dict(draw(replace(run, records=tuple(slow))))["roofline"].axes
     assert axes.get_xlim()[0] < 600 / 3000  # where 3000 GB/s meet 600 GFLOP/s
     assert "cache: copy 3000 GB/s" in " ".join(text.get_text() for text in axes.texts)
@@ -181,11 +184,11 @@ def test_the_levels_of_memory_are_drawn_where_they_were_measured():
 
 
 def test_errors_by_input_are_drawn_from_the_most_negative_input_up():
-    profile = {"patterns_per_bucket": 128, "max_ulp": [0.0] * 255 + [None] + [0.25] * 255 + [None]}
+    profile = ErrorByInput(128, (*[0.0] * 255, None, *[0.25] * 255, None))
     case = make_case("elu", (512, 512), "bfloat16")
-    wrong = {**profile, "max_ulp": [0.0] * 255 + [None] + [200.0] * 100 + [0.4] * 155 + [None]}
-    records = [record(case, details={"error_by_input": profile})]
-    records += [record(case, "theirs", outcome="rejected", details={"error_by_input": wrong})]
+    wrong = ErrorByInput(128, (*[0.0] * 255, None, *[200.0] * 100, *[0.4] * 155, None))
+    records = [record(case, error_by_input=profile)]
+    records += [record(case, "theirs", outcome="rejected", error_by_input=wrong)]
     (eager, theirs) = profiles(run_of(*records))["bfloat16"]
     assert (len(eager.lows), eager.lows[0]) == (510, pytest.approx(-3.39e38, rel=1e-2)) and eager.highs[-1] > 3e38
     assert list(eager.lows) == sorted(eager.lows)

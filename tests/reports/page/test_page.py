@@ -12,6 +12,7 @@ from dataclasses import replace
 import pytest
 
 from harness.ops.cases import make_case
+from harness.store.records import ErrorByInput
 from reports.page import PAGE, page, write_page
 from reports.page.rows import embedded
 from tests.reports.browser import browser, dress, errors, requests
@@ -30,7 +31,7 @@ def content(name: str = "theirs"):
             time_s = case.bytes_moved / 500e9
             records += [
                 record(case, "eager", time_s),
-                record(case, "triton", time_s / 2, details={"error_by_input": PROFILE} if dtype == "bfloat16" else {}),
+                record(case, "triton", time_s / 2, error_by_input=PROFILE if dtype == "bfloat16" else None),
                 record(case, name, time_s * 1.25, flags=("noisy",) if size == 512 else ()),
                 replace(roof(case, time_s / 3), roof_gbps=1600.0),
                 control(0.005, case, time_s),
@@ -43,7 +44,7 @@ def content(name: str = "theirs"):
     return run_of(*records, device=GPU, argv=[HOSTILE])
 
 
-PROFILE = {"patterns_per_bucket": 128, "max_ulp": [0.4] * 255 + [None] + [0.49] * 255 + [None]}
+PROFILE = ErrorByInput(128, (*[0.4] * 255, None, *[0.49] * 255, None))
 
 
 def test_everything_is_on_the_page_without_a_byte_from_elsewhere(tmp_path):

@@ -8,8 +8,9 @@ import pytest
 
 from harness.paper.rows import read_claims
 from harness.store.manifest import write_manifest
-from harness.store.records import RunError, to_json
+from harness.store.records import to_json
 from harness.store.seal import seal
+from harness.store.vocabulary import RunError
 from reports.paper.build import content_hash_of
 from reports.paper.cite import citation
 from tests.harness.command import elubench

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.store.records import RunError
 from harness.store.seal import seal
+from harness.store.vocabulary import RunError
 from reports.paper.docs import BEGIN, END, write
 from reports.paper.judge import judge
 from tests.harness.command import ROOT

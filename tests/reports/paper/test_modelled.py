@@ -13,7 +13,6 @@ from harness.machine_code.specimens import specimens
 from harness.ops.catalogue import KERNEL_OPS
 from harness.paper.rows import COST, read_claims
 from harness.store.manifest import write_manifest
-from harness.store.records import INSPECTED
 from harness.store.seal import seal
 from reports.paper.build import build
 from reports.paper.costs import OPS, PASSES, parts_of
@@ -115,7 +114,7 @@ def stored(tmp_path):
     run = of(*MEMORY_BOUND, Row("leaky_relu", "default", "float32", "sm_90", reason=HOSTILE))
     for path, manifest in ((tmp_path / "run", run.manifest), (tmp_path / "run" / COST, run_of().manifest)):
         path.mkdir()
-        write_manifest(path / "manifest.json", manifest | ({INSPECTED: True} if path.name == COST else {}))
+        write_manifest(path / "manifest.json", dataclasses.replace(manifest, inspected=path.name == COST))
         (path / "records.jsonl").touch()
     keep_rows(tmp_path / "run" / COST, run.inspected)
     seal(tmp_path / "run" / COST)

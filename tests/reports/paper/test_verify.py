@@ -5,8 +5,8 @@ import json
 import pytest
 
 from harness.paper.rows import read_claims
-from harness.store.records import RECORDS
 from harness.store.seal import BROKEN, SEALED, seal
+from harness.store.vocabulary import RECORDS
 from reports.paper.build import build
 from reports.paper.verify import verify
 from tests.reports.paper.test_build import stored

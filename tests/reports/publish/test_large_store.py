@@ -10,7 +10,8 @@ import sys
 import pytest
 
 from harness.ops.cases import make_case
-from harness.store.records import MANIFEST, RECORDS, read_run, to_json
+from harness.store.records import read_run, to_json
+from harness.store.vocabulary import MANIFEST, RECORDS
 from tests.harness.command import elubench, environment
 from tests.reports.runs import record, run_of
 
@@ -22,7 +23,7 @@ PLACE = 7_777_777  # the size in the template's keys, in whose place each record
 def large(tmp_path_factory):
     """Every record has 100 samples: over 300 MB."""
     run = tmp_path_factory.mktemp("large")
-    (run / MANIFEST).write_text(json.dumps(run_of().manifest))
+    (run / MANIFEST).write_text(json.dumps(dataclasses.asdict(run_of().manifest)))
     samples = tuple(50e-6 + n * 1.23456789e-9 for n in range(100))
     template = to_json(dataclasses.replace(record(make_case("elu", (PLACE,), "bfloat16")), samples_s=samples))
     with (run / RECORDS).open("w") as file:
@@ -53,10 +54,10 @@ def test_it_is_read_filtered_and_shown_in_3_seconds_and_500_mb(large):
 
 
 def test_what_is_wanted_is_read_whole_and_nothing_else(large):
-    (found,) = read_run(large, where=lambda row: row["shape"] == [12_345]).records
+    (found,) = read_run(large, where=lambda head: head.shape == (12_345,)).records
     assert found.shape == (12_345,)
     assert len(found.samples_s) == 100
-    (bare,) = read_run(large, where=lambda row: row["shape"] == [12_345], samples=False).records
+    (bare,) = read_run(large, where=lambda head: head.shape == (12_345,), samples=False).records
     assert bare == dataclasses.replace(found, samples_s=())
 
 
