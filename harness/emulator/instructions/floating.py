@@ -18,6 +18,7 @@ from harness.emulator.arithmetic import (
     canonical_f32,
     flush_f32,
     fma_exact,
+    has_nan,
     round_to,
     to_odd,
 )
@@ -48,6 +49,15 @@ def finish(site: Site, result: Array, out: Array) -> None:
     canonical_f32(out)
 
 
+def _pass_nan_on(out: Array, operands: list[Array]) -> None:
+    """A NaN in fp64 has the digits of the operand that is one, quiet: of several the last one's (seen on an H200)."""
+    for each in operands:
+        if has_nan(each):
+            nan = np.isnan(out) & np.isnan(each)
+            quiet = np.broadcast_to(each, out.shape)[nan].view(np.uint64) | np.uint64(1 << 51)
+            out.view(np.uint64)[nan] = quiet
+
+
 def saturated(values: Array) -> Array:
     """Within [0, 1]; NaN and -0 become +0."""
     return np.minimum(np.where(values > 0, values, values.dtype.type(0)), values.dtype.type(1))
@@ -69,9 +79,16 @@ def _simple(function: Any, exact: Callable[[Array, Array], Array], directed: Any
         out = site.out(site.kind)
         mode = rounding(site)
         if site.kind == "f64":
-            if mode == _NEAREST:
-                return lambda: function(a, b, out=out)
-            return lambda: np.copyto(out, directed(np.asarray(a), np.asarray(b), mode))
+
+            def in_f64() -> None:
+                taken = [np.array(each) for each in (a, b)]
+                if mode == _NEAREST:
+                    function(*taken, out=out)
+                else:
+                    np.copyto(out, directed(*taken, mode))
+                _pass_nan_on(out, taken)
+
+            return in_f64
         if _is_plain(site):
 
             def plain() -> None:
@@ -132,7 +149,13 @@ def fma(site: Site) -> Step:
     out = site.out(site.kind)
     mode = rounding(site)
     if site.kind == "f64":
-        return lambda: np.copyto(out, fma_directed(a, b, c, mode, out.shape))
+
+        def in_f64() -> None:
+            x, y, z = (np.array(each) for each in (a, b, c))
+            np.copyto(out, fma_directed(x, y, z, mode, out.shape))
+            _pass_nan_on(out, [x, y, z])
+
+        return in_f64
     if mode == _NEAREST:
         tool = site.file.tool(("fma", out.size), lambda: Fma(out.size))
         if _is_plain(site):
@@ -242,9 +265,12 @@ def _extreme(is_max: bool) -> Callable[[Site], Step]:
                 result = chosen
             if negative is not None:
                 result = np.where(negative, -result, result)
+            taken = [np.array(each) for each in taken] if site.kind == "f64" else taken
             out[...] = result
             if site.kind == "f32":
                 canonical_f32(out)
+            else:
+                _pass_nan_on(out, taken)
 
         return run
 

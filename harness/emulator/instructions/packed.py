@@ -175,15 +175,18 @@ def _pair_fma(site: Site) -> Step:
 
 
 def _sign(operation: str) -> Callable[[Site], Step]:
-    """9.7.4.5 and 9.7.4.6: neg and abs, of the sign bit alone."""
+    """9.7.4.5 and 9.7.4.6: neg and abs, of the sign bit alone; NaN becomes the one NaN (seen on an H200)."""
 
     def make(site: Site) -> Step:
         (a,) = operands(site, 1)
         out = site.out(site.kind)
+        infinity = np.uint16(0x7F80 if "bf16" in site.kind else 0x7C00)
 
         def run() -> None:
             (bits,) = _inputs(site, [a])
-            out[...] = bits ^ np.uint16(0x8000) if operation == "neg" else bits & np.uint16(0x7FFF)
+            size = bits & np.uint16(0x7FFF)
+            signed = bits ^ np.uint16(0x8000) if operation == "neg" else size
+            out[...] = np.where(size > infinity, np.uint16(0x7FFF), signed)
 
         return run
 

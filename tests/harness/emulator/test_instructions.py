@@ -249,7 +249,19 @@ MIXED = [
     ),
 ]
 
-ALL = [*FLOATS, *HALVES, *PAIRS, *CONVERSIONS, *INTEGERS, *CHOICES, *MIXED]
+F64_NANS = (0x7FFFFFFFFFFFFFFF, 0xFFFFFFFFFFFFFFFF)
+SEEN = [  # NaNs as an H200 gave them, where the ISA does not say
+    (line("cvt.rna.tf32.f32 $0, $1;", "b32", "f32"), (0x7FFFFFFF,), 0x7FFFE000),
+    (line("cvt.rn.f32.f64 $0, $1;", "b32", "f64"), (0xFFFFFFFFFFFFFFFF,), 0xFFFFFFFF),
+    (line("add.f64 $0, $1, $2;", "b64", "f64", "f64"), F64_NANS, F64_NANS[1]),
+    (line("add.rp.f64 $0, $1, $2;", "b64", "f64", "f64"), F64_NANS, F64_NANS[1]),
+    (line("min.f64 $0, $1, $2;", "b64", "f64", "f64"), F64_NANS, F64_NANS[1]),
+    (line("fma.rn.f64 $0, $1, $2, $3;", "b64", "f64", "f64", "f64"), (*F64_NANS, F64_NANS[1]), F64_NANS[1]),
+    (line("neg.bf16 $0, $1;", "bf16", "bf16"), (0x7FFF,), 0x7FFF),
+    (line("abs.f16 $0, $1;", "f16", "f16"), (0x7FBF,), 0x7FFF),
+]
+
+ALL = [*FLOATS, *HALVES, *PAIRS, *CONVERSIONS, *INTEGERS, *CHOICES, *MIXED, *SEEN]
 
 
 def bits(array: np.ndarray) -> int:
@@ -278,6 +290,8 @@ def test_each_instruction_agrees_with_the_device(code: Line) -> None:
     if 10 * major + minor < needed or (code.target.endswith("a") and 10 * major + minor != needed):
         pytest.skip(f"for {code.target}")
     operands = [_operands(kind, index) for index, kind in enumerate(code.operands)]
+    if code.text.startswith("rem"):  # by 0 it is not defined, and is -1 on an H200
+        operands[1] = np.where(operands[1] == 0, operands[1].dtype.type(1), operands[1])
     here, there = execute(code, *operands), on_device(code, *operands)
     if "approx" not in code.text and "div.full" not in code.text:
         assert differences(here, there, operands) == []
