@@ -17,8 +17,8 @@ from harness.emulator.faults import Faults
 from harness.emulator.fresh import FreshTensors
 from harness.emulator.memory import Memory
 from harness.emulator.observers import Observer
+from harness.emulator.operands import Options
 from harness.emulator.ptx import Kernel
-from harness.emulator.site import Options
 
 End = Literal["nearest", "low", "high"]
 

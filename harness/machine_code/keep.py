@@ -7,7 +7,7 @@ from pathlib import Path
 
 from harness import providers
 from harness.device.devices import Device
-from harness.machine_code.pipes import RATES
+from harness.machine_code.pipelines import RATES
 from harness.machine_code.rows import keep_rows
 from harness.machine_code.survey import survey
 from harness.ops.catalogue import KERNEL_OPS

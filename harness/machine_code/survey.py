@@ -13,7 +13,7 @@ from pathlib import Path
 
 from harness import providers
 from harness.device.devices import usable_cores
-from harness.machine_code.pipes import RATES
+from harness.machine_code.pipelines import RATES
 from harness.machine_code.rows import Row, from_json
 from harness.machine_code.specimens import DTYPES
 from harness.ops.catalogue import KERNEL_OPS

@@ -20,7 +20,7 @@ from triton.backends.compiler import GPUTarget
 
 from harness import providers
 from harness.machine_code import amd, disassemble, model
-from harness.machine_code.driver import Launch, NotingDriver, noting
+from harness.machine_code.driver import NotedLaunch, NotingDriver, noting
 from harness.machine_code.instructions import Instruction
 from harness.machine_code.rows import Row, to_json
 from harness.machine_code.specimens import Specimen, specimens
@@ -45,7 +45,7 @@ class Noted:
     """A launch, the row that it is to fill, and what it has to do."""
 
     row: Row
-    launch: Launch
+    launch: NotedLaunch
     work: model.Work
     bytes_per_element: float
 
@@ -129,11 +129,11 @@ def _noted(row: Row, specimen: Specimen, provider: providers.Provider, driver: N
         yield Noted(named, launch, work, least / case.elements)
 
 
-def _identity(launch: Launch) -> tuple[object, ...]:
+def _identity(launch: NotedLaunch) -> tuple[object, ...]:
     return launch.kernel, launch.constants, launch.programs, tuple(map(_storage, launch.tensors))
 
 
-def _works(case: Case, launches: list[Launch], inputs: list[Tensor], outputs: list[Tensor]) -> list[model.Work]:
+def _works(case: Case, launches: list[NotedLaunch], inputs: list[Tensor], outputs: list[Tensor]) -> list[model.Work]:
     """What each launch has to load and store: an output is stored, and so is scratch by the first that has it."""
     given, results = {_storage(each) for each in inputs}, {_storage(each) for each in outputs}
     seen: set[int] = set()

@@ -9,8 +9,8 @@ import numpy as np
 
 from harness.emulator.arithmetic import Array
 from harness.emulator.flow import CARRY
+from harness.emulator.operands import Site, dtype
 from harness.emulator.ptx import SIZES
-from harness.emulator.site import Site, dtype
 
 Step = Callable[[], None]
 WIDER = {"u16": "u32", "s16": "s32", "u32": "u64", "s32": "s64"}
