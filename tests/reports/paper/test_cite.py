@@ -52,6 +52,7 @@ def test_what_is_changed_or_unfinished_is_not_cited(finished):
         citation(read_claims(finished))
 
 
+@pytest.mark.latex
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="there is no pdflatex")
 def test_latex_takes_it(finished, tmp_path):
     files = citation(read_claims(finished))
