@@ -12,6 +12,8 @@ from reports.paper.build import build
 from reports.paper.verify import verify
 from tests.reports.paper.test_build import stored
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def reported(tmp_path_factory):
