@@ -1,4 +1,4 @@
-"""What kernels have to know of tensors: dtypes that go together, and layouts reduced to what addresses need."""
+"""Checks the dtypes, shapes and devices of tensors, and reduces their layouts to what addresses need."""
 
 from __future__ import annotations
 

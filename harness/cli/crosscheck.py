@@ -1,4 +1,4 @@
-"""The verb `crosscheck` of the command line; `harness.cli.app` takes it in."""
+"""The verb `crosscheck`, registered by `harness.cli.app`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What this machine can measure, and why not the rest. Nothing on the device is changed."""
+"""Probes what this machine can measure, and why not the rest. Changes nothing on the device."""
 
 from __future__ import annotations
 

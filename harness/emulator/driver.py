@@ -1,4 +1,4 @@
-"""Triton's driver for a GPU that is not there: kernels are compiled for it and run by the machine, on host tensors."""
+"""Triton's driver for the emulated GPU: compiles kernels for a real architecture, runs them on host tensors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The emulated GPU as its users have it: a `with`, in which Triton's kernels run on tensors of the CPU."""
+"""The interface of the emulated GPU: a context manager in which Triton's kernels run on tensors of the CPU."""
 
 from __future__ import annotations
 

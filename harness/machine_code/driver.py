@@ -1,4 +1,4 @@
-"""A device that is not there: Triton compiles for it, and what is launched on it is noted instead of run.
+"""A driver of Triton without a device: kernels are compiled for its target, and launches are noted instead of run.
 
 Triton lets the driver be replaced (`triton.runtime.driver.set_active`), so nothing of a kernel's own way to its
 launch is imitated: the values it specialises on, its options, autotuning and kept handles are the real ones.

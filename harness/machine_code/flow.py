@@ -1,4 +1,4 @@
-"""Which instructions a thread of a full block executes, and how often: control flow, loops, and what they depend on."""
+"""Control flow of machine code: which instructions a thread of a full block executes, and which branches need data."""
 
 from __future__ import annotations
 

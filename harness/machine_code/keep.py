@@ -1,4 +1,4 @@
-"""What a run keeps of the machine code of its kernels: the rows in `inspect.json`, and that they belong to it."""
+"""Counts the machine code of a run's kernels, and stores the rows in the run's `inspect.json`."""
 
 from __future__ import annotations
 

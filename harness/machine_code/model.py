@@ -1,4 +1,4 @@
-"""From instructions to a row: counts per element, and what devices make of them."""
+"""Makes a row from instructions: counts per element, and the ceilings that datasheets give them."""
 
 from __future__ import annotations
 

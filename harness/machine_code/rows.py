@@ -1,4 +1,4 @@
-"""What `elubench inspect` says about one kernel on one architecture. Standard library only.
+"""The row of `elubench inspect`: one kernel on one architecture. Standard library only.
 
 Everything here is read from machine code or derived from it and a datasheet: it is modelled, never measured.
 A run keeps the rows of its kernels in `inspect.json` beside its records (`keep`).

@@ -1,4 +1,4 @@
-"""Rows for several architectures: a process for each, as many at a time as there are cores. Imports no torch."""
+"""Collects rows for several architectures: one process for each, as many at a time as cores. Imports no torch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The process that compiles: one architecture, one provider, rows on standard output as JSON.
+"""The process that compiles kernels for one architecture and one provider, and prints rows as JSON.
 
 It is a process of its own because Triton decides when kernels are imported whether it interprets them, and keeps
 what it compiled for one target. Run by `survey`; it reads a request from standard input.

@@ -1,4 +1,4 @@
-"""What threads of a warp tell each other: sections 9.7.9.6 (shfl) and 9.7.13.7 to 9.7.13.12 of the PTX ISA."""
+"""Exchanges between the threads of a warp: sections 9.7.9.6 (shfl) and 9.7.13.7 to 9.7.13.12 of the PTX ISA."""
 
 from __future__ import annotations
 
