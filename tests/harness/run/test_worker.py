@@ -38,6 +38,7 @@ def results(tmp_path, plan):
     return [record for record in records if record.role == "provider"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("spec", "outcome", "named"),
     [
