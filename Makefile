@@ -14,8 +14,10 @@ else
   PYTHON := $(VENV)/bin/python
   STAMP := $(VENV)/.stamp
 endif
-# pytest-xdist where it is there: the tests are independent, and interpreting kernels is slow.
-PYTEST = $(PYTHON) -m pytest $(shell $(PYTHON) -c 'import xdist' 2>/dev/null && echo "-n $${TEST_WORKERS:-2}")
+# pytest-xdist where it is there: the tests are independent, and interpreting kernels is slow. A worker begins with a
+# run of neighbouring tests, which share fixtures, and takes over from the other when it is done.
+XDIST = $(shell $(PYTHON) -c 'import xdist' 2>/dev/null && echo "-n $${TEST_WORKERS:-2} --dist worksteal")
+PYTEST = $(PYTHON) -m pytest $(XDIST)
 FAST = "not slow and not browser and not latex and not gpu"
 
 .PHONY: setup bench test check coverage inspect lint evidence results clean
