@@ -63,6 +63,7 @@ def test_killed_and_gone_on_with_it_stores_the_same_rows(whole, tmp_path):
     assert read_claims(run).manifest["sessions"][0]["note"] == "resume"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
