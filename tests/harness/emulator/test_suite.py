@@ -27,7 +27,8 @@ def check(found: dict[str, Any]) -> None:
     assert max(found["every_input"].values()) < 0.6, found["every_input"]
 
 
-@pytest.mark.parametrize("ex2", ["nearest", pytest.param("low", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("ex2", ["nearest", "low"])
 def test_elu_and_sums_with_shuffles_on_sm_90(ex2: str) -> None:
     check(run("sm_90", ex2, "elu", "bias_elu_backward"))
 
