@@ -55,6 +55,7 @@ def test_pytorchs_own_check_of_operators_passes(name, arguments):
     assert set(checks.values()) == {"SUCCESS"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("save_result", [False, True])
 def test_elu_is_differentiable_in_every_mode(save_result):
     def function(x):
