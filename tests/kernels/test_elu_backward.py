@@ -145,6 +145,7 @@ def test_the_result_tells_the_same_gradient_as_the_input(dtype):
     torch.testing.assert_close(from_result, from_input, rtol=0.0, atol=2 * torch.finfo(dtype).eps)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=60)
 @given(
     alpha=EIGHTHS, scale=EIGHTHS, input_scale=EIGHTHS, dtype=st.sampled_from(DTYPES), is_result=st.booleans()

@@ -152,6 +152,7 @@ def guarded(tensor):
     return copy, (memory[:2048], memory[2048 + tensor.numel() :])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [BF16, FP32])
 @pytest.mark.parametrize(
     ("shape", "dim"), [((129, 33), -1), ((7, 300), -1), ((3, 5, 9), 1), ((3, 5, 70), 1), ((2, 3, 1100), 1)]

@@ -80,6 +80,7 @@ def test_the_natural_gradient_solves_the_damped_system():
     assert degrees(slope, 3 * slope) == pytest.approx(0, abs=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_units_share_no_parameters_and_leave_none_out(data, variant):
     net = small(variant, data)
