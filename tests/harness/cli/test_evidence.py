@@ -104,6 +104,7 @@ def test_a_sweep_by_name_has_a_folder_of_that_name(tmp_path):
     assert read_run(tmp_path / HERE / "smoke").manifest["sweep"]["name"] == "smoke"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [

@@ -153,6 +153,7 @@ def test_strict_fails_on_a_rejected_provider(tmp_path, tiny):
     assert "rejected" in strict.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
