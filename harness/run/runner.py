@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -75,9 +75,14 @@ def run_sweep(
             if budget_s is not None and todo and time.monotonic() - started > budget_s:
                 return Summary(number, len(sweep.cases) - number, out_of_budget=True)
             records: list[Record] = []
-            for job in _jobs(sweep, number, todo, device, seed):
-                on_stage(case, "start", None)
-                records += _run_job(timing if job.timed else interpreting, job, sweep.case_timeout_s, on_stage)
+            interpreted = [spec for spec in todo if device.kind == "cpu" and providers.uses_triton(spec)]
+            timed = [spec for spec in todo if spec not in interpreted]
+            for worker, specs in ((timing, timed), (interpreting, interpreted)):
+                if specs:
+                    is_timed, is_repeat = worker is timing, _kind(case) in map(_kind, sweep.cases[:number])
+                    job = Job(case, tuple(specs), device, sweep.stop, seed + number, is_timed, sweep.regimes, is_repeat)
+                    on_stage(case, "start", None)
+                    records += _run_job(worker, job, sweep.case_timeout_s, on_stage)
             ledger.enter("store")
             store.append(records)
             ledger.add(records)
@@ -88,17 +93,6 @@ def run_sweep(
         interpreting.stop()
         with contextlib.suppress(RunError):  # on a full disk, what ended the sweep is the message that counts
             add_time(store.path, ledger.content())
-
-
-def _jobs(sweep: Sweep, number: int, specs: Sequence[str], device: Device, seed: int) -> Iterator[Job]:
-    """The jobs of a case: the providers that are timed, and those that Triton interprets as there is no GPU."""
-    case = sweep.cases[number]
-    interpreted = [spec for spec in specs if device.kind == "cpu" and providers.uses_triton(spec)]
-    timed = [spec for spec in specs if spec not in interpreted]
-    is_repeat = _kind(case) in map(_kind, sweep.cases[:number])
-    for chosen, is_timed in ((timed, True), (interpreted, False)):
-        if chosen:
-            yield Job(case, tuple(chosen), device, sweep.stop, seed + number, is_timed, sweep.regimes, is_repeat)
 
 
 def _kind(case: Case) -> tuple[str, str, str, str, int]:

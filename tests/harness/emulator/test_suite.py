@@ -27,8 +27,7 @@ def check(found: dict[str, Any]) -> None:
     assert max(found["every_input"].values()) < 0.6, found["every_input"]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("ex2", ["nearest", "low"])
+@pytest.mark.parametrize("ex2", ["nearest", pytest.param("low", marks=pytest.mark.slow)])
 def test_elu_and_sums_with_shuffles_on_sm_90(ex2: str) -> None:
     check(run("sm_90", ex2, "elu", "bias_elu_backward"))
 
