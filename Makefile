@@ -1,5 +1,6 @@
 # make bench   the main job: the default sweep on a GPU, or on the CPU where there is none, and its report
 # make test    every test that this machine can run
+# make check   the linters, types and the fast tests, in less than 90 seconds on two cores
 # make inspect the machine code of every kernel, compiled and counted without a GPU
 # VENV=none    uses the Python at hand and installs nothing (a GPU box with torch and triton, perhaps offline)
 
@@ -13,10 +14,13 @@ else
   PYTHON := $(VENV)/bin/python
   STAMP := $(VENV)/.stamp
 endif
-# pytest-xdist where it is there: the tests are independent, and interpreting kernels is slow.
-PYTEST = $(PYTHON) -m pytest $(shell $(PYTHON) -c 'import xdist' 2>/dev/null && echo "-n $${TEST_WORKERS:-2}")
+# pytest-xdist where it is there: the tests are independent, and interpreting kernels is slow. A worker begins with a
+# run of neighbouring tests, which share fixtures, and takes over from the other when it is done.
+XDIST = $(shell $(PYTHON) -c 'import xdist' 2>/dev/null && echo "-n $${TEST_WORKERS:-2} --dist worksteal")
+PYTEST = $(PYTHON) -m pytest $(XDIST)
+FAST = "not slow and not browser and not latex and not gpu"
 
-.PHONY: setup bench test inspect lint evidence results clean
+.PHONY: setup bench test check coverage inspect lint evidence results clean
 
 setup: $(STAMP)
 
@@ -31,6 +35,13 @@ bench: $(STAMP)
 
 test: $(STAMP)
 	$(PYTEST)
+
+check: lint
+	$(PYTEST) -q -m $(FAST)
+
+# The fast tests, with the share of lines and branches that they reach.
+coverage: $(STAMP)
+	$(PYTEST) -q -m $(FAST) --cov --cov-report=term:skip-covered
 
 inspect: $(STAMP)
 	$(PYTHON) -m harness inspect
@@ -52,4 +63,4 @@ results: $(STAMP)
 	$(PYTHON) -m reports.publish.results_index
 
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks *.egg-info
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks .coverage* *.egg-info

@@ -1,6 +1,6 @@
 """`python -m harness` is `elubench`, for a checkout that is not installed."""
 
-from harness.cli.entry import main
+from elubench import main
 
 if __name__ == "__main__":
     main()

@@ -1,4 +1,4 @@
-"""Operators registered with PyTorch, and when a call may go past its dispatcher.
+"""Registers operators with PyTorch, and decides when a call may skip its dispatcher.
 
 What traces or wraps tensors (torch.compile, export, fake tensors, subclasses, dispatch modes) sees an operator with a
 schema, a fake kernel and derivatives. An ordinary tensor in ordinary code skips the dispatcher, whose way to an

@@ -1,4 +1,4 @@
-"""The launch of a kernel: planned once for tensors of a kind, then repeated at the least cost to the host."""
+"""Launches kernels: plans a launch once for tensors of a kind, then repeats it at the least cost to the host."""
 
 from __future__ import annotations
 

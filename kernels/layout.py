@@ -1,4 +1,4 @@
-"""What kernels have to know of tensors: dtypes that go together, and layouts reduced to what addresses need."""
+"""Checks the dtypes, shapes and devices of tensors, and reduces their layouts to what addresses need."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def collapse(*tensors: Tensor) -> tuple[tuple[int, ...], tuple[tuple[int, ...], 
 
 
 def is_wide(elements: int, *tensors: Tensor) -> bool:
-    """Whether an offset into one of the tensors, or the number of an element, needs 64 bits."""
+    """Whether a kernel needs int64 offsets: an offset into a tensor, or the number of an element, exceeds int32."""
     reach = (
         sum((size - 1) * stride for size, stride in zip(tensor.shape, tensor.stride(), strict=True))
         for tensor in tensors

@@ -1,4 +1,4 @@
-"""torch.nn faces of the operators."""
+"""The operators as modules of torch.nn."""
 
 from __future__ import annotations
 

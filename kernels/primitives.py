@@ -1,4 +1,4 @@
-"""The steps of formulas that need other instructions on other hardware, each a few lines and in up to three ways.
+"""Primitives: the steps of formulas that differ by architecture, each in up to three ways (PTX, Triton, emulation).
 
 On NVIDIA a primitive is one or two instructions of PTX, on 16-bit types mostly for a pair of elements in one register.
 Elsewhere it is the same function in Triton's own operations. In Triton's interpreter it is an emulation, so that

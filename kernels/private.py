@@ -1,4 +1,4 @@
-"""Every name used here that torch and Triton do not document: a new version of either may drop one.
+"""The undocumented names of torch and Triton that the kernels use: a new version of either may drop one.
 
 Each is looked up once. Where a call can do without a name that is gone, it takes a slower way to the same result;
 without the others there is no way, and importing the kernels says which version lacks what. The tests fail as soon as

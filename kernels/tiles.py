@@ -1,4 +1,4 @@
-"""How a tensor and a vector along one of its dimensions are cut into the tiles that programs take."""
+"""Cuts a tensor and a vector along one of its dimensions into the tiles of programs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much one program does: block sizes and warps, from a table with reasons, and no search at run time.
+"""Block sizes and warps of a program, from a table with reasons. Nothing is searched at run time.
 
 Chosen by what the machine code costs per element (`elubench inspect`). A device's own measurements may change a line;
 a change is a change of the table, seen by everyone, and never the outcome of a search inside a timed region.

@@ -1,4 +1,4 @@
-"""The command line. Nothing heavy is imported before a verb needs it."""
+"""The command line: `run`, `list`, `doctor`, and the verbs of the modules beside it. Each imports what it needs."""
 
 from __future__ import annotations
 

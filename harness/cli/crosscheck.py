@@ -1,4 +1,4 @@
-"""The verb `crosscheck` of the command line; `harness.cli.app` takes it in."""
+"""The verb `crosscheck`, registered by `harness.cli.app`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import typer
 
 if TYPE_CHECKING:
     from harness.crosscheck import Check
+    from harness.device.devices import Device
+    from harness.ops.cases import Case
 
 app = typer.Typer()
 
@@ -37,9 +39,7 @@ def crosscheck(
     import dataclasses
 
     from harness import providers
-    from harness.cli.exits import CHECK_FAILED, WRONG_USAGE, end
-    from harness.crosscheck import Rejected
-    from harness.crosscheck import crosscheck as checks_of
+    from harness.cli.exits import WRONG_USAGE, end
     from harness.device.devices import find_device
     from harness.ops.cases import make_case
     from harness.run.validating import launches_triton
@@ -51,20 +51,27 @@ def crosscheck(
         end(f"{spec} launches Triton kernels, and needs a GPU to be timed; name another --provider", WRONG_USAGE)
     checks: list[Check] = []
     for elements in _numbers(sizes or []) or _SIZES[found.kind]:
-        case = make_case(op, (elements,), dtype)
-        try:
-            print(f"timing {case.key}", file=sys.stderr)
-            checks += checks_of(case, spec, found, rounds)
-        except providers.Unsupported as error:
-            end(f"{spec} does not support {case.key}: {error}", WRONG_USAGE)
-        except Rejected as error:
-            end(f"{case.key}: {error}", CHECK_FAILED)
+        checks += _checks(make_case(op, (elements,), dtype), spec, found, rounds)
     if json:
         from json import dumps
 
         print(dumps([dataclasses.asdict(check) for check in checks], indent=2))
     else:
         _show(checks, found.name)
+
+
+def _checks(case: Case, spec: str, device: Device, rounds: int) -> list[Check]:
+    from harness import providers
+    from harness.cli.exits import CHECK_FAILED, WRONG_USAGE, end
+    from harness.crosscheck import Rejected, crosscheck
+
+    print(f"timing {case.key}", file=sys.stderr)
+    try:
+        return list(crosscheck(case, spec, device, rounds))
+    except providers.Unsupported as error:
+        end(f"{spec} does not support {case.key}: {error}", WRONG_USAGE)
+    except Rejected as error:
+        end(f"{case.key}: {error}", CHECK_FAILED)
 
 
 def _numbers(texts: list[str]) -> list[int]:

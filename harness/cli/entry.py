@@ -1,4 +1,4 @@
-"""The outermost frame of the command line: whatever goes wrong for a reason that a user can mend is one sentence.
+"""The entry point of the command line: turns every error that a user can mend into one sentence and an exit code.
 
 Imports nothing heavy, so that Ctrl-C and a missing library are answered from the first moment on. An exception that
 is none of these is a fault of elubench, and keeps its traceback.

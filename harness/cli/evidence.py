@@ -1,4 +1,4 @@
-"""`make evidence`: the default sweep within a budget, under `results/DEVICE/`, to be committed unedited.
+"""`make evidence`: runs the default sweep within a time budget into `results/DEVICE/`, to be committed unedited.
 
 Run again, it goes on where the budget ended it.
 """

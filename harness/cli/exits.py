@@ -1,4 +1,4 @@
-"""How a verb was called, exit codes, and how it ends with one."""
+"""Exit codes, the function that ends a verb with one, and the command line as a manifest keeps it."""
 
 from __future__ import annotations
 

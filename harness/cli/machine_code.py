@@ -1,4 +1,4 @@
-"""The verb `inspect` of the command line; `harness.cli.app` takes it in."""
+"""The verb `inspect`, registered by `harness.cli.app`."""
 
 from __future__ import annotations
 
@@ -47,6 +47,12 @@ def inspect(
             f"{provider} defines no function named after {' or '.join(op or ['an op'])}; 'elubench list ops' has the "
             "names and what each function is given"
         )
+    _print(rows, json, markdown)
+    if check:
+        _check(rows)
+
+
+def _print(rows: tuple[Row, ...], json: bool, markdown: bool) -> None:
     if json:
         from harness.machine_code.rows import to_json
 
@@ -56,11 +62,11 @@ def inspect(
 
         print("\n".join([*summarised(rows), *counted(rows)]).strip())
     else:
+        from rich.console import Console
+
         from reports.render.inspection import show
 
         show(rows, Console())
-    if check:
-        _check(rows)
 
 
 def _check(rows: tuple[Row, ...]) -> None:

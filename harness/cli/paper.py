@@ -1,4 +1,4 @@
-"""The verb `claims` of the command line; `harness.cli.app` takes it in."""
+"""The verb `claims`, registered by `harness.cli.app`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The verbs of the command line that read stored runs and measure nothing; `harness.cli.app` takes them in."""
+"""The verbs that read stored runs and measure nothing, registered by `harness.cli.app`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The audit of timed calls: unannounced, on fresh inputs, at places that nobody can foresee.
+"""The audit: checks the outputs of timed calls at random moments, on fresh inputs, at random places.
 
 A provider may be right whenever it is checked and take a short cut when it is timed: keep its result for the same
 address, leave out the tail, compute with fewer digits, hand the work to a thread. So at random moments the harness

@@ -1,4 +1,4 @@
-"""How far an output is from the truth: in units in the last place (ULP) of the output's dtype."""
+"""Measures the error of an output in units in the last place (ULP) of its dtype."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The state of the process that every number depends on: threads, default dtype, grad mode and the like.
+"""Reads and restores the process-wide state that every time depends on: threads, default dtype, grad mode and the like.
 
 A provider's code runs in the process that measures everybody. `torch.set_num_threads(1)` in one provider would slow
 down all of them, and the roofs, with no mark. So the state is read before any provider's code is loaded, looked at

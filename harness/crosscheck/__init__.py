@@ -1,4 +1,4 @@
-"""Our clock against others': the same calls on the same buffers in the same rotation, timed by other libraries.
+"""Compares our clock with other libraries' timers: the same calls on the same buffers in the same rotation.
 
 Each size is timed in rounds, by our clock twice and by every other timer once. The two of ours give the noise
 floor, an A/A comparison. A timer differs where the whole interval of its ratio to ours lies beyond that floor, agrees

@@ -86,23 +86,9 @@ def pytest_benchmark(call: Call, seconds: float) -> float:
             encoding="utf-8",
         )
         plugin = Plugin()
-        options = [
-            "-q",
-            "-p",
-            "no:cacheprovider",
-            "-p",
-            "no:xdist",
-            "-c",
-            "/dev/null",
-            f"--rootdir={folder}",
-            "--import-mode=importlib",
-        ]
-        options += [
-            f"--benchmark-max-time={seconds}",
-            f"--benchmark-min-time={seconds / 1000}",
-            "--benchmark-disable-gc",
-            "--benchmark-warmup=off",
-        ]
+        options = ["-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-c", "/dev/null", "--import-mode=importlib"]
+        options += ["--benchmark-disable-gc", "--benchmark-warmup=off", f"--rootdir={folder}"]
+        options += [f"--benchmark-max-time={seconds}", f"--benchmark-min-time={seconds / 1000}"]
         said = io.StringIO()
         with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
             code = pytest.main([*options, str(test)], plugins=[plugin])

@@ -1,4 +1,4 @@
-"""What the makers say of their GPUs: the peaks that measured and modelled numbers are held against. Pure data.
+"""Datasheet values of GPUs: the peaks that measured and modelled numbers are compared with. Pure data.
 
 Sources. NVIDIA: the product's datasheet for the memory's peak; the architecture's white paper (A100 2020, H100 2022,
 RTX Blackwell 2025) for multiprocessors and level-2 cache; the clock is the highest one, which is the datasheet's peak

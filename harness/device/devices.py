@@ -1,4 +1,4 @@
-"""What a run is measured on: one GPU, or the CPU."""
+"""The device that a run is measured on: one GPU, or the CPU."""
 
 from __future__ import annotations
 

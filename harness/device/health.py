@@ -1,4 +1,4 @@
-"""How well a device is: its clocks, its heat, what slows it down, and who else uses it. Only ever read.
+"""Reads the state of a device, and changes nothing: clocks, temperature, throttle reasons, other processes.
 
 A reading is taken right before and right after the samples of a case, and `between` holds the two against each
 other. Counters of the system (time taken by others, by the hypervisor, by a container's quota) are told by their

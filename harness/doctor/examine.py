@@ -1,4 +1,4 @@
-"""What this machine can measure, and why not the rest. Nothing on the device is changed."""
+"""Probes what this machine can measure, and why not the rest. Changes nothing on the device."""
 
 from __future__ import annotations
 
@@ -199,9 +199,8 @@ def _nvml() -> Finding:
     for index in range(torch.cuda.device_count()):
         gpu = Nvml.of(find_device(f"cuda:{index}"))
         if not isinstance(gpu, Nvml):
-            return Finding(
-                "NVML", "note", f"{gpu}: clocks, heat and throttling are not recorded", "pip install nvidia-ml-py"
-            )
+            detail = f"{gpu}: clocks, heat and throttling are not recorded"
+            return Finding("NVML", "note", detail, "pip install nvidia-ml-py")
         reading, settings = gpu.read(), gpu.settings()
         details.append(f"cuda:{index} {_nvml_text(reading, settings)}")
         if reading.slowed_by:

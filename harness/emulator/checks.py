@@ -1,4 +1,4 @@
-"""What a kernel must not do although nothing stops it: a listener that notes it. Section 8 is the memory model of PTX.
+"""Detects uninitialised reads, races in shared memory and blocks that write the same bytes (PTX ISA, section 8).
 
 Accesses outside of every tensor and misaligned ones are noted by the memories themselves, since they cannot be made.
 """

@@ -1,4 +1,4 @@
-"""Triton's driver for a GPU that is not there: kernels are compiled for it and run by the machine, on host tensors."""
+"""Triton's driver for the emulated GPU: compiles kernels for a real architecture, runs them on host tensors."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from harness.emulator.layout import place
 from harness.emulator.machine import Program
 from harness.emulator.memory import Memory
 from harness.emulator.observers import Observer
+from harness.emulator.operands import Options
 from harness.emulator.ptx import Kernel
 from harness.emulator.reader import parse
-from harness.emulator.site import Options
 
 # So many threads at once: numpy's cost per call is spread over them, and their registers still fit the cache.
 LANES = 8192
@@ -105,7 +105,7 @@ class StandInDriver:
 
 
 @dataclass(frozen=True)
-class Launch:
+class EmulatedLaunch:
     """One kernel that was launched and run."""
 
     kernel: str
@@ -125,7 +125,7 @@ class EmulatingDriver(StandInDriver):
     ) -> None:  # fmt: skip
         super().__init__(target)
         self._fresh = fresh
-        self.launches: list[Launch] = []
+        self.launches: list[EmulatedLaunch] = []
         self._options = options
         self._observers = observers
         self._programs: dict[tuple[Any, ...], Program] = {}
@@ -186,7 +186,7 @@ class EmulatingDriver(StandInDriver):
             program = self._program(kernel, text, threads, blocks, metadata.shared)
             program.run(grid, parameters(kernel, values), memory, observers, faults)
         counts = next((each.counts() for each in observers if isinstance(each, Counting)), None)
-        self.launches.append(Launch(kernel.name, grid, threads, faults.all(), counts, text))
+        self.launches.append(EmulatedLaunch(kernel.name, grid, threads, faults.all(), counts, text))
 
     def _program(self, kernel: Kernel, text: str, threads: int, blocks: int, shared: int) -> Program:
         at_once = max(1, min(blocks, LANES // threads))

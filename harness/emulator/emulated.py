@@ -1,4 +1,4 @@
-"""The emulated GPU as its users have it: a `with`, in which Triton's kernels run on tensors of the CPU."""
+"""The interface of the emulated GPU: a context manager in which Triton's kernels run on tensors of the CPU."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from harness.emulator.faults import Faults
 from harness.emulator.fresh import FreshTensors
 from harness.emulator.memory import Memory
 from harness.emulator.observers import Observer
+from harness.emulator.operands import Options
 from harness.emulator.ptx import Kernel
-from harness.emulator.site import Options
 
 End = Literal["nearest", "low", "high"]
 

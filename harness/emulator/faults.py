@@ -1,4 +1,4 @@
-"""What a kernel did that it must not do, and where."""
+"""Faults: what a kernel did that it must not do, and at which line of its source."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is known of a kernel before it runs: its blocks, which registers are needed where, which never change.
+"""Analyses a kernel before it runs: basic blocks, live ranges of registers, launch constants, dead code.
 
 Registers whose lives do not overlap share memory, so that the register file of many threads fits the cache. One that
 is made of parameters and constants alone is computed once for a launch, as one number for all threads.

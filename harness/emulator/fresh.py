@@ -1,4 +1,4 @@
-"""Which bytes of tensors nobody wrote yet: what torch.empty gives, until PyTorch or a kernel writes it."""
+"""Tracks uninitialised bytes of tensors: those of torch.empty, until PyTorch or a kernel writes them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a kernel's variables lie, and what its special registers hold."""
+"""Places a kernel's variables in memory, and computes what its special registers hold."""
 
 from __future__ import annotations
 

@@ -18,8 +18,8 @@ from harness.emulator.faults import Faults
 from harness.emulator.layout import Specials, place_variables, size_of, static_data
 from harness.emulator.memory import Memory
 from harness.emulator.observers import Observer
+from harness.emulator.operands import File, Group, Options, Site
 from harness.emulator.ptx import Instruction, Kernel, UnsupportedInstruction
-from harness.emulator.site import File, Group, Options, Site
 from harness.emulator.spaces import Spaces
 
 Step = Callable[[], None]

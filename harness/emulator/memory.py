@@ -1,4 +1,4 @@
-"""Memory as threads see it: the tensors of a launch at the addresses of the host, and what blocks have of their own.
+"""The memory of a launch: its tensors at their addresses on the host, and shared and local memory of each block.
 
 Nothing outside of them is ever touched: what a kernel reads there is 0, what it writes there is lost, and the access
 is a fault.

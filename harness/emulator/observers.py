@@ -1,4 +1,4 @@
-"""What may listen to the machine: it tells of blocks of instructions, of accesses to memory and of barriers."""
+"""The interface of an observer: what the machine reports of executed instructions, memory accesses and barriers."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """A kernel in PTX: parameters, variables, and instructions with the place in the source that they come from.
 
 What is read (by `reader`) is what compilers write: one entry, no functions that are called. Section numbers in this
-wing are those of NVIDIA's "PTX ISA", release 9.
+folder are those of NVIDIA's "PTX ISA", release 9.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The text of PTX, read into a kernel."""
+"""Parses the text of PTX into a kernel."""
 
 from __future__ import annotations
 

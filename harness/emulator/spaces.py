@@ -1,4 +1,4 @@
-"""All that threads can access: parameters, the tensors of a launch, shared and local memory."""
+"""The state spaces of PTX: parameters, global memory (the tensors of a launch), shared and local memory."""
 
 from __future__ import annotations
 

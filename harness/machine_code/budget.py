@@ -1,4 +1,4 @@
-"""The most that kernels may cost, and where rows exceed it."""
+"""Reads the budgets, the most that kernels may cost, and says where rows exceed them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Machine code as text, by the tools that Triton's wheel carries."""
+"""Disassembles machine code by the tools that Triton's wheel carries."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A device that is not there: Triton compiles for it, and what is launched on it is noted instead of run.
+"""A driver of Triton without a device: kernels are compiled for its target, and launches are noted instead of run.
 
 Triton lets the driver be replaced (`triton.runtime.driver.set_active`), so nothing of a kernel's own way to its
 launch is imitated: the values it specialises on, its options, autotuning and kept handles are the real ones.
@@ -20,7 +20,7 @@ from triton.backends.compiler import GPUTarget
 
 
 @dataclass(frozen=True)
-class Launch:
+class NotedLaunch:
     """One kernel as it was launched: its files of every stage, its grid and its tensors."""
 
     kernel: str
@@ -43,7 +43,7 @@ class NotingDriver:
     """The part of Triton's driver interface that launching needs, for a `target` that no device stands behind."""
 
     def __init__(self, target: GPUTarget, multiprocessors: int) -> None:
-        self._launches: list[Launch] = []
+        self._launches: list[NotedLaunch] = []
         self._target = target
         properties = {
             "max_shared_mem": 1 << 20,  # what is too much for the device is said by occupancy, not here
@@ -56,7 +56,7 @@ class NotingDriver:
         }
         self.utils = SimpleNamespace(load_binary=self._load, get_device_properties=lambda device: properties)
 
-    def take(self) -> list[Launch]:
+    def take(self) -> list[NotedLaunch]:
         """What was launched since the last call."""
         taken, self._launches = self._launches, []
         return taken
@@ -120,7 +120,7 @@ class NotingDriver:
             programs = grid_0 * grid_1 * grid_2
             threads = metadata.num_warps * self._target.warp_size
             self._launches.append(
-                Launch(metadata.name, function.files, threads, metadata.shared, programs, tensors, constants)
+                NotedLaunch(metadata.name, function.files, threads, metadata.shared, programs, tensors, constants)
             )
 
         return note

@@ -1,9 +1,11 @@
-"""Which instructions a thread of a full block executes, and how often: control flow, loops, and what they depend on."""
+"""Control flow of machine code: which instructions a thread of a full block executes, and which branches need data."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+
+import networkx
 
 from harness.machine_code.instructions import LOCAL, SHARED, Instruction
 
@@ -49,57 +51,48 @@ def blocks(code: Code) -> list[Block]:
 
 def loops(graph: Sequence[Block]) -> list[Loop]:
     """The natural loops that can be reached, those with one header as one, outer ones first."""
-    dominators = _dominators(graph)
+    edges = _edges([block.successors for block in graph])
+    reached = edges.subgraph(_reachable(edges, 0))
+    dominator = networkx.immediate_dominators(reached, 0)
     found: dict[int, set[int]] = {}
-    for index in dominators:
-        for header in graph[index].successors:
-            if header in dominators[index]:
-                found.setdefault(header, {header}).update(_body(graph, header, index))
-    made = [Loop(header, frozenset(body & set(dominators))) for header, body in found.items()]
-    return sorted(made, key=lambda loop: -len(loop.blocks))
+    for latch, header in reached.edges:
+        if _dominates(dominator, header, latch):
+            found.setdefault(header, {header}).update(_body(reached, header, latch))
+    return sorted((Loop(header, frozenset(body)) for header, body in found.items()), key=lambda loop: -len(loop.blocks))
 
 
-def _body(graph: Sequence[Block], header: int, latch: int) -> set[int]:
+def _edges(successors: Sequence[Sequence[int]]) -> networkx.DiGraph:
+    return networkx.from_dict_of_lists(dict(enumerate(successors)), create_using=networkx.DiGraph)
+
+
+def _dominates(dominator: Mapping[int, int | None], above: int, index: int) -> bool:
+    """Whether every way from the first block to `index` passes `above`."""
+    at: int | None = index
+    while at != above:
+        if not at:  # the first block, 0: networkx names it its own dominator, or none (3.6)
+            return False
+        at = dominator[at]
+    return True
+
+
+def _body(edges: networkx.DiGraph, header: int, latch: int) -> set[int]:
     """Everything that reaches the latch without the header."""
-    body, todo = {header}, [latch]
-    while todo:
-        index = todo.pop()
-        if index not in body:
-            body.add(index)
-            todo += [each for each, block in enumerate(graph) if index in block.successors]
-    return body
+    if latch == header:
+        return {header}
+    inside = edges.subgraph(set(edges) - {header})
+    return {header, latch, *networkx.ancestors(inside, latch)}
 
 
-def _dominators(graph: Sequence[Block]) -> dict[int, set[int]]:
-    """For each block that can be reached from the first: the blocks on every way to it, itself among them."""
-    order = _reachable(graph, 0)
-    found = {index: set(order) for index in order}
-    found[0] = {0}
-    changed = True
-    while changed:
-        changed = False
-        for index in sorted(order - {0}):
-            before = [found[each] for each in order if index in graph[each].successors]
-            new = set.intersection(*before) | {index}
-            if new != found[index]:
-                found[index], changed = new, True
-    return found
-
-
-def _reachable(graph: Sequence[Block], first: int, barrier: int | None = None) -> set[int]:
-    seen: set[int] = set()
-    todo = [first]
-    while todo:
-        index = todo.pop()
-        if index not in seen and index != barrier:
-            seen.add(index)
-            todo += graph[index].successors
-    return seen
+def _reachable(edges: networkx.DiGraph, first: int) -> set[int]:
+    return {first, *networkx.descendants(edges, first)}
 
 
 def is_passed_by(graph: Sequence[Block], loop: Loop) -> bool:
     """Whether there is a way from the first block to an end of the code that leaves the loop out."""
-    return any(graph[index].may_end for index in _reachable(graph, 0, barrier=loop.header))
+    if loop.header == 0:
+        return False
+    edges = _edges([block.successors for block in graph])
+    return any(graph[index].may_end for index in _reachable(edges.subgraph(set(edges) - {loop.header}), 0))
 
 
 def main_path(
@@ -113,11 +106,12 @@ def main_path(
     part executes both.
     """
     onward = _without_ways_back(graph, found)
+    edges = _edges(onward)
     path = _fullest(code, graph, onward, most_bytes)
     for index in sorted(path):
         if graph[index].stop - 1 in diverging:
             for following in onward[index]:
-                path |= _until_met(onward, index, following)
+                path |= _until_met(edges, index, following)
     return path
 
 
@@ -171,12 +165,10 @@ def _through(code: Code, block: Block, index: int, onward: Sequence[Ways]) -> Wa
     return found
 
 
-def _until_met(onward: Sequence[Sequence[int]], branch: int, first: int) -> set[int]:
+def _until_met(edges: networkx.DiGraph, branch: int, first: int) -> set[int]:
     """What lies on ways from `first` before all ways from `branch` have met again."""
-    plain = [Block(0, 0, tuple(following)) for following in onward]
-    ways = [_reachable(plain, each) for each in onward[branch]]
-    meeting = set.intersection(*ways) if ways else set()
-    return _reachable(plain, first) - meeting
+    meeting = set.intersection(*(_reachable(edges, each) for each in edges[branch]))
+    return _reachable(edges, first) - meeting
 
 
 def data_dependent(code: Code, graph: Sequence[Block]) -> frozenset[int]:

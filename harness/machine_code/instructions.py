@@ -1,4 +1,4 @@
-"""What machine code is to the counting, whichever machine it is for."""
+"""The common form of an instruction, in which machine code of every architecture is counted."""
 
 from __future__ import annotations
 

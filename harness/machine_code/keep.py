@@ -1,4 +1,4 @@
-"""What a run keeps of the machine code of its kernels: the rows in `inspect.json`, and that they belong to it."""
+"""Counts the machine code of a run's kernels, and stores the rows in the run's `inspect.json`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from harness import providers
 from harness.device.devices import Device
-from harness.machine_code.pipes import RATES
+from harness.machine_code.pipelines import RATES
 from harness.machine_code.rows import keep_rows
 from harness.machine_code.survey import survey
 from harness.ops.catalogue import KERNEL_OPS

@@ -1,4 +1,4 @@
-"""From instructions to a row: counts per element, and what devices make of them."""
+"""Makes a row from instructions: counts per element, and the ceilings that datasheets give them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from harness.device.datasheets import Datasheet, of_arch
-from harness.machine_code import flow, pipes
+from harness.machine_code import flow, pipelines
 from harness.machine_code.instructions import Instruction
 from harness.machine_code.occupancy import LIMITS, resident_warps
 from harness.machine_code.rows import TRANSACTION_BYTES, Ceiling, Row
@@ -143,7 +143,7 @@ def narrowest(widths: dict[int, float], bytes_per_thread: float) -> int | None:
 
 
 def _unknown(counts: Counts, arch: str) -> list[str]:
-    names = {each.opcode for each, _ in counts.executed if pipes.pipe_of(each.opcode, arch) == "other"}
+    names = {each.opcode for each, _ in counts.executed if pipelines.pipe_of(each.opcode, arch) == "other"}
     return [f"{', '.join(sorted(names))}: the pipe is not known, so it costs issue alone."] if names else []
 
 
@@ -151,9 +151,9 @@ def by_pipe(counts: Counts, work: Work, arch: str) -> dict[str, float]:
     """Instructions per element by pipe, those that none of are left out, and "issue" for all of them."""
     found: Counter[str] = Counter()
     for each, times in counts.executed:
-        found[pipes.pipe_of(each.opcode, arch)] += times  # type: ignore[assignment]
+        found[pipelines.pipe_of(each.opcode, arch)] += times  # type: ignore[assignment]
     per_element = work.threads / work.elements
-    named = {name: found[name] * per_element for name in pipes.PIPES if found[name]}
+    named = {name: found[name] * per_element for name in pipelines.PIPES if found[name]}
     return {"issue": counts.instructions * per_element, **named}
 
 
@@ -175,7 +175,7 @@ def _ceiling(
     if sheet.latency_clocks and counts.widths(is_store=False):
         limits["latency"] = _latency_limit(sheet, counts, work, arch, bytes_per_element, occupancy)
     warp_size = LIMITS[arch].warp_size
-    issue_gips = clocks_per_second * pipes.RATES[arch]["issue"] / warp_size / 1e9
+    issue_gips = clocks_per_second * pipelines.RATES[arch]["issue"] / warp_size / 1e9
     return Ceiling(sheet.name, sheet.memory_gbps, issue_gips, limits)
 
 
@@ -184,7 +184,7 @@ def _clocks(counts: Counts, arch: str) -> dict[str, float]:
     taken: Counter[str] = Counter()
     for each, times in counts.executed:
         width = each.access.bytes if each.access else None
-        for unit, clocks in pipes.clocks(each.opcode, arch, width).items():
+        for unit, clocks in pipelines.clocks(each.opcode, arch, width).items():
             taken[unit] += clocks * times  # type: ignore[assignment]
     return dict(taken)
 
@@ -208,17 +208,9 @@ def _latency_limit(
 
 
 def row(
-    blank: Row,
-    code: Sequence[Instruction],
-    work: Work,
-    bytes_per_element: float,
-    *,
-    threads: int,
-    programs: int,
-    registers: int,
-    local_bytes: int,
-    shared_bytes: int,
-) -> Row:
+    blank: Row, code: Sequence[Instruction], work: Work, bytes_per_element: float,
+    *, threads: int, programs: int, registers: int, local_bytes: int, shared_bytes: int,
+) -> Row:  # fmt: skip
     """`blank` with everything that the code says; threads, registers and memory are per block or thread, as in Row."""
     counts = count(code, work)
     arch, warp_size = blank.arch, LIMITS[blank.arch].warp_size

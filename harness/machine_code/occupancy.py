@@ -1,4 +1,4 @@
-"""How many warps of a kernel a multiprocessor holds at a time.
+"""Occupancy: how many warps of a kernel a multiprocessor holds at a time.
 
 Sources: "Technical Specifications per Compute Capability" of the CUDA C++ programming guide; the MI300 instruction set
 architecture (CDNA 3) for wavefronts, vector registers and LDS.

@@ -1,4 +1,4 @@
-"""What `elubench inspect` says about one kernel on one architecture. Standard library only.
+"""The row of `elubench inspect`: one kernel on one architecture. Standard library only.
 
 Everything here is read from machine code or derived from it and a datasheet: it is modelled, never measured.
 A run keeps the rows of its kernels in `inspect.json` beside its records (`keep`).
@@ -62,7 +62,7 @@ class Row:
     role: str = "main"  # "main" writes the op's main output; "stage2" is a small pass beside it
     reason: str | None = None  # why there are no numbers
     instructions_per_element: float | None = None
-    pipes: dict[str, float] = field(default_factory=dict)  # instructions per element by pipe; see pipes.py
+    pipes: dict[str, float] = field(default_factory=dict)  # instructions per element by pipe; see pipelines.py
     opcodes: dict[str, float] = field(default_factory=dict)  # executed instructions per thread, most frequent first
     load_bytes: int | None = None  # width of the narrowest global load that the main tensors need
     store_bytes: int | None = None  # width of the narrowest global store that the main tensor needs

@@ -1,4 +1,4 @@
-"""Rows for several architectures: a process for each, as many at a time as there are cores. Imports no torch."""
+"""Collects rows for several architectures: one process for each, as many at a time as cores. Imports no torch."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from harness import providers
 from harness.device.devices import usable_cores
-from harness.machine_code.pipes import RATES
+from harness.machine_code.pipelines import RATES
 from harness.machine_code.rows import Row, from_json
 from harness.machine_code.specimens import DTYPES
 from harness.ops.catalogue import KERNEL_OPS

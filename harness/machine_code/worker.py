@@ -1,4 +1,4 @@
-"""The process that compiles: one architecture, one provider, rows on standard output as JSON.
+"""The process that compiles kernels for one architecture and one provider, and prints rows as JSON.
 
 It is a process of its own because Triton decides when kernels are imported whether it interprets them, and keeps
 what it compiled for one target. Run by `survey`; it reads a request from standard input.
@@ -21,7 +21,7 @@ from triton.backends.compiler import GPUTarget
 from harness import providers
 from harness.device.datasheets import of_arch
 from harness.machine_code import amd, disassemble, model
-from harness.machine_code.driver import Launch, NotingDriver, noting
+from harness.machine_code.driver import NotedLaunch, NotingDriver, noting
 from harness.machine_code.instructions import Instruction
 from harness.machine_code.rows import Row, to_json
 from harness.machine_code.specimens import Specimen, specimens
@@ -46,7 +46,7 @@ class Noted:
     """A launch, the row that it is to fill, and what it has to do."""
 
     row: Row
-    launch: Launch
+    launch: NotedLaunch
     work: model.Work
     bytes_per_element: float
 
@@ -130,11 +130,11 @@ def _noted(row: Row, specimen: Specimen, provider: providers.Provider, driver: N
         yield Noted(named, launch, work, least / case.elements)
 
 
-def _identity(launch: Launch) -> tuple[object, ...]:
+def _identity(launch: NotedLaunch) -> tuple[object, ...]:
     return launch.kernel, launch.constants, launch.programs, tuple(map(_storage, launch.tensors))
 
 
-def _works(case: Case, launches: list[Launch], inputs: list[Tensor], outputs: list[Tensor]) -> list[model.Work]:
+def _works(case: Case, launches: list[NotedLaunch], inputs: list[Tensor], outputs: list[Tensor]) -> list[model.Work]:
     """What each launch has to load and store: an output is stored, and so is scratch by the first that has it."""
     given, results = {_storage(each) for each in inputs}, {_storage(each) for each in outputs}
     seen: set[int] = set()

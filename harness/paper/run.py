@@ -1,4 +1,4 @@
-"""A claims run, measured: unit by unit, the rows of each on disk as soon as it is finished."""
+"""Measures a claims run unit by unit, and stores the rows of each as soon as it is finished."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Units measured by several processes at once, one thread each: the nets are too small to share between cores.
+"""Measures units in several processes at once, one thread each: the nets are too small to share between cores.
 
 A net is trained by one thread whatever the machine does beside it, so its curves do not depend on how many there are.
 """

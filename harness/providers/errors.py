@@ -1,4 +1,4 @@
-"""What can be wrong with a provider, as exceptions. Each message names the fault and the mend."""
+"""The errors of providers, as exceptions. Each message names the fault and how to mend it."""
 
 from harness.ops.op import Unsupported
 

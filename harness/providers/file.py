@@ -1,4 +1,4 @@
-"""A provider from a user's file: how it is imported, what it is made of, and what its functions are asked to do."""
+"""Imports a provider from a user's file, and calls its functions with the arguments that they name."""
 
 from __future__ import annotations
 

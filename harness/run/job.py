@@ -1,4 +1,4 @@
-"""One case, measured: gate, regime, interleaved samples with the matched roofs, records. Runs in a worker process."""
+"""Measures one case in a worker process: gate, regime, interleaved samples with the matched roofs, records."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Records, made of what was sampled: statistics, the comparison with the baseline, the roof, the flags."""
+"""Makes records from samples: statistics, the comparison with the baseline, the roof, the flags."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A sweep, run: every case to a worker, every record to the store, in this order and no other."""
+"""Runs a sweep: sends each case to a worker process, and appends its records to the store before the next one."""
 
 from __future__ import annotations
 

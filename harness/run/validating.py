@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from harness import providers
-from harness.emulator.driver import Launch
+from harness.emulator.driver import EmulatedLaunch
 from harness.emulator.emulated import emulated
 from harness.ops.buffers import allocate
 from harness.ops.cases import Case
@@ -54,7 +54,7 @@ def launches_triton(spec: str, case: Case) -> bool:
     return bool(gpu.launches)
 
 
-def _judged(record: Record, launches: list[Launch], shape: str) -> Record:
+def _judged(record: Record, launches: list[EmulatedLaunch], shape: str) -> Record:
     """A record of the gate with what the machine saw of memory."""
     faults = [fault for launch in launches for fault in launch.faults]
     record = replace(record, validated_by=f"ptx {ARCH}" if launches else None)

@@ -1,4 +1,4 @@
-"""Worker processes: a crash, a hang or an exhausted memory costs one case, never the sweep."""
+"""Worker processes: a crash, a hang or exhausted memory costs one case, never the sweep."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ class Worker:
 
 
 def _oom_kills() -> str:
-    """The kernel's count of processes that it killed for want of memory; empty where it is not told."""
+    """How many processes the kernel's OOM killer has ended; empty where the kernel does not tell."""
     return next((line for line in read_text(Path("/proc/vmstat")).splitlines() if line.startswith("oom_kill ")), "")
 
 
@@ -160,6 +160,6 @@ def serve(pipe: Connection, log: str, environment: dict[str, str]) -> None:
 
 
 def _be_first_to_go() -> None:
-    """Where memory runs out, the kernel shall end this process, not the parent or the user's desktop."""
+    """Make the OOM killer choose this process, not the parent or the user's desktop."""
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000")

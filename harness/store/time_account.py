@@ -1,4 +1,4 @@
-"""Where the wall time of a sweep goes: how much of it into measured and warm-up calls, and what takes the rest."""
+"""Accounts for the wall time of a sweep: measured calls, warm-up calls, and what takes the rest."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When an entry has been sampled enough: the `[stop]` table of a sweep."""
+"""The stop rule: when an entry has been sampled enough. A sweep sets it in its `[stop]` table."""
 
 from __future__ import annotations
 

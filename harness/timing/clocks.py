@@ -1,4 +1,4 @@
-"""Clocks: how long one call keeps its device busy. One protocol, a clock per kind of device, and one for tests.
+"""Clocks: each times how long one call keeps its device busy. One protocol, one clock per kind of device.
 
 A clock knows nothing of providers, statistics or stop rules: it times one call, and it tells the time.
 """

@@ -1,4 +1,4 @@
-"""Streams as Triton kernels, each in a few launch shapes: what a GPU attains may need another shape than torch's.
+"""Streams (copy, triad and the like) as Triton kernels, each in a few launch shapes, for the roofs of a GPU.
 
 Imported on a GPU only. Words of 32 bits, and no arithmetic that a value could slow down.
 """

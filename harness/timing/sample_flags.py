@@ -1,4 +1,4 @@
-"""What samples tell of how they were taken: a drift, a jump of the clock, two clumps, a neighbour's work.
+"""Flags samples that show a drift, a jump of the clock, two modes, or another process at work.
 
 Every finding needs both size (it would matter to a reader) and evidence (it is no play of the noise): a flag on
 clean samples would soon be read over. The thresholds are tried on simulated samples in

@@ -1,4 +1,4 @@
-"""Interleaved samples of several entries, each until its median is known well enough.
+"""Samples several entries in interleaved rounds, until the median of each is known well enough.
 
 Entries are timed in rounds, every entry once per round in a fresh random order: a drift of the device's clock
 or temperature then falls on all alike, and the n-th samples of two entries are a pair.

@@ -1,1 +1,1 @@
-"""What PyTorch is told of the ops: registered operators, their derivatives, and vmap."""
+"""Registers the ops with PyTorch: operators, derivatives and vmap."""

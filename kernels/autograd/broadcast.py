@@ -1,4 +1,4 @@
-"""An activation of a tensor and a vector along one of its dimensions (a bias, a slope per channel), for PyTorch.
+"""Registers an activation of a tensor and a vector along one dimension (a bias, a slope per channel) with PyTorch.
 
 As `elementwise.py`, with two operators for each: `NAME`, and `NAME_backward`, which gives both gradients in one pass.
 """

@@ -1,4 +1,4 @@
-"""An elementwise activation as PyTorch wants it: registered operators, derivatives of every order and mode, vmap.
+"""Registers an elementwise activation with PyTorch: operators, derivatives of every order and mode, vmap.
 
 Two operators for each, `NAME` and `NAME_backward`. The backward takes the input of the activation or its result, as
 ATen's `is_result` does.

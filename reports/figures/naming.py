@@ -1,4 +1,4 @@
-"""How variants and dtypes are named and ordered in figures, charts and on the page."""
+"""The names and the order of variants and dtypes in figures, charts and on the page."""
 
 from __future__ import annotations
 

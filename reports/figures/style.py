@@ -1,4 +1,4 @@
-"""How a provider looks: one colour, one marker and one line style, the same in every figure and on the page.
+"""The colour, marker and line style of each provider, the same in every figure and on the page.
 
 Colours are those of Okabe & Ito ("Color Universal Design", 2008), which colour-blind readers tell apart; markers
 and line styles carry the same in grey. Each colour has a lighter twin for dark pages.

@@ -1,4 +1,4 @@
-"""What a point says when it is pointed at: case, provider, time with its interval, validity. Plotly's markup."""
+"""The text of a point under the pointer: case, provider, time with its interval, validity. Plotly's markup."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from harness.device.datasheets import DATASHEETS
-from harness.machine_code.pipes import pipe_of
+from harness.machine_code.pipelines import pipe_of
 from harness.machine_code.rows import Row
 from harness.machine_code.survey import survey
 from reports.render.markdown import counted, summarised, table

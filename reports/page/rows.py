@@ -1,4 +1,4 @@
-"""The rows of the page's table as columns: small enough that 100,000 of them fit into a page."""
+"""The page's table, stored by column: small enough that 100,000 rows fit into a page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The results in docs/claims.md: everything between two marks comes from a stored run, the prose around them stays."""
+"""Writes the results of a stored run into docs/claims.md, between two marks; the prose around them stays."""
 
 from __future__ import annotations
 

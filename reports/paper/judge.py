@@ -1,4 +1,4 @@
-"""Every statement, judged: which numbers it is about, on which side they have to lie, and what follows. Pure."""
+"""Judges every statement: which numbers it is about, on which side they have to lie, and what follows. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How an activation looks: the same colour, marker and name in every figure of claims and on the page."""
+"""The colour, marker and name of each activation, the same in every figure of claims and on the page."""
 
 from __future__ import annotations
 

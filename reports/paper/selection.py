@@ -1,4 +1,4 @@
-"""From stored rows to one value a seed: the measures that the statements are about. Pure functions."""
+"""Selects from stored rows one value per seed for each measure that the statements are about. Pure functions."""
 
 from __future__ import annotations
 

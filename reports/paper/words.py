@@ -1,4 +1,4 @@
-"""What every face of a claims report says in the same words: what was run, the verdicts counted, the comparisons."""
+"""The sentences that all forms of a claims report share: what was run, the verdicts counted, the comparisons."""
 
 from __future__ import annotations
 

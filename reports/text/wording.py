@@ -1,4 +1,4 @@
-"""What is said of a run in words, the same on a terminal, in Markdown and in HTML. No layout, nothing escaped."""
+"""The sentences about a run, the same on a terminal, in Markdown and in HTML. No layout, nothing escaped."""
 
 from __future__ import annotations
 

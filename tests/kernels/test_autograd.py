@@ -42,6 +42,7 @@ def biased(shape, dim):
     return x.requires_grad_(), bias.requires_grad_()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("parameters", [*PARAMETERS, *NEGATIVE])
 def test_elu(parameters):
     x = away_from_0(2, 3)
@@ -49,6 +50,7 @@ def test_elu(parameters):
     assert gradgradcheck(lambda x: elu(x, *parameters), (x,))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("parameters", PARAMETERS)
 def test_elu_in_place(parameters):
     x = away_from_0(2, 3)
@@ -56,6 +58,7 @@ def test_elu_in_place(parameters):
     assert gradgradcheck(lambda x: elu(x.clone(), *parameters, inplace=True), (x,))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_result", [False, True])
 @pytest.mark.parametrize("parameters", PARAMETERS)
 def test_elu_backward(parameters, is_result):
@@ -70,17 +73,20 @@ def test_elu_backward(parameters, is_result):
     assert gradgradcheck(call, (grad, known))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("alpha", [1.0, 0.7, -0.5])
 @pytest.mark.parametrize(("shape", "dim"), BIASED.values(), ids=BIASED)
 def test_bias_elu(shape, dim, alpha):
     assert gradcheck(lambda x, bias: bias_elu(x, bias, alpha, dim), biased(shape, dim), fast_mode=len(shape) == 4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("shape", "dim"), BIASED.values(), ids=BIASED)
 def test_bias_elu_twice(shape, dim):
     assert gradgradcheck(lambda x, bias: bias_elu(x, bias, 0.7, dim), biased(shape, dim))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("shape", "dim"), BIASED.values(), ids=BIASED)
 def test_bias_elu_backward(shape, dim):
     grad = away_from_0(*shape, seed=2)

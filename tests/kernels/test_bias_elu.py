@@ -90,6 +90,7 @@ def check_all(grad, x, bias, alpha, dim):
     assert grad_bias.is_contiguous()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("shape", "dim", "layout", "kind"), SHAPES, ids=NAMES)
 def test_every_way_of_tiling(shape, dim, layout, kind):
     grad, x, bias = make(shape, dim, layout)
@@ -97,6 +98,7 @@ def test_every_way_of_tiling(shape, dim, layout, kind):
     check_all(grad, x, bias, 1.0, dim)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trips", [2, 4])
 @pytest.mark.parametrize("shape", [(300, 40), (257, 33)])
 def test_programs_that_take_many_tiles_and_sums_of_many_partial_sums(shape, trips, monkeypatch):
@@ -152,6 +154,7 @@ def test_every_dtype(shape, dim, dtype, alpha):
     check_all(*make(shape, dim, dtype=dtype), alpha, dim)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", NARROW)
 def test_every_16_bit_input(dtype):
     x = every(dtype)
@@ -189,6 +192,7 @@ def test_a_nan_in_one_channel_stays_there():
     assert grad_bias.isnan().tolist() == [False, False, True, False, False, False]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [BF16, FP32])
 @pytest.mark.parametrize(("shape", "dim"), [((500, 37), -1), ((9, 3, 12, 12), 1), ((50, 3, 4), 1)])
 def test_the_gradient_of_the_bias_has_the_same_bits_in_every_run(shape, dim, dtype):
@@ -224,6 +228,7 @@ def test_empty_tensors(shape):
     assert grad_bias.tolist() == [0.0] * shape[dim]
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=60)
 @given(data=st.data(), dtype=st.sampled_from(DTYPES), alpha=st.sampled_from([1.0, 0.7, -1.5]))
 def test_any_shape_order_of_dimensions_and_place_of_the_bias(data, dtype, alpha):
@@ -236,6 +241,7 @@ def test_any_shape_order_of_dimensions_and_place_of_the_bias(data, dtype, alpha)
     check_all(grad, x, bias, alpha, dim)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", ["contiguous", "channels_last"])
 def test_one_epsilon_is_enough_for_the_gradient_of_the_bias(layout):
     """Against the sum of absolute values, which is what a sum's rounding errors are proportional to."""

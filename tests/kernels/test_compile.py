@@ -19,6 +19,7 @@ from harness.ops.catalogue import KERNEL_OPS
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.mark.slow
 def test_odd_parameters_strides_and_sizes_compile(tmp_path):
     pytest.importorskip("triton.backends.nvidia")
     environment = {name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"}

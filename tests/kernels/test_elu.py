@@ -32,6 +32,7 @@ from tests.kernels.values import (
 EIGHTHS = st.integers(-32, 32).map(lambda count: count / 8)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("parameters", PARAMETERS)
 @pytest.mark.parametrize("dtype", NARROW)
 def test_every_16_bit_input(dtype, parameters):
@@ -41,12 +42,14 @@ def test_every_16_bit_input(dtype, parameters):
     check("elu", (x,), elu(x, *parameters), bound=bound_of(dtype), **named(parameters))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("parameters", PARAMETERS)
 def test_fp32_grid_subnormals_and_random_bits(parameters):
     x = telling(FP32)
     check("elu", (x,), elu(x, *parameters), bound=bound_of(FP32, parameters), **named(parameters))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("parameters", PARAMETERS)
 def test_fp64_against_a_reference_of_200_bits(parameters):
     x = telling(FP64, 3_000)
@@ -96,6 +99,7 @@ def test_the_positive_side_is_the_identity_and_ignores_input_scale(dtype):
     assert same_bits(elu(x, 0.3, 2.0, 7.0), 2 * x)
 
 
+@pytest.mark.slow
 def test_results_never_increase_where_inputs_decrease():
     """A seam between two formulas must not show: a step back there would break a search for a threshold."""
     for dtype in NARROW:
@@ -105,6 +109,7 @@ def test_results_never_increase_where_inputs_decrease():
         assert bool((result[1:] >= result[:-1]).all())
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=60)
 @given(alpha=EIGHTHS, scale=EIGHTHS, input_scale=EIGHTHS, dtype=st.sampled_from(DTYPES))
 def test_any_parameters(alpha, scale, input_scale, dtype):
@@ -113,6 +118,7 @@ def test_any_parameters(alpha, scale, input_scale, dtype):
     check("elu", (x,), elu(x, *parameters), bound=bound_of(dtype, parameters), **named(parameters))
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=60)
 @given(alpha=EIGHTHS, scale=EIGHTHS, input_scale=EIGHTHS, dtype=st.sampled_from(DTYPES))
 def test_any_parameters_give_what_pytorch_gives(alpha, scale, input_scale, dtype):

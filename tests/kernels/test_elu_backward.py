@@ -46,6 +46,7 @@ def slopes(known, parameters, is_result=False):
     return elu_backward(torch.ones_like(known), *parameters, is_result, known)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("parameters", PARAMETERS)
 @pytest.mark.parametrize("dtype", NARROW)
 def test_every_16_bit_input(dtype, parameters):
@@ -56,6 +57,7 @@ def test_every_16_bit_input(dtype, parameters):
     check("elu_backward", inputs, slopes(x, parameters), bound=bound_of(dtype), **named(parameters))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("parameters", FROM_RESULT)
 @pytest.mark.parametrize("dtype", NARROW)
 def test_every_16_bit_result(dtype, parameters):
@@ -76,6 +78,7 @@ def test_every_16_bit_input_with_gradients_of_all_sizes(dtype, is_result):
     check("elu_backward", (grad, known), result, bound=bound_of(dtype), is_result=is_result)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("parameters", PARAMETERS)
 def test_fp32_grid_subnormals_and_random_bits(parameters):
     x = telling(FP32)
@@ -93,6 +96,7 @@ def test_wide_results(parameters, dtype):
     )  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("parameters", PARAMETERS)
 def test_fp64_against_a_reference_of_200_bits(parameters):
     x = telling(FP64, 3_000)
@@ -141,6 +145,7 @@ def test_the_result_tells_the_same_gradient_as_the_input(dtype):
     torch.testing.assert_close(from_result, from_input, rtol=0.0, atol=2 * torch.finfo(dtype).eps)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=60)
 @given(
     alpha=EIGHTHS, scale=EIGHTHS, input_scale=EIGHTHS, dtype=st.sampled_from(DTYPES), is_result=st.booleans()

@@ -176,6 +176,7 @@ for function, inputs in ((elu, (x,)), (lambda x: elu(x.clone(), inplace=True), (
 """
 
 
+@pytest.mark.slow
 def test_a_plain_cpu_gives_pytorchs_own_bits_and_runs_no_kernel():
     environment = {name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"}
     environment |= {"PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": ""}

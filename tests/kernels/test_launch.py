@@ -20,6 +20,7 @@ ROOT = Path(__file__).parents[2]
 needs_gpu = pytest.mark.skipif(DEVICE == "cpu", reason="needs a CUDA device: the interpreter has no launches to time")
 
 
+@pytest.mark.slow
 def test_a_kept_launch_gives_the_device_what_triton_gives_it(tmp_path):
     environment = {name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"}
     environment |= {"PYTHONPATH": str(ROOT), "TRITON_CACHE_DIR": str(tmp_path)}

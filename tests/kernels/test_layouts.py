@@ -43,6 +43,7 @@ def strides_that_matter(tensor):
     return [stride for size, stride in zip(tensor.shape, tensor.stride(), strict=True) if size > 1]
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=80)
 @given(data=st.data(), shape=SHAPES, dtype=st.sampled_from(DTYPES))
 def test_any_layout_of_the_input_gives_pytorchs_layout_of_the_result(data, shape, dtype):
@@ -54,6 +55,7 @@ def test_any_layout_of_the_input_gives_pytorchs_layout_of_the_result(data, shape
         check("elu", (x,), result, bound=bound_of(dtype))
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=80)
 @given(data=st.data(), shape=SHAPES, dtype=st.sampled_from(DTYPES))
 def test_any_two_layouts_and_nothing_is_written_beside_the_result(data, shape, dtype):
@@ -68,6 +70,7 @@ def test_any_two_layouts_and_nothing_is_written_beside_the_result(data, shape, d
     assert same_bits(out, elu(x.contiguous()))
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=80)
 @given(data=st.data(), shape=SHAPES, dtype=st.sampled_from(DTYPES), is_result=st.booleans())
 def test_any_three_layouts_of_the_gradient(data, shape, dtype, is_result):
@@ -84,6 +87,7 @@ def test_any_three_layouts_of_the_gradient(data, shape, dtype, is_result):
     assert same_bits(elu_backward(grad, 1.0, 1.0, 1.0, is_result, known), expected)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=40)
 @given(data=st.data(), shape=SHAPES, dtype=st.sampled_from(DTYPES))
 def test_in_place_in_any_layout(data, shape, dtype):
@@ -148,6 +152,7 @@ def guarded(tensor):
     return copy, (memory[:2048], memory[2048 + tensor.numel() :])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [BF16, FP32])
 @pytest.mark.parametrize(
     ("shape", "dim"), [((129, 33), -1), ((7, 300), -1), ((3, 5, 9), 1), ((3, 5, 70), 1), ((2, 3, 1100), 1)]

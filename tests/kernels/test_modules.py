@@ -131,6 +131,7 @@ def test_state_is_saved_loaded_and_copied():
     assert same_bits(copy.deepcopy(module)(x), module(x))
 
 
+@pytest.mark.slow
 def test_a_model_learns():
     """Some steps of training through both modules bring the loss down as PyTorch's own modules do."""
     losses = []

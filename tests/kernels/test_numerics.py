@@ -21,6 +21,7 @@ ENDS = [error for error in EX2_ERRORS if error] or EX2_ERRORS
 NAMES = [f"ex2 {error:+.0e}" for error in ENDS]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ex2_error", ENDS, ids=NAMES)
 @pytest.mark.parametrize("parameters", [*PARAMETERS, CELU])
 @pytest.mark.parametrize("dtype", NARROW)
@@ -30,6 +31,7 @@ def test_elu_and_its_slope_at_every_16_bit_input(dtype, parameters, ex2_error):
     assert slope_error(x, parameters, ex2_error) <= SLOPE[dtype]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ex2_error", ENDS, ids=NAMES)
 @pytest.mark.parametrize("dtype", NARROW)
 def test_sums_of_every_16_bit_input_and_a_bias(dtype, ex2_error):
@@ -43,6 +45,7 @@ def test_sums_of_every_16_bit_input_and_a_bias(dtype, ex2_error):
     check("elu", (total,), result, bound=FORWARD[dtype])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ex2_error", EX2_ERRORS, ids=[f"ex2 {error:+.0e}" for error in EX2_ERRORS])
 def test_fp32(ex2_error):
     x = telling(FP32, 3_000)
@@ -66,6 +69,7 @@ def test_the_positive_side_is_the_identity_however_wrong_ex2_is(dtype, ex2_error
         assert same_bits(elu(x), x)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not primitives.INTERPRETED.value, reason="a device's ex2 is what it is")
 @pytest.mark.parametrize("dtype", NARROW)
 def test_an_ex2_beyond_its_bound_is_noticed(dtype):

@@ -69,6 +69,7 @@ def plans_of_its_own():
     forget()
 
 
+@pytest.mark.slow
 def test_kernels_compute_the_same_with_wide_offsets(monkeypatch, plans_of_its_own):
     plain = list(results())
     forget()

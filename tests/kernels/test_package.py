@@ -54,6 +54,7 @@ print(elubench_kernels.__version__, torch.ops.elubench.elu.default, x.grad.shape
 """
 
 
+@pytest.mark.slow
 def test_it_works_beside_another_package_called_kernels(installed, tmp_path):
     (tmp_path / "kernels").mkdir()
     (tmp_path / "kernels" / "__init__.py").write_text("DECOY = True\n")
@@ -80,12 +81,14 @@ print(ours, installed)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("names", [("kernels", "elubench_kernels"), ("elubench_kernels", "kernels")])
 def test_operators_are_registered_once_where_both_names_are_imported(installed, names, tmp_path):
     code = BOTH.format(first=names[0], second=names[1])
     assert run(code, ROOT, installed, cwd=tmp_path).split() == ["elubench", "elubench"]
 
 
+@pytest.mark.slow
 def test_another_version_has_operators_of_its_own(installed, tmp_path):
     shutil.copytree(installed / "elubench_kernels", tmp_path / "elubench_kernels")
     package = tmp_path / "elubench_kernels" / "__init__.py"

@@ -79,6 +79,7 @@ def without(name: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=200)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["torch._C:_len_torch_dispatch_stack", "torch._C:_are_functorch_transforms_active"])
 def test_without_a_name_that_can_be_done_without_results_are_the_same(name):
     ended = without(name)
@@ -91,6 +92,7 @@ def test_a_compiler_that_does_not_say_its_target_is_named():
         private.compiled_for(object())
 
 
+@pytest.mark.slow
 def test_without_a_name_that_is_needed_the_import_says_which():
     ended = without("triton.language.core:builtin")
     assert ended.returncode == 1

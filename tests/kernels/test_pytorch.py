@@ -31,6 +31,7 @@ def numbers(*shape: int, needs_grad: bool = False) -> torch.Tensor:
     return values.to(DEVICE).requires_grad_(needs_grad)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "arguments"),
     [
@@ -55,6 +56,7 @@ def test_pytorchs_own_check_of_operators_passes(name, arguments):
     assert set(checks.values()) == {"SUCCESS"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("save_result", [False, True])
 def test_elu_is_differentiable_in_every_mode(save_result):
     def function(x):
@@ -65,12 +67,14 @@ def test_elu_is_differentiable_in_every_mode(save_result):
     assert gradgradcheck(function, x, check_fwd_over_rev=True)
 
 
+@pytest.mark.slow
 def test_elu_in_place_is_differentiable_in_forward_mode():
     assert gradcheck(
         lambda x: elu(x * 2, *PARAMETERS, inplace=True), numbers(6, needs_grad=True), check_forward_ad=True
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dim", [-1, 0])
 def test_bias_elu_is_differentiable_in_every_mode(dim):
     x, bias = numbers(3, 2, needs_grad=True), numbers((3, 2)[dim], needs_grad=True)
@@ -82,6 +86,7 @@ def test_bias_elu_is_differentiable_in_every_mode(dim):
     assert gradgradcheck(function, (x, bias), check_fwd_over_rev=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "function",
     [
@@ -101,6 +106,7 @@ def test_relatives_are_differentiable_in_every_mode(function):
     assert gradgradcheck(function, x, check_fwd_over_rev=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("slopes", [2, 1])
 def test_prelu_is_differentiable_in_both_arguments(slopes):
     inputs = numbers(3, 2, needs_grad=True), numbers(slopes, needs_grad=True)
@@ -127,6 +133,7 @@ def test_transforms_of_functions_give_what_loops_give():
     torch.testing.assert_close(hessians, torch.diag_embed(hessians.diagonal(dim1=1, dim2=2)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "function",
     [
@@ -158,6 +165,7 @@ def test_a_compiled_function_has_no_break_and_takes_any_size(function):
     assert len(graphs) == first
 
 
+@pytest.mark.slow
 def test_inductor_compiles_around_the_operator():
     torch._dynamo.reset()
     x = numbers(6, 3, needs_grad=True)

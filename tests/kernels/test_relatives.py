@@ -70,6 +70,7 @@ def test_shifted_relu_is_pytorchs_clamp_and_threshold(dtype):
     assert same_bits(shifted_relu(x), functional.threshold(x, -1.0, -1.0))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(
     ("function", "backward", "limit"), [(relu, relu_backward, 0.0), (shifted_relu, shifted_relu_backward, -1.0)]
@@ -84,6 +85,7 @@ def test_gradients_of_relu_and_shifted_relu_are_pytorchs(function, backward, lim
         assert bool((backward(grad, torch.full_like(x, limit)) == 0).all())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("dtype", "slope"),
     [*((dtype, slope) for dtype in NARROW for slope in SLOPES[:2]), *((FP32, each) for each in SLOPES)],
@@ -96,6 +98,7 @@ def test_leaky_relu_and_its_gradient_are_pytorchs(dtype, slope):
     assert same_bits(leaky_relu_backward(grad, x, slope), aten.leaky_relu_backward(grad, x, slope, False))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_prelu_and_its_gradient_are_pytorchs(dtype):
     x = inputs(dtype)
@@ -109,6 +112,7 @@ def test_prelu_and_its_gradient_are_pytorchs(dtype):
         assert grad_weight.shape == slope.shape
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(
     ("shape", "channels"), [((130, 37), 37), ((3, 5, 4), 5), ((2, 3, 8, 9), 3), ((2, 3, 8, 9), 1), ((9,), 1), ((), 1)]
@@ -139,6 +143,7 @@ def test_prelu_keeps_the_memory_format(layout, channels):
     assert grad_x.stride() == x.stride()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ex2_error", EX2_ERRORS)
 @pytest.mark.parametrize("dtype", [BF16, FP16, FP32])
 def test_elu_plus_one_keeps_all_its_digits(dtype, ex2_error):
@@ -192,6 +197,7 @@ def test_selu_and_celu_are_pytorchs(dtype):
     assert same_bits(celu(x.clone(), 2.0, inplace=True), celu(x, 2.0))
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=40)
 @given(data=st.data(), dtype=st.sampled_from(DTYPES))
 def test_any_shape_and_order_of_dimensions(data, dtype):

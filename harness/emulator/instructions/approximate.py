@@ -15,7 +15,7 @@ from harness.emulator.arithmetic import F32, Array, flush_f32, has_nan, round_to
 from harness.emulator.exact64 import divide_directed, root_directed, two_product
 from harness.emulator.instructions import floating
 from harness.emulator.instructions.floating import finish, operands, rounding
-from harness.emulator.site import Site
+from harness.emulator.operands import Site
 
 Step = Callable[[], None]
 

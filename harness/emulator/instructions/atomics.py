@@ -13,8 +13,8 @@ import numpy as np
 from harness.emulator.arithmetic import NAN_F32, Array
 from harness.emulator.instructions.memory import participants, space_of
 from harness.emulator.instructions.packed import from_f32, to_f32
+from harness.emulator.operands import BITS, Site, dtype
 from harness.emulator.ptx import SIZES, Address, Register, Vector
-from harness.emulator.site import BITS, Site, dtype
 
 Step = Callable[[], None]
 Change = Callable[[Array, Array, Any], Array]  # (what is there, operand, second operand) -> what is to be there

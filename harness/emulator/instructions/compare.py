@@ -9,8 +9,8 @@ import numpy as np
 
 from harness.emulator.arithmetic import Array, flush_f32
 from harness.emulator.instructions.packed import flush_halves, to_f32
+from harness.emulator.operands import Site
 from harness.emulator.ptx import SIZES, Register, Vector
-from harness.emulator.site import Site
 
 Step = Callable[[], None]
 _ORDERED: dict[str, Any] = {

@@ -23,8 +23,8 @@ from harness.emulator.arithmetic import (
 from harness.emulator.exact64 import directed
 from harness.emulator.instructions.floating import saturated
 from harness.emulator.instructions.packed import from_f32, positive_or_nan, to_f32
+from harness.emulator.operands import Site, dtype
 from harness.emulator.ptx import SIZES
-from harness.emulator.site import Site, dtype
 
 Step = Callable[[], None]
 FLOATS = {"f16", "bf16", "f32", "f64"}

@@ -23,7 +23,7 @@ from harness.emulator.arithmetic import (
     to_odd,
 )
 from harness.emulator.exact64 import add_directed, divide_directed, fma_directed, multiply_directed
-from harness.emulator.site import Site
+from harness.emulator.operands import Site
 
 Step = Callable[[], None]
 _NEAREST = "rn"

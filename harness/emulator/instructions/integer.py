@@ -9,8 +9,8 @@ import numpy as np
 
 from harness.emulator.arithmetic import Array
 from harness.emulator.flow import CARRY
+from harness.emulator.operands import Site, dtype
 from harness.emulator.ptx import SIZES
-from harness.emulator.site import Site, dtype
 
 Step = Callable[[], None]
 WIDER = {"u16": "u32", "s16": "s32", "u32": "u64", "s32": "s64"}
@@ -346,8 +346,6 @@ COMPUTATIONS: dict[str, Callable[[Site], Step]] = {
     "dp4a": _dot(4),
     "dp2a": _dot(2),
 }
-PAIRS: dict[str, Callable[[Site], Step]] = {
-    "add": _binary(np.add),
-    "min": _extreme(np.minimum),
-    "max": _extreme(np.maximum),
+PAIRS: dict[str, Callable[[Site], Step]] = {name: COMPUTATIONS[name] for name in ("min", "max")} | {
+    "add": _binary(np.add)
 }

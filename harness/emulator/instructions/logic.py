@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from harness.emulator.arithmetic import Array
+from harness.emulator.operands import Site, dtype
 from harness.emulator.ptx import SIZES, Constant
-from harness.emulator.site import Site, dtype
 
 Step = Callable[[], None]
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from harness.emulator.arithmetic import Array
+from harness.emulator.operands import BITS, Site, dtype
 from harness.emulator.ptx import SIZES, Address, Constant, Register, Symbol, Vector
-from harness.emulator.site import BITS, Site, dtype
 
 Step = Callable[[], None]
 SPACES = ("global", "shared", "local", "param", "const")

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from harness.emulator.memory import LOCAL, SHARED
+from harness.emulator.operands import BITS, Site
 from harness.emulator.ptx import SIZES, Address, Vector
-from harness.emulator.site import BITS, Site
 
 Step = Callable[[], None]
 _WINDOWS = {"shared": SHARED, "local": LOCAL}

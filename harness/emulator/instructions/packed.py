@@ -29,7 +29,7 @@ from harness.emulator.arithmetic import (
     round_to,
 )
 from harness.emulator.instructions.floating import operands, rounding, saturated
-from harness.emulator.site import Site
+from harness.emulator.operands import Site
 
 Step = Callable[[], None]
 

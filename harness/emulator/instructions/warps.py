@@ -1,4 +1,4 @@
-"""What threads of a warp tell each other: sections 9.7.9.6 (shfl) and 9.7.13.7 to 9.7.13.12 of the PTX ISA."""
+"""Exchanges between the threads of a warp: sections 9.7.9.6 (shfl) and 9.7.13.7 to 9.7.13.12 of the PTX ISA."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import numpy as np
 
 from harness.emulator.arithmetic import Array
 from harness.emulator.instructions.memory import participants
+from harness.emulator.operands import Site
 from harness.emulator.ptx import Register, Vector
-from harness.emulator.site import Site
 
 Step = Callable[[], None]
 WARP = 32
@@ -33,33 +33,33 @@ def _keep(site: Site, memory: Array, values: Array, active: Array) -> None:
     np.copyto(memory, values.reshape(-1), where=True if active.all() else active.reshape(-1))
 
 
+def _source_lanes(mode: str, b: Array, c: Array) -> tuple[Array, Array]:
+    """9.7.9.6, as its pseudocode computes them: the lane that each thread reads, and whether it is in its segment."""
+    lane = np.arange(WARP, dtype=np.int64)
+    b = b.astype(np.int64) & 31
+    segment = (c.astype(np.int64) >> 8) & 31
+    most = c.astype(np.int64) & 31
+    highest = (lane & segment) | (most & ~segment)
+    if mode == "up":
+        source = lane - b
+        return source, source >= highest
+    if mode == "down":
+        source = lane + b
+    elif mode == "bfly":
+        source = lane ^ b
+    else:
+        source = (lane & segment) | (b & ~segment)
+    return source, source <= highest
+
+
 def shfl(site: Site) -> Step:
     """9.7.9.6: where a source lies outside of its segment, a thread keeps its own value and the predicate is false."""
     mode = next(each for each in ("up", "down", "bfly", "idx") if site.has(each))
     target = site.operand(0)
     targets = target.items if isinstance(target, Vector) else (target,)
     value, step, clamp = (site.source(index, "b32") for index in (1, 2, 3))
-    lane = np.arange(WARP, dtype=np.int64)
     fixed = np.size(step) == 1 and np.size(clamp) == 1
-
-    def sources(b: Array, c: Array) -> tuple[Array, Array]:
-        b = b.astype(np.int64) & 31
-        segment = (c.astype(np.int64) >> 8) & 31
-        most = c.astype(np.int64) & 31
-        highest = (lane & segment) | (most & ~segment)
-        lowest = lane & segment
-        if mode == "up":
-            source = lane - b
-            return source, source >= highest
-        if mode == "down":
-            source = lane + b
-        elif mode == "bfly":
-            source = lane ^ b
-        else:
-            source = lowest | (b & ~segment)
-        return source, source <= highest
-
-    known = sources(np.asarray(step), np.asarray(clamp)) if fixed else None
+    known = _source_lanes(mode, np.asarray(step), np.asarray(clamp)) if fixed else None
 
     def run() -> None:
         active = _active(site)
@@ -67,10 +67,10 @@ def shfl(site: Site) -> Step:
         given = np.ascontiguousarray(site.all_lanes(value)).reshape(shape)
         if known is None:
             pair = (site.all_lanes(each).reshape(shape) for each in (step, clamp))
-            source, good = sources(*pair)
+            source, good = _source_lanes(mode, *pair)
         else:
             source, good = (np.broadcast_to(each, shape) for each in known)
-        source = np.where(good, source, lane)
+        source = np.where(good, source, np.arange(WARP))
         result = given[:, source[0]] if known is not None else np.take_along_axis(given, source, 1)
         if not active.all():
             idle = active & ~np.take_along_axis(active, source, 1)

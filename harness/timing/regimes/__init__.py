@@ -1,4 +1,4 @@
-"""Regimes: the conditions of a timing. Each has its own file; here is which is the right one for a call."""
+"""Regimes: the cache and launch conditions of a timing. Each has its own file; `choose` picks the one for a call."""
 
 from __future__ import annotations
 

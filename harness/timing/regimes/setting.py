@@ -1,4 +1,4 @@
-"""What a regime is, to the rest of the harness: the one interface behind which each has its own file."""
+"""The interface of a regime, and the setting that it prepares: calls and a clock."""
 
 from __future__ import annotations
 

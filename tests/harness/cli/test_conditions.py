@@ -53,6 +53,7 @@ def arguments(verb, place):
     return [verb, place, place] if verb in ("trend", "compare") else [verb, place]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("verb", READERS)
 def test_what_is_no_run_is_said_in_one_sentence(verb, run, tmp_path):
     started = {name: start(*arguments(verb, place), COLUMNS="80") for name, place in broken_runs(run, tmp_path).items()}
@@ -86,6 +87,7 @@ OUTPUTS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", OUTPUTS, ids=lambda words: " ".join(words))
 def test_a_place_that_cannot_be_used_is_named(words, run, tmp_path):
     sweep, file, folder = tmp_path / "sweep.toml", tmp_path / "file", tmp_path / "folder"
@@ -112,6 +114,7 @@ VERBS = [("show", "{run}"), ("compare", "{run}", "{run}"), ("cite", "{run}"), ("
          ("trend", "{run}", "{run}"), ("list", "cases"), ("--help",)]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", VERBS, ids=" ".join)
 def test_standard_output_may_be_full_closed_ascii_or_a_pipe_that_ends(words, run):
     command = [sys.executable, "-m", "harness", *(word.format(run=run) for word in words)]
@@ -140,6 +143,7 @@ def test_ctrl_c_at_any_moment_is_answered(delay_s, run):
     except subprocess.TimeoutExpired:
         process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=200)
-    assert process.returncode in (0, 130, -signal.SIGINT), err
     # Before Python runs a line of ours, the interpreter answers by itself.
-    assert "Traceback" not in err or "harness" not in err
+    if "init_import_site" not in err:
+        assert process.returncode in (0, 130, -signal.SIGINT), err
+        assert "Traceback" not in err or "harness" not in err

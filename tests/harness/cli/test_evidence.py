@@ -69,6 +69,7 @@ def evidence(*arguments):
     return elubench(*arguments, module="harness.cli.evidence", **NO_GPU)
 
 
+@pytest.mark.slow
 def test_a_sweep_from_a_file_goes_to_the_devices_folder_and_is_gone_on_with(tmp_path, tiny):
     results = tmp_path / "results"
     run = results / HERE / "my-tiny"
@@ -98,12 +99,14 @@ def test_a_sweep_from_a_file_goes_to_the_devices_folder_and_is_gone_on_with(tmp_
     assert tiny.read_text() == TINY
 
 
+@pytest.mark.slow
 def test_a_sweep_by_name_has_a_folder_of_that_name(tmp_path):
     ended = evidence("--sweep", "smoke", "--results", tmp_path, "--budget", "0")
     assert ended.returncode == 0, ended.stderr
     assert read_run(tmp_path / HERE / "smoke").manifest.sweep["name"] == "smoke"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
@@ -131,6 +134,7 @@ def test_a_machine_without_torch_is_told_in_one_sentence(tmp_path):
     assert not (tmp_path / "results").exists()
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_it_as_it_ends_a_run(tmp_path, tiny):
     """As in a terminal, the signal goes to every process of the group."""
     tiny.write_text(TINY.replace("max_seconds = 0.05", "max_seconds = 0.5").replace("max_samples = 40", ""))

@@ -128,6 +128,7 @@ def in_terminal(command, columns=80):
     return written.decode()
 
 
+@pytest.mark.slow
 def test_a_sweep_in_a_terminal_and_in_a_pipe(tmp_path):
     (tmp_path / "tiny.toml").write_text(TINY)
     command = [sys.executable, "-m", "harness", "run", "--sweep", str(tmp_path / "tiny.toml"), "--op", "elu_backward",

@@ -17,6 +17,7 @@ def as_before():
     state.put_back()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "change"),
     [

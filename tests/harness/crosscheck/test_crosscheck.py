@@ -29,6 +29,7 @@ def one_thread(monkeypatch):
     torch.set_num_threads(threads)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [2**18, 2**19, 2**20])
 def test_our_median_agrees_with_torch_and_pytest_within_the_noise(size):
     """At three sizes. On a machine with others at work, a second and a third chance."""
@@ -59,6 +60,7 @@ def test_a_wide_interval_decides_nothing():
     assert _check(case, "eager", "timer", even, [2.0] * 9, 0.001, None).agrees is False
 
 
+@pytest.mark.slow
 def test_what_the_gate_rejects_is_not_timed():
     wrong = str(PROVIDERS / "exp_minus_one.py")
     with pytest.raises(Rejected, match=r"exp_minus_one is wrong and was not timed: out is .* ULP"):
@@ -89,6 +91,7 @@ def test_kernels_of_the_call_are_found_in_a_profile():
     assert sum(timers._times_below(profile, "elubench", inside=False)) == 10.0
 
 
+@pytest.mark.slow
 def test_the_verb_prints_rows_as_json_and_refuses_what_it_cannot_time():
     ended = elubench("crosscheck", "--sizes", "1000,", "--rounds", "6", "--device", "cpu", "--json")
     assert ended.returncode == 0, ended.stderr

@@ -89,6 +89,7 @@ def test_that_there_is_no_gpu_is_said_with_the_reason_and_the_mend(sound):
     assert not_measured == f"times on the GPU, because {reason}"
 
 
+@pytest.mark.slow
 def test_what_is_broken_is_found_and_does_not_stop_the_rest(tmp_path):
     """A Triton that fails when imported, and a compiler that is not there, under a name that looks like markup."""
     (tmp_path / "triton").mkdir()

@@ -11,8 +11,8 @@ import torch
 from harness.emulator.faults import Faults
 from harness.emulator.machine import Program
 from harness.emulator.memory import Memory
+from harness.emulator.operands import Options
 from harness.emulator.reader import parse
-from harness.emulator.site import Options
 
 THREADS = 128
 NUMPY = {

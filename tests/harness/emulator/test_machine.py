@@ -14,9 +14,9 @@ from harness.emulator.faults import Fault, Faults
 from harness.emulator.fresh import FreshTensors
 from harness.emulator.machine import DeadlockError, Program
 from harness.emulator.memory import Memory
+from harness.emulator.operands import Options
 from harness.emulator.ptx import PtxError, UnsupportedInstruction
 from harness.emulator.reader import parse
-from harness.emulator.site import Options
 from tests.harness.emulator.programs import execute, line
 
 HEAD = """

@@ -21,10 +21,12 @@ GOOD = Row(
 BUDGET = Budget("sm_90", {("elu", "unit", "bfloat16"): 9.0})
 
 
+@pytest.mark.slow
 def test_the_suite_keeps_its_budgets_spills_nothing_diverges_nowhere_and_has_wide_accesses(suite):
     assert not list(violations(suite, load()))
 
 
+@pytest.mark.slow
 def test_neither_does_it_on_ampere():
     rows = survey(["sm_80"], dtypes=["bfloat16", "float32"])
     assert rows and not list(violations(rows, replace(load(), instructions={})))
@@ -35,6 +37,7 @@ def worse() -> tuple[Row, ...]:
     return survey(["sm_90"], str(PROVIDERS / "worse.py"), dtypes=["bfloat16"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("op", "words"),
     [
@@ -81,6 +84,7 @@ def test_what_is_not_there_is_told():
     assert uncovered([replace(GOOD, arch="sm_80")], BUDGET) == [("elu", "unit", "bfloat16")]
 
 
+@pytest.mark.slow
 def test_every_budget_is_of_a_kernel_that_is_there_and_every_kernel_has_one(suite):
     budget = load()
     assert not uncovered(suite, budget)

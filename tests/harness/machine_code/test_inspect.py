@@ -35,6 +35,7 @@ shapes = [[16, 16]]
 """
 
 
+@pytest.mark.slow
 def test_json_has_the_rows_that_programs_rely_on(tmp_path):
     files = tmp_path / "made" / "listings"
     ended = elubench(
@@ -53,6 +54,7 @@ def test_json_has_the_rows_that_programs_rely_on(tmp_path):
         assert row["registers"] and len(code) > row["instructions_per_element"] * row["elements_per_thread"]
 
 
+@pytest.mark.slow
 def test_every_kernel_of_the_suite_has_a_row(suite):
     asked = {(op, each.variant, dtype) for op in KERNEL_OPS for dtype in DTYPES for each in specimens(op, dtype)}
     assert {(row.op, row.variant, row.dtype) for row in suite if row.role == "main"} == asked
@@ -64,6 +66,7 @@ def test_every_kernel_of_the_suite_has_a_row(suite):
             assert row.bytes_per_element <= row.traffic_per_element < 1.25 * row.bytes_per_element, row
 
 
+@pytest.mark.slow
 def test_elu_and_relu_are_held_against_each_other():
     ended = elubench("inspect", "--arch", "sm_90", "--op", "relu", "--op", "elu", "--dtype", "bfloat16", COLUMNS="80")
     assert ended.returncode == 0, ended.stderr
@@ -76,6 +79,7 @@ def test_elu_and_relu_are_held_against_each_other():
     assert 1 < float(lines["relu"][1]) < instructions < 9 and issue_share < 25
 
 
+@pytest.mark.slow
 def test_elu_and_relu_move_the_same_bytes_in_the_same_way(suite):
     """And memory is what binds both, in every dtype that a model has."""
     rows = {(row.op, row.variant, row.dtype): row for row in suite if row.role == "main"}
@@ -89,6 +93,7 @@ def test_elu_and_relu_move_the_same_bytes_in_the_same_way(suite):
             assert elu.bound_by == relu.bound_by == "memory"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arch", ["sm_100", "sm_120", "gfx942"])
 def test_other_architectures_are_counted_too(arch):
     rows = survey([arch], ops=["elu", "bias_elu_backward"], dtypes=["bfloat16"])
@@ -106,7 +111,11 @@ def test_other_architectures_are_counted_too(arch):
         (("--dtype", "int8"), "no dtype 'int8' to inspect; choose from bfloat16,"),
         (("--provider", "nothing.py"), "there is no file nothing.py"),
         (("--provider", "eager"), "eager has no Triton kernels to inspect"),
-        (("--provider", str(PROVIDERS / "tuned.py"), "--op", "relu"), "defines no function named after relu;"),
+        pytest.param(
+            ("--arch", "sm_90", "--provider", str(PROVIDERS / "tuned.py"), "--op", "relu"),
+            "defines no function named after relu;",
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_wrong_usage_is_one_sentence(arguments, words):
@@ -114,6 +123,7 @@ def test_wrong_usage_is_one_sentence(arguments, words):
     assert ended.returncode == 2 and words in ended.stderr and len(ended.stderr.splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_a_file_is_inspected_by_launching_what_it_launches():
     rows = survey(["sm_90"], str(PROVIDERS / "tuned.py"), dtypes=["float16"])
     by_op = {op: [row for row in rows if row.op == op] for op in KERNEL_OPS}
@@ -133,6 +143,7 @@ def test_a_file_is_inspected_by_launching_what_it_launches():
     ] * 2
 
 
+@pytest.mark.slow
 def test_a_run_keeps_what_was_counted_and_show_needs_it_only(tmp_path):
     (tmp_path / "tiny.toml").write_text(TINY)
     run = tmp_path / "run"

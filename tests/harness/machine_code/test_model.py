@@ -7,7 +7,7 @@ import pytest
 pytest.importorskip("triton.backends.nvidia")
 
 from harness.device.datasheets import DATASHEETS, of_arch
-from harness.machine_code import model, pipes, sass
+from harness.machine_code import model, pipelines, sass
 from harness.machine_code.model import Work
 from harness.machine_code.occupancy import LIMITS, resident_warps
 from harness.machine_code.rows import Row, from_json, to_json
@@ -81,8 +81,8 @@ def test_the_slower_a_pipe_the_lower_its_ceiling(opcode, unit, rate):
     ],
 )
 def test_packed_instructions_take_the_turns_that_their_results_need(arch, opcode, unit, rate):
-    assert pipes.clocks(opcode, arch, None) == {"issue": 1 / 128, unit: 1 / rate}
-    assert pipes.pipe_of(opcode, arch) == "fma"
+    assert pipelines.clocks(opcode, arch, None) == {"issue": 1 / 128, unit: 1 / rate}
+    assert pipelines.pipe_of(opcode, arch) == "fma"
 
 
 def test_a_copy_is_bound_by_memory():
@@ -103,8 +103,8 @@ def test_few_threads_with_little_under_way_cannot_hide_the_wait():
 
 
 def test_every_architecture_has_limits_rates_and_a_device():
-    assert set(ARCHS) <= set(pipes.RATES) == set(LIMITS)
-    for arch in pipes.RATES:
+    assert set(ARCHS) <= set(pipelines.RATES) == set(LIMITS)
+    for arch in pipelines.RATES:
         assert of_arch(arch)
     names = [name for sheet in DATASHEETS for name in sheet.driver_names]
     assert len(set(names)) == len(names)
@@ -122,7 +122,7 @@ def test_clocks_of_the_datasheets_are_those_of_their_peak_of_fp32():
     }
     for sheet in DATASHEETS:
         if sheet.name in peaks:
-            flops = 2 * pipes.RATES[sheet.arch]["fma"] * sheet.multiprocessors * sheet.clock_ghz * 1e9
+            flops = 2 * pipelines.RATES[sheet.arch]["fma"] * sheet.multiprocessors * sheet.clock_ghz * 1e9
             assert flops / 1e12 == pytest.approx(peaks[sheet.name], rel=0.01), sheet
 
 

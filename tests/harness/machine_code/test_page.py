@@ -19,6 +19,7 @@ def test_issue_slots_are_those_of_the_datasheets():
     assert "| H100 SXM | 40 | 60 | 80 | 120 |" in page
 
 
+@pytest.mark.slow
 def test_the_tables_are_what_the_tool_prints(suite):
     page = PAGE.read_text(encoding="utf-8")
     version = re.search(r"^With Triton (\S+):$", page, re.MULTILINE)

@@ -132,6 +132,7 @@ def test_a_gradient_of_the_weight_that_lost_a_row_is_rejected():
     assert "grad_weight" in verdict.reason
 
 
+@pytest.mark.slow
 def test_a_run_of_the_sweep_validates_the_kernels(tmp_path):
     pytest.importorskip("triton")
     run = tmp_path / "run"

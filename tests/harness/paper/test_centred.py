@@ -9,6 +9,7 @@ from harness.paper.plan import variant_of
 from harness.paper.training import build, train
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("activation", ["relu", "elu"])
 def test_centred_units_have_zero_mean_and_zero_mean_slope(activation):
     data = load("digits")

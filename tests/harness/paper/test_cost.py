@@ -34,6 +34,7 @@ def begun(tmp_path):
     return run
 
 
+@pytest.mark.slow
 def test_machine_code_is_kept_once_and_sealed_with_the_run(begun, tmp_path, monkeypatch, capsys):
     (tmp_path / "triton").mkdir()
     (tmp_path / "triton" / "__init__.py").write_text("raise ImportError('libLLVM is broken')")

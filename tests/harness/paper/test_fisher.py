@@ -37,6 +37,7 @@ def moved(net, direction):
     return other
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_it_is_the_curvature_of_the_divergence(data, variant):
     """KL(p(w) ‖ p(w + d)) = ½ dᵀ F d + O(|d|³), whatever the direction; halves of ±d cancel the third order."""
@@ -58,6 +59,7 @@ def test_it_is_the_curvature_of_the_divergence(data, variant):
         assert divergence == pytest.approx(float(direction @ matrix @ direction) / 2, rel=2e-2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_jacobian_and_gradient_go_together(data, variant):
     net = small(variant, data)
@@ -78,6 +80,7 @@ def test_the_natural_gradient_solves_the_damped_system():
     assert degrees(slope, 3 * slope) == pytest.approx(0, abs=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_units_share_no_parameters_and_leave_none_out(data, variant):
     net = small(variant, data)
@@ -91,6 +94,7 @@ def test_units_share_no_parameters_and_leave_none_out(data, variant):
     assert kept.sum() == sum(len(group) ** 2 for group in groups)
 
 
+@pytest.mark.slow
 def test_a_whitened_net_is_nearer_to_the_natural_gradient(data):
     """What PRONG is for. On a net of six layers it is no identity, so only the order is asked for."""
     seeds = (0, 1)

@@ -26,6 +26,7 @@ def trained(net, variant, data, seeds=SEEDS, rates=RATES, epochs=2):
     return made, train(made, data, seeds, rates, epochs)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("net", "variant"),
     [("shallow", "elu"), ("shallow", "relu+bn"), ("shallow", "prelu"), ("shallow", "relu+centred"),
@@ -41,6 +42,7 @@ def test_a_run_among_others_learns_as_it_does_alone(few, net, variant):
     assert together.loss[0] != together.loss[2]
 
 
+@pytest.mark.slow
 def test_the_same_seeds_give_the_same_curves(few):
     first, second = trained("shallow", "elu", few)[1], trained("shallow", "elu", few)[1]
     assert (first.loss, first.accuracy) == (second.loss, second.accuracy)
@@ -54,6 +56,7 @@ def test_equal_seeds_start_from_equal_weights_whatever_the_activation():
     assert float(hidden.detach().std()) == pytest.approx(math.sqrt(2 / 128), rel=0.05)
 
 
+@pytest.mark.slow
 def test_a_run_that_diverges_leaves_the_others_alone(few):
     _, calm = trained("shallow", "relu", few, (0,), (0.01,))
     _, both = trained("shallow", "relu", few, (0, 1), (0.01, 1e6))
@@ -62,6 +65,7 @@ def test_a_run_that_diverges_leaves_the_others_alone(few):
     assert both.loss[0] == pytest.approx(calm.loss[0], rel=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variant", ["elu", "prelu+bn", "relu+centred", "relu+prong"])
 def test_runs_can_be_taken_out_and_repeated(few, variant):
     net, _ = trained("shallow", variant, few, epochs=1)

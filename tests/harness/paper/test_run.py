@@ -24,6 +24,7 @@ def whole(tmp_path_factory):
     return run, done
 
 
+@pytest.mark.slow
 def test_a_run_ends_with_verdicts_a_seal_and_a_report(whole):
     run, done = whole
     assert "ELUs alleviate the vanishing gradient" in done.stdout
@@ -40,6 +41,7 @@ def test_a_run_ends_with_verdicts_a_seal_and_a_report(whole):
     assert stored.manifest.threads == 1
 
 
+@pytest.mark.slow
 def test_killed_and_gone_on_with_it_stores_the_same_rows(whole, tmp_path):
     run = tmp_path / "run"
     with start(*SMALL, "--out", run) as process:
@@ -61,6 +63,7 @@ def test_killed_and_gone_on_with_it_stores_the_same_rows(whole, tmp_path):
     assert read_claims(run).manifest.sessions[0].note == "resume"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
@@ -79,6 +82,7 @@ def test_bad_input_is_one_sentence(arguments, sentence):
     assert sentence in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
@@ -101,6 +105,7 @@ def test_a_run_of_another_version_is_refused_and_left_alone(whole, tmp_path, cha
     assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
 
 
+@pytest.mark.slow
 def test_other_verbs_say_what_kind_of_run_it_is(whole):
     done = elubench("run", "--resume", whole[0])
     assert done.returncode == 2
@@ -110,6 +115,7 @@ def test_other_verbs_say_what_kind_of_run_it_is(whole):
     assert "was made by 'elubench claims' and holds no records of a sweep" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_line_that_is_no_row_is_named(whole, tmp_path):
     shutil.copytree(whole[0], tmp_path / "run")
     lines = (tmp_path / "run" / RECORDS).read_text().splitlines()

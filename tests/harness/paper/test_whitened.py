@@ -28,6 +28,7 @@ def test_whitened_inputs_have_identity_covariance_and_zero_mean():
     torch.testing.assert_close(covariance, torch.eye(5, dtype=torch.float64).repeat(2, 1, 1), rtol=0, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_whitening_anew_leaves_the_function_of_the_net():
     data = load("digits")
     seeds, rates = (0, 1), (0.01, 0.01)

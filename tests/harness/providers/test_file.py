@@ -35,6 +35,7 @@ def outcome_of(spec: str, case=CASE) -> tuple[str, str]:
     return record.outcome, record.reason or ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("body", "outcome", "sentences"),
     [
@@ -77,11 +78,13 @@ def test_each_mistake_is_named(tmp_path, body, outcome, sentences):
         assert sentence in reason
 
 
+@pytest.mark.slow
 def test_a_function_may_return_the_out_that_it_wrote(tmp_path):
     body = "def elu(x, alpha, scale, input_scale, out):\n    return torch.ops.aten.elu.out(x, out=out)"
     assert outcome_of(written(tmp_path, f"import torch\n\n{body}\n"))[0] == "ok"
 
 
+@pytest.mark.slow
 def test_a_file_imports_what_lies_beside_it_and_no_other_files_module_of_the_name(tmp_path):
     text = "import torch\nimport helper\n\n{}\n"
     late = "def elu(x, alpha, scale, input_scale):\n    import late\n    return late.elu(x)"
@@ -98,6 +101,7 @@ def test_a_file_imports_what_lies_beside_it_and_no_other_files_module_of_the_nam
     assert "helper" not in sys.modules
 
 
+@pytest.mark.slow
 def test_two_files_of_one_name_are_two_rows(tmp_path):
     body = "import torch\n\ndef elu(x, alpha, scale, input_scale):\n    return torch.nn.functional.elu(x)\n"
     first, second = (written(tmp_path, body, f"{folder}/mine.py") for folder in ("a", "b"))

@@ -47,6 +47,7 @@ def claims(noise: Noise, runs: int, rounds: int, truth: float) -> list[str]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("rounds", "noise"),
     [
@@ -72,6 +73,7 @@ def test_clean_equal_things_are_called_the_same():
     assert claims(Noise(5, spread=0.002), 100, 60, truth=1.0).count("same") >= 95
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("correlation", [0.0, 0.6])
 def test_the_interval_covers_the_truth(correlation):
     """At least 95% less four standard errors of 1,000 trials where rounds are independent, and near it where not."""

@@ -71,6 +71,7 @@ def whole_lines(run):
     return content[: content.rfind(b"\n") + 1]
 
 
+@pytest.mark.slow
 def test_kill_9_at_20_random_moments_loses_nothing_and_doubles_nothing(tmp_path):
     run, chance = new_run(tmp_path / "run"), random.Random(20)
     cases = tuple(make_case("elu", (100, 10 + n), "float32") for n in range(5000))
@@ -128,6 +129,7 @@ def one_case(*specs):
     return dataclasses.replace(plan, cases=plan.cases[:1])
 
 
+@pytest.mark.slow
 def test_memory_under_a_limit_runs_out_for_one_provider_only(tmp_path):
     """A limit on the address space, as `ulimit -v` sets it: an allocation fails, and the process lives on."""
     run, limit = new_run(tmp_path / "run"), psutil.Process().memory_info().vms + 2**31
@@ -165,6 +167,7 @@ def memory_group():
     pytest.skip("no control group with a memory limit can be made here: that needs root, or a delegated group")
 
 
+@pytest.mark.slow
 def test_the_kernel_ends_the_worker_when_memory_is_short_and_the_parent_goes_on(tmp_path, memory_group):
     run, procs = new_run(tmp_path / "run"), memory_group / "cgroup.procs"
     plan = one_case(str(PROVIDERS / "allocates.py"), "eager")
@@ -188,6 +191,7 @@ def small_disk(tmp_path):
     subprocess.run(["umount", "--lazy", disk], check=True)
 
 
+@pytest.mark.slow
 def test_a_full_disk_stops_the_sweep_and_resume_goes_on(tmp_path, small_disk):
     run, plan, ballast = small_disk / "run", tmp_path / "tiny.toml", small_disk / "ballast"
     plan.write_text(TINY)

@@ -27,6 +27,7 @@ def provider_rows(run):
     return [record for record in read_run(run).records if record.role == "provider"]
 
 
+@pytest.mark.slow
 def test_a_sweep_is_measured_stored_and_shown(tmp_path, tiny):
     run = tmp_path / "run"
     ended = elubench("run", "--sweep", tiny, "--out", run, "--device", "cpu")
@@ -55,6 +56,7 @@ def test_a_sweep_is_measured_stored_and_shown(tmp_path, tiny):
     assert "eager" in shown.stdout
 
 
+@pytest.mark.slow
 def test_regimes_that_are_asked_for_and_roof_curves(tmp_path, tiny):
     """Cut down to one case; resumed after the loss of a record, as after a power cut."""
     run = tmp_path / "run"
@@ -89,6 +91,7 @@ def test_regimes_that_are_asked_for_and_roof_curves(tmp_path, tiny):
     assert again.manifest.time.wall_s > time_s.wall_s
 
 
+@pytest.mark.slow
 def test_kernels_without_a_gpu_are_validated_and_never_timed(tmp_path):
     run = tmp_path / "run"
     ended = elubench("run", "--sweep", "smoke", "--out", run, "--device", "cpu", "--provider", "triton")
@@ -103,6 +106,7 @@ def test_kernels_without_a_gpu_are_validated_and_never_timed(tmp_path):
         assert record.max_ulp <= (108 if "bias" in record.op else 4)
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_what_was_measured(tmp_path, tiny):
     run = tmp_path / "run"
     tiny.write_text(TINY.replace("max_seconds = 0.05", "max_seconds = 3.0").replace("max_samples = 40", ""))
@@ -122,6 +126,7 @@ def _content(run):
     return (run / RECORDS).read_bytes() if (run / RECORDS).exists() else b""
 
 
+@pytest.mark.slow
 def test_a_budget_ends_early_and_resume_goes_on(tmp_path, tiny):
     run = tmp_path / "run"
     ended = elubench("run", "--sweep", tiny, "--out", run, "--device", "cpu", "--budget", "0")
@@ -132,6 +137,7 @@ def test_a_budget_ends_early_and_resume_goes_on(tmp_path, tiny):
     assert len(provider_rows(run)) == 3
 
 
+@pytest.mark.slow
 def test_strict_fails_on_a_rejected_provider(tmp_path, tiny):
     arguments = (
         "run",
@@ -150,6 +156,7 @@ def test_strict_fails_on_a_rejected_provider(tmp_path, tiny):
     assert "rejected" in strict.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
@@ -180,6 +187,7 @@ def test_bad_usage_is_one_clear_sentence_and_exit_code_2(tmp_path, arguments, na
     assert not ended.stdout.strip()
 
 
+@pytest.mark.slow
 def test_an_out_that_holds_something_is_not_touched(tmp_path, tiny):
     run = tmp_path / "run"
     assert elubench("run", "--sweep", tiny, "--out", run, "--device", "cpu", "--budget", "0").returncode == 0
@@ -190,6 +198,7 @@ def test_an_out_that_holds_something_is_not_touched(tmp_path, tiny):
     assert {path.name: path.read_bytes() for path in run.iterdir()} == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "named"),
     [
@@ -234,6 +243,7 @@ def test_help_imports_nothing_heavy():
         assert verb in ended.stdout
 
 
+@pytest.mark.slow
 def test_a_worker_does_not_outlive_a_killed_parent(tmp_path, tiny):
     process = start(
         "run",

@@ -40,6 +40,7 @@ def results(tmp_path, plan):
     return [record for record in records if record.role == "provider"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("spec", "outcome", "named"),
     [
@@ -62,6 +63,7 @@ def test_a_bad_provider_costs_its_own_rows_and_no_others(tmp_path, spec, outcome
         assert not record.samples_s
 
 
+@pytest.mark.slow
 def test_a_crash_while_taking_turns_is_found_by_measuring_alone(tmp_path):
     records = results(tmp_path, sweep("eager", str(PROVIDERS / "segfault_later.py")))
     outcomes = {(record.provider, record.outcome) for record in records}
@@ -69,6 +71,7 @@ def test_a_crash_while_taking_turns_is_found_by_measuring_alone(tmp_path):
     assert all("not_interleaved" in record.flags for record in records if record.provider == "eager")
 
 
+@pytest.mark.slow
 def test_a_hang_is_ended_and_the_others_measured(tmp_path):
     plan = sweep("eager", str(PROVIDERS / "hangs.py"), timeout_s=20)
     records = results(tmp_path, dataclasses.replace(plan, cases=plan.cases[:1]))
@@ -78,6 +81,7 @@ def test_a_hang_is_ended_and_the_others_measured(tmp_path):
     }
 
 
+@pytest.mark.slow
 def test_memory_that_is_not_to_be_had_is_an_outcome(tmp_path):
     case = make_case("elu", (2**28, 2**14), "float64")
     worker = Worker(tmp_path / "log")
@@ -87,6 +91,7 @@ def test_memory_that_is_not_to_be_had_is_an_outcome(tmp_path):
     assert died.outcome == "oom"
 
 
+@pytest.mark.slow
 def test_what_a_provider_prints_goes_to_the_log(tmp_path):
     loud = tmp_path / "loud.py"
     loud.write_text(

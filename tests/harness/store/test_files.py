@@ -110,6 +110,7 @@ def test_what_is_no_run_is_named(tmp_path):
         read_run(tmp_path)
 
 
+@pytest.mark.slow
 def test_a_write_that_fails_halfway_leaves_what_was_there(tmp_path):
     """The file-size limit of a real process stands for a disk that fills in the middle of a record."""
     store = Store.create(tmp_path / "run", manifest())

@@ -97,6 +97,7 @@ def test_settings_that_change_a_measurement_are_kept_and_nothing_else_of_the_env
     assert "hunter2" not in json.dumps(dataclasses.asdict(made))
 
 
+@pytest.mark.slow
 def test_the_threads_are_those_that_torch_uses():
     script = (
         "import json, harness.store.manifest as m; from harness.device.devices import find_device\n"
@@ -300,6 +301,7 @@ def test_what_json_does_not_have_is_refused_and_the_old_manifest_stays(tmp_path,
     assert list(tmp_path.iterdir()) == [path]
 
 
+@pytest.mark.slow
 def test_a_reader_never_sees_half_a_manifest(tmp_path):
     """Another process rewrites the file as fast as it can while this one reads it."""
     path = tmp_path / MANIFEST

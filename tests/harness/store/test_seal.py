@@ -69,6 +69,7 @@ def test_a_seal_that_is_none_is_said_to_be_none(run, text):
         seal.state(run)
 
 
+@pytest.mark.slow
 def test_a_run_is_sealed_when_it_ends_and_again_when_it_was_gone_on_with(tmp_path):
     (tmp_path / "tiny.toml").write_text(TINY)
     run = tmp_path / "run"

@@ -186,6 +186,7 @@ for kernel, tensors in streams:
 """
 
 
+@pytest.mark.slow
 def test_the_streams_of_a_gpu_compile_for_one():
     ended = subprocess.run(
         [sys.executable, "-c", COMPILES], cwd=ROOT, env=environment(), capture_output=True, text=True

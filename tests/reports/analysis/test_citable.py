@@ -117,6 +117,7 @@ def test_a_run_that_was_changed_cannot_be_cited(run):
     assert ended.returncode == 1 and "was changed after it ended" in ended.stderr and not ended.stdout
 
 
+@pytest.mark.slow
 def test_the_command_prints_or_writes_it_and_says_what_it_refused(run, tmp_path):
     ended = elubench("cite", run.path)
     assert ended.returncode == 0, ended.stderr
@@ -164,10 +165,12 @@ def compiled(directory, cited, extra="", faults=()):
     assert (directory / "paper.pdf").stat().st_size > 10_000
 
 
+@pytest.mark.latex
 def test_the_latex_compiles(run, tmp_path):
     compiled(tmp_path, citable(run, ALL), faults=("Overfull",))
 
 
+@pytest.mark.latex
 def test_hostile_names_compile_too_and_a_long_table_goes_over_pages(tmp_path):
     hostile = hostile_run()
     more = [make_case("elu", (64 * n, 64), "float32") for n in range(1, 31)]

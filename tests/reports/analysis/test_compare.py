@@ -141,6 +141,7 @@ def test_nothing_in_common_is_an_error(tmp_path):
         compare_providers(run, "eager", "mine")
 
 
+@pytest.mark.slow
 def test_the_command_says_it_in_three_forms_and_by_its_exit_code(stored_runs):
     a, b = (run.path for run in stored_runs)
     ended = elubench("compare", a, b)
@@ -154,6 +155,7 @@ def test_the_command_says_it_in_three_forms_and_by_its_exit_code(stored_runs):
     assert elubench("compare", a, a, "--fail-on", "slower", "--fail-on", "undecided").returncode == 0
 
 
+@pytest.mark.slow
 def test_a_check_with_nothing_to_compare_or_a_provider_gone_fails(tmp_path):
     both = stored(run_of(record(), record(provider="mine"), control(0.01)), tmp_path / "both").path
     one = stored(run_of(record(), control(0.01)), tmp_path / "one").path

@@ -55,6 +55,7 @@ def test_the_interval_of_a_mean_is_narrower_than_those_of_its_ratios_and_one_is_
     assert four.low == pytest.approx(1.1 * (1.0 / 1.1) ** 0.5) and four.high == pytest.approx(1.1 * (1.3 / 1.1) ** 0.5)
 
 
+@pytest.mark.slow
 def test_the_command_prints_draws_and_exports(runs, tmp_path):
     paths = [run.path for run in runs]
     ended = elubench("trend", *paths, "--figure", tmp_path / "trend.svg")

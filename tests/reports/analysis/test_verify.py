@@ -52,6 +52,7 @@ def changed(run, change, seals_again=False):
         seal.seal(run)
 
 
+@pytest.mark.slow
 def test_a_run_as_it_was_measured_is_intact(measured):
     found = verify(read_run(measured))
     assert found.mismatches == ()
@@ -61,6 +62,7 @@ def test_a_run_as_it_was_measured_is_intact(measured):
     assert found.content_hash in ended.stdout and "nothing was changed" in ended.stdout
 
 
+@pytest.mark.slow
 def test_one_sample_that_moves_no_figure_breaks_the_seal(copied):
     def edit(row):
         largest = max(range(len(row["samples_s"])), key=row["samples_s"].__getitem__)
@@ -90,6 +92,7 @@ FORGERIES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("field", FORGERIES)
 def test_a_figure_that_does_not_follow_is_found_under_a_seal_made_anew(copied, field):
     changed(copied, FORGERIES[field], seals_again=True)
@@ -109,6 +112,7 @@ def test_a_word_that_the_schema_does_not_have_is_named_with_its_line(copied, fie
     assert re.search(rf"records.jsonl, line \d+: a line is not a record .*\$\.{field}", ended.stderr), ended.stderr
 
 
+@pytest.mark.slow
 def test_a_ratio_that_does_not_follow_is_found(copied):
     run = read_run(copied)
     records = list(run.records)
@@ -117,11 +121,13 @@ def test_a_ratio_that_does_not_follow_is_found(copied):
     assert {each.field for each in mismatches(replace(run, records=tuple(records)))} == {"ratio"}
 
 
+@pytest.mark.slow
 def test_a_record_twice_is_found(copied):
     run = read_run(copied)
     assert {each.field for each in mismatches(replace(run, records=(*run.records, run.records[0])))} == {"key"}
 
 
+@pytest.mark.slow
 def test_a_run_without_a_seal_is_said_to_be_unsealed(copied):
     (copied / seal.SEAL).unlink()
     ended = elubench("verify", copied)
@@ -129,6 +135,7 @@ def test_a_run_without_a_seal_is_said_to_be_unsealed(copied):
     assert "no seal" in ended.stdout and "cut short" in ended.stdout
 
 
+@pytest.mark.slow
 def test_hostile_names_control_nothing(tmp_path):
     run = stored(hostile_run(), tmp_path / "run")
     ended = elubench("verify", run.path)

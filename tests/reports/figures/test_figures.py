@@ -35,6 +35,7 @@ def timed_run(*providers: str, sizes=SIZES, **changes):
     return run_of(*records, device={"kind": "cuda", "name": "A GPU", "last_level_cache_bytes": 50 << 20})
 
 
+@pytest.mark.slow
 def test_every_format_is_written_and_is_what_it_says(tmp_path):
     paths = write_figures(timed_run("triton"), tmp_path)
     assert {path.suffix[1:] for path in paths} == set(FORMATS) and all(path.parent == tmp_path for path in paths)
@@ -42,6 +43,7 @@ def test_every_format_is_written_and_is_what_it_says(tmp_path):
     assert all(path.read_bytes().startswith(heads[path.suffix[1:]]) for path in paths)
 
 
+@pytest.mark.slow
 def test_another_process_writes_the_same_bytes(tmp_path):
     code = """
 import sys

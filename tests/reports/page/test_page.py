@@ -67,6 +67,7 @@ def test_everything_is_on_the_page_without_a_byte_from_elsewhere(tmp_path):
     assert all(address.startswith(("#", "data:")) for address in parser.found)
 
 
+@pytest.mark.slow
 def test_the_same_run_gives_the_same_bytes():
     code = "from tests.reports.page.test_page import content, page; print(hash_of(page(content()).text.encode()))"
     code = f"from zlib import crc32 as hash_of; {code}"
@@ -128,6 +129,7 @@ def choose(driver, name: str, value: str) -> None:
     )  # fmt: skip
 
 
+@pytest.mark.browser
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 400])
 def test_the_page_opens_without_an_error_or_a_request_at_every_width_and_theme(chromium, address, width, theme):
@@ -143,6 +145,7 @@ def test_the_page_opens_without_an_error_or_a_request_at_every_width_and_theme(c
     assert chromium.title == f"elubench: A GPU {HOSTILE}"
 
 
+@pytest.mark.browser
 def test_every_tab_draws_and_names_from_outside_stay_text(chromium, address):
     dress(chromium, 1280, "light")
     chromium.get(address)
@@ -160,6 +163,7 @@ def test_every_tab_draws_and_names_from_outside_stay_text(chromium, address):
     assert errors(chromium) == [] and chromium.title != "owned"
 
 
+@pytest.mark.browser
 def test_pointing_at_a_mark_says_case_provider_time_interval_and_validity(chromium, address):
     from selenium.webdriver import ActionChains
 
@@ -181,6 +185,7 @@ def test_pointing_at_a_mark_says_case_provider_time_interval_and_validity(chromi
     assert any(HOSTILE[:20] in text for text in shown)
 
 
+@pytest.mark.browser
 def test_filters_filter_search_searches_and_columns_sort(chromium, address):
     dress(chromium, 1280, "light")
     chromium.get(address)
@@ -212,6 +217,7 @@ def wait_for(driver, element: str, text: str) -> None:
     WebDriverWait(driver, 20).until(lambda d: d.find_element("id", element).text == text)
 
 
+@pytest.mark.browser
 def test_a_report_of_100_000_records_stays_small_and_can_be_filtered(chromium, tmp_path):
     proto = record()
     providers = ("eager", "triton", "compile", "theirs")

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from html.parser import HTMLParser
 
+import pytest
 from rich.console import Console
 
 from harness.paper.rows import read_claims
@@ -28,6 +29,7 @@ def stored(path, **manifest):
     return read_claims(path)
 
 
+@pytest.mark.slow
 def test_the_same_run_gives_the_same_bytes(tmp_path):
     first, second = stored(tmp_path / "a" / "run"), stored(tmp_path / "b" / "run")
     assert first.rows == second.rows
@@ -41,6 +43,7 @@ def test_the_same_run_gives_the_same_bytes(tmp_path):
     assert {"claims-learning-paper.svg", "claims-learning-best.png", "claims-natural-gradient.svg"} <= names
 
 
+@pytest.mark.slow
 def test_every_face_gives_every_statement_its_verdict(tmp_path):
     run = stored(tmp_path / "run")
     build(run)
@@ -72,6 +75,7 @@ class Tags(HTMLParser):
         assert not [value for name, value in attrs if name in ("src", "href") and str(value).startswith("http")]
 
 
+@pytest.mark.slow
 def test_names_from_outside_harm_nothing(tmp_path):
     run = stored(tmp_path / "run", device={"kind": "cpu", "name": HOSTILE, "torch_device": "cpu"})
     build(run)
@@ -82,6 +86,7 @@ def test_names_from_outside_harm_nothing(tmp_path):
         assert "\x1b" not in (run.path / "report" / name).read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_a_report_imports_neither_torch_nor_triton(tmp_path):
     run = stored(tmp_path / "run")
     script = (

@@ -40,6 +40,7 @@ def test_a_citation_names_the_run_the_paper_and_every_verdict(finished):
     assert f"\\cite{{{key}}}" in files["sentences.tex"]
 
 
+@pytest.mark.slow
 def test_what_is_changed_or_unfinished_is_not_cited(finished):
     done = elubench("cite", finished, "--out", finished / "cited")
     assert done.returncode == 0, done.stderr
@@ -53,6 +54,7 @@ def test_what_is_changed_or_unfinished_is_not_cited(finished):
         citation(read_claims(finished))
 
 
+@pytest.mark.latex
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="there is no pdflatex")
 def test_latex_takes_it(finished, tmp_path):
     files = citation(read_claims(finished))

@@ -12,6 +12,7 @@ from tests.harness.command import ROOT
 from tests.reports.paper.test_build import stored
 
 
+@pytest.mark.slow
 def test_results_are_written_between_the_marks_and_replaced(tmp_path):
     run = stored(tmp_path / "run")
     seal(run.path)

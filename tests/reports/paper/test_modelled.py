@@ -145,6 +145,7 @@ def test_every_face_has_the_table_and_verify_computes_it_again(stored):
     assert [each.where for each in verify(read_claims(stored)).mismatches] == ["report/modelled.tex"]
 
 
+@pytest.mark.latex
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="there is no pdflatex")
 def test_latex_takes_the_table(stored):
     paper = "\\documentclass{article}\\usepackage{booktabs}\\begin{document}\\input{modelled}\\end{document}\n"

@@ -1,6 +1,7 @@
 """What `elubench verify` finds in a claims run."""
 
 import json
+import shutil
 
 import pytest
 
@@ -11,13 +12,21 @@ from reports.paper.build import build
 from reports.paper.verify import verify
 from tests.reports.paper.test_build import stored
 
+pytestmark = pytest.mark.slow
 
-@pytest.fixture
-def run(tmp_path):
-    path = stored(tmp_path / "run").path
+
+@pytest.fixture(scope="module")
+def reported(tmp_path_factory):
+    path = stored(tmp_path_factory.mktemp("claims") / "run").path
     seal(path)
     build(read_claims(path))
     return path
+
+
+@pytest.fixture
+def run(reported, tmp_path):
+    """The run in a place of its own."""
+    return shutil.copytree(reported, tmp_path / "run")
 
 
 def test_a_run_as_it_ended_is_intact(run):

@@ -41,6 +41,7 @@ print(used.ru_utime + used.ru_stime, used.ru_maxrss, file=sys.stderr)
 """
 
 
+@pytest.mark.slow
 def test_it_is_read_filtered_and_shown_in_3_seconds_and_500_mb(large):
     """Seconds of CPU time: on a machine with nothing else to do, that is how long it takes."""
     command = [sys.executable, "-m", "harness", "show", str(large), "--dtype", "bfloat16", "--case", " 5555"]
@@ -53,6 +54,7 @@ def test_it_is_read_filtered_and_shown_in_3_seconds_and_500_mb(large):
     assert int(kilobytes) < 500 * 1024
 
 
+@pytest.mark.slow
 def test_what_is_wanted_is_read_whole_and_nothing_else(large):
     (found,) = read_run(large, where=lambda head: head.shape == (12_345,)).records
     assert found.shape == (12_345,)
@@ -61,6 +63,7 @@ def test_what_is_wanted_is_read_whole_and_nothing_else(large):
     assert bare == dataclasses.replace(found, samples_s=())
 
 
+@pytest.mark.slow
 def test_a_filter_that_nothing_fits_is_said(large):
     ended = elubench("show", large, "--op", "bias_elu")
     assert ended.returncode == 2

@@ -47,6 +47,7 @@ def test_the_numbers_are_those_of_the_samples():
     assert (info["valid"], info["flags"]) == (False, ["noisy"])
 
 
+@pytest.mark.slow
 def test_a_sweep_runs_under_pytest_benchmark_with_its_comparisons_and_histogram(tmp_path):
     plan, storage = tmp_path / "tiny.toml", tmp_path / "storage"
     plan.write_text(TINY.replace("[[300, 300], [257, 333]]", "[[300, 300]]").partition('[[cases]]\nop = "elu_back')[0])
@@ -67,6 +68,7 @@ def test_a_sweep_runs_under_pytest_benchmark_with_its_comparisons_and_histogram(
     assert not has_pygal or list(tmp_path.glob("histogram*.svg"))
 
 
+@pytest.mark.slow
 def test_a_kernel_that_the_gate_rejects_fails_the_benchmark(tmp_path):
     sweep = tmp_path / "tiny.toml"
     sweep.write_text(TINY)

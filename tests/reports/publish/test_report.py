@@ -38,6 +38,7 @@ def html_of(run):
     return MarkdownIt("commonmark", {"html": True}).enable("table").render(text)
 
 
+@pytest.mark.slow
 def test_csv_has_a_row_for_each_record_with_plain_numbers(run):
     build(run)
     rows = rows_of(run)
@@ -50,6 +51,7 @@ def test_csv_has_a_row_for_each_record_with_plain_numbers(run):
     assert (rows[4]["outcome"], rows[4]["median_s"]) == ("validated", "")
 
 
+@pytest.mark.slow
 def test_parquet_holds_every_field_and_every_sample(run):
     parquet = pytest.importorskip("pyarrow.parquet", reason="pyarrow is not installed")
     build(run)
@@ -62,6 +64,7 @@ def test_parquet_holds_every_field_and_every_sample(run):
         assert json.loads(row["params"]) == stored_record.params
 
 
+@pytest.mark.slow
 def test_markdown_says_what_the_tables_say(run):
     build(run)
     html = html_of(run)
@@ -71,6 +74,7 @@ def test_markdown_says_what_the_tables_say(run):
     assert "validated" in html and "2.0%" not in html and "1.0% in the worst" in html
 
 
+@pytest.mark.slow
 def test_the_same_run_gives_the_same_bytes_in_another_process(run):
     def content():
         return {path.name: path.read_bytes() for path in (run.path / "report").rglob("*") if path.is_file()}
@@ -84,6 +88,7 @@ def test_the_same_run_gives_the_same_bytes_in_another_process(run):
     assert not [name for name in first if name.startswith(".")]
 
 
+@pytest.mark.slow
 def test_a_figure_that_the_run_has_no_data_for_any_more_is_taken_away(run):
     stale = run.path / "report" / "figures" / "stale.svg"
     stale.parent.mkdir(parents=True)
@@ -93,6 +98,7 @@ def test_a_figure_that_the_run_has_no_data_for_any_more_is_taken_away(run):
     assert all(path.exists() for path in built.files)
 
 
+@pytest.mark.slow
 def test_hostile_names_do_nothing_in_any_file(tmp_path):
     run = stored(hostile_run(), tmp_path / "run")
     build(run)
@@ -118,6 +124,7 @@ def test_an_empty_run_has_a_report(tmp_path):
     assert rows_of(run) == []
 
 
+@pytest.mark.slow
 def test_without_pyarrow_the_rest_is_made_and_one_sentence_says_so(run, tmp_path):
     (tmp_path / "pyarrow.py").write_text("raise ImportError('not here', name='pyarrow')")
     ended = elubench("report", run.path, PYTHONPATH=f"{tmp_path}:{environment()['PYTHONPATH']}")
@@ -126,6 +133,7 @@ def test_without_pyarrow_the_rest_is_made_and_one_sentence_says_so(run, tmp_path
     assert (run.path / "report" / CSV).exists() and not (run.path / "report" / PARQUET).exists()
 
 
+@pytest.mark.slow
 def test_a_run_ends_in_its_report_and_a_failing_report_does_not_lose_it(tmp_path):
     (tmp_path / "tiny.toml").write_text(TINY)
     arguments = ("run", "--sweep", tmp_path / "tiny.toml", "--op", "elu_backward", "--device", "cpu", "--out")
@@ -142,6 +150,7 @@ def test_a_run_ends_in_its_report_and_a_failing_report_does_not_lose_it(tmp_path
     assert "the report could not be made" in again.stderr and f"elubench report {tmp_path / 'a'}" in again.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", ["publish.report", "render.data", "render.markdown", "text.escaping"])
 def test_reports_need_neither_torch_nor_triton(module):
     code = f"import sys, reports.{module}; print(sorted({{'torch', 'triton'}} & set(sys.modules)))"

@@ -134,6 +134,7 @@ def test_the_intensities_in_the_text_are_those_of_the_ops():
             assert abs(case.flops / case.bytes_moved - float(intensity)) < 0.006
 
 
+@pytest.mark.slow
 def test_this_checkout_is_up_to_date():
     pinned = re.search(r"^matplotlib==([\d.]+)", (ROOT / "constraints.txt").read_text(), re.MULTILINE)
     if pinned is None or importlib.metadata.version("matplotlib") != pinned[1]:

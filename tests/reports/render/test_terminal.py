@@ -144,6 +144,7 @@ def test_a_manifest_with_holes_is_shown_all_the_same():
     assert "no commit" in text and "unknown device" in text
 
 
+@pytest.mark.slow
 def test_reports_need_neither_torch_nor_triton():
     code = "import sys, reports.render.terminal; print(sorted({'torch', 'triton'} & set(sys.modules)))"
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"

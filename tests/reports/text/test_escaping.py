@@ -17,6 +17,7 @@ from tests.reports.runs import HOSTILE
 texts = st.text() | st.sampled_from(sorted(HOSTILE.values())) | st.text(st.sampled_from("`|\\<>*_ \n-=+@'\"{}"))
 
 
+@pytest.mark.slow
 @given(texts)
 def test_no_cell_starts_a_formula_and_the_csv_reads_back(text):
     cell = csv_text(text)

@@ -1,4 +1,4 @@
-"""Where an instruction finds its operands: the registers of all threads, as arrays with one number per thread."""
+"""Finds an instruction's operands: registers of all threads, as arrays with one number per thread."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Options:
-    """What an architecture is free in, chosen.
+    """Choices that the PTX ISA leaves to an architecture.
 
     Args:
         approximate: where in the ISA's bound an approximation lies: "nearest", or the "low" or "high" end of it.
