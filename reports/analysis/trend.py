@@ -13,7 +13,7 @@ from rich.text import Text
 
 from harness.store.records import Record, Run, RunError
 from harness.timing.estimators import Ratio, geometric_mean_ratio, verdict
-from reports.analysis.compare import ratio_between
+from reports.analysis.ratios import ratio_between
 from reports.render.markdown import table as markdown_table
 from reports.text import wording
 from reports.text.escaping import markdown_code

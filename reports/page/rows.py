@@ -8,6 +8,7 @@ from typing import Any
 
 from harness.ops.catalogue import OPS
 from harness.store.records import Record, Run
+from reports.analysis.ratios import BASELINE
 from reports.analysis.summary import Group, Row
 from reports.text.formatting import params_text, printable, size_text
 
@@ -42,7 +43,7 @@ def _texts(record: Record, row: Row | None) -> tuple[str, ...]:
         record.provider,
         record.regime or "",
         record.outcome,
-        (row.verdict or "") if row is not None and row.speedup != 1 else "",
+        (row.verdict or "") if row is not None and record.provider != BASELINE else "",
         " ".join(record.flags),
         (record.reason or "") + (f", at {record.worst_input}" if record.reason and record.worst_input else ""),
     )
@@ -52,7 +53,7 @@ def _texts(record: Record, row: Row | None) -> tuple[str, ...]:
 def _numbers(record: Record, row: Row | None) -> tuple[float | None, ...]:
     low, high = record.ci95_s or (None, None)
     fraction = row.roof_fraction if row is not None else None
-    interval = (row.speedup_ci95 if row is not None else None) or (None, None)
+    speedup = row.speedup if row is not None else None
     return (
         record.elements,
         record.bytes_moved,
@@ -61,8 +62,7 @@ def _numbers(record: Record, row: Row | None) -> tuple[float | None, ...]:
         _scaled(high, 1e6),
         record.bandwidth_gbps,
         _scaled(fraction, 100),
-        row.speedup if row is not None else None,
-        *interval,
+        *((speedup.ratio, speedup.low, speedup.high) if speedup is not None else (None, None, None)),
         record.max_ulp,
     )
 

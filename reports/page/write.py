@@ -10,8 +10,10 @@ from typing import Any
 
 from harness.machine_code.rows import read_rows
 from harness.store.records import RECORDS, Run
-from reports.analysis.findings import findings, standings
-from reports.analysis.summary import BASELINE, FLAGS, Folded, folded, groups, outcomes
+from reports.analysis.findings import findings
+from reports.analysis.ratios import BASELINE
+from reports.analysis.speedups import standings
+from reports.analysis.summary import FLAGS, Folded, folded, groups, outcomes
 from reports.page.charts import charts
 from reports.page.rows import columns, embedded
 from reports.render import inspection

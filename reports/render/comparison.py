@@ -179,7 +179,8 @@ def change_text(change: Change) -> str:
 def conclusion(comparison: Comparison) -> str:
     """One line: the verdicts counted, and the geometric mean of the ratios."""
     counts = ", ".join(f"{comparison.counts[name]} {name}" for name in VERDICTS if comparison.counts[name])
-    ratios = [pair.ratio.ratio for pair in comparison.pairs if pair.ratio]
-    mean = f"; geometric mean of the ratios {geometric_mean(ratios):.3f}" if ratios else ""
+    ratios = [each.ratio for each in comparison.counted]
+    over = "" if len(ratios) == len(comparison.pairs) else f" of {len(ratios)} cold cases without a mark"
+    mean = f"; geometric mean of the ratios{over} {geometric_mean(ratios):.3f}" if ratios else ""
     lost = sum(change.is_loss for change in comparison.changes)
     return f"{counts or 'nothing to compare'}{mean}" + (f"; {lost} no longer timed" if lost else "")

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from harness.store.records import INSPECTED, Run
 from reports.analysis.citable import Citable, is_told_apart
-from reports.analysis.summary import BASELINE, Row
+from reports.analysis.ratios import BASELINE
+from reports.analysis.summary import Row
 from reports.text import wording
 from reports.text.escaping import latex
 from reports.text.formatting import percent, significant, size_text, time_interval_text
@@ -106,10 +107,9 @@ def _cells(row: Row) -> tuple[str, ...]:
 def _speedup(row: Row) -> str:
     if row.record.provider == BASELINE:
         return "1"
-    if row.speedup is None or row.speedup_ci95 is None:
+    if row.speedup is None:
         return latex("–")
-    low, high = row.speedup_ci95
-    text = f"{row.speedup:.2f} {{[}}{low:.2f}, {high:.2f}{{]}}"
+    text = f"{row.speedup.ratio:.2f} {{[}}{row.speedup.low:.2f}, {row.speedup.high:.2f}{{]}}"
     return text if is_told_apart(row) else f"({text})"
 
 
@@ -118,7 +118,7 @@ def _caption(cited: Citable) -> str:
     name, kind = device.get("name", "an unknown device"), "" if device.get("kind") == "cuda" else ", a CPU"
     rows = [row for group in cited.groups for row in group.rows if row.record.provider != BASELINE]
     brackets = ""
-    if any(row.speedup_ci95 and not is_told_apart(row) for row in rows):
+    if any(row.speedup is not None and not is_told_apart(row) for row in rows):
         brackets = " Speed-ups in parentheses are not told apart from 1 by more than the A/A noise."
     return (
         f"ELU on {latex(str(name))}{kind}: median times and speed-ups over {BASELINE} with "

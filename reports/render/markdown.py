@@ -9,7 +9,8 @@ from harness.machine_code.rows import Row as InspectedRow
 from harness.machine_code.rows import read_rows
 from harness.store.records import Run
 from reports.analysis.findings import findings
-from reports.analysis.summary import FLAGS, Group, Row, folded, groups, speedups
+from reports.analysis.speedups import standings
+from reports.analysis.summary import FLAGS, Group, Row, folded, groups
 from reports.render import inspection
 from reports.text import wording
 from reports.text.escaping import markdown_code, markdown_text
@@ -89,15 +90,21 @@ def _cells(cells: inspection.Cells) -> Iterator[str]:
 def _speedup_lines(timed: list[Group]) -> Iterator[str]:
     rows = [
         (
-            markdown_code(each.op),
+            markdown_code(each.name),
             markdown_code(each.provider),
             str(each.cases),
             *(f"{value:.2f}" for value in (each.mean, each.least, each.most)),
         )
-        for each in speedups(timed)
+        for each in standings(timed)
     ]
     if rows:
-        yield from ("", "## Speed-up over eager", "", "Geometric means over the cases that both were timed in.", "")
+        yield from (
+            "",
+            "## Speed-up over eager",
+            "",
+            "Geometric means over the cases in which neither side carries a mark.",
+            "",
+        )
         yield from table(("op", "provider", ">cases", ">mean", ">least", ">most"), rows)
 
 

@@ -9,7 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.store.records import Run
-from reports.analysis.summary import FLAGS, Folded, Group, folded, groups, speedups
+from reports.analysis.speedups import standings
+from reports.analysis.summary import FLAGS, Folded, Group, folded, groups
 from reports.text import wording
 from reports.text.formatting import MISSING, percent, printable, significant, size_text, time_text
 
@@ -106,7 +107,7 @@ def _legend(run: Run, timed: list[Group], console: Console) -> None:
 
 def _speedup_table(timed: list[Group]) -> Table:
     table = _table(
-        "speed-up over eager, geometric mean of the cases",
+        "speed-up over eager, geometric mean of the cases without a mark",
         ("op", "left"),
         ("provider", "left"),
         ("cases", "right"),
@@ -114,9 +115,9 @@ def _speedup_table(timed: list[Group]) -> Table:
         ("least", "right"),
         ("most", "right"),
     )
-    for each in speedups(timed):
+    for each in standings(timed):
         numbers = (f"{value:.2f}" for value in (each.mean, each.least, each.most))
-        table.add_row(Text(printable(each.op)), Text(printable(each.provider, 20)), str(each.cases), *numbers)
+        table.add_row(Text(printable(each.name)), Text(printable(each.provider, 20)), str(each.cases), *numbers)
     return table
 
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 from harness.ops.catalogue import OPS
 from harness.store.records import Run
-from reports.analysis.summary import BASELINE, FLAGS, Folded, Group, Row, median_or_none, noise_floors, outcomes
+from reports.analysis.ratios import BASELINE
+from reports.analysis.summary import FLAGS, Folded, Group, Row, median_or_none, noise_floors, outcomes
 from reports.text.formatting import MISSING, params_text, percent
 
 
@@ -47,7 +48,7 @@ def speedup(row: Row) -> str:
         return MISSING
     if row.record.provider == BASELINE:
         return "1"
-    return ("" if row.verdict in ("faster", "slower") else "≈") + f"{row.speedup:.2f}"
+    return ("" if row.verdict in ("faster", "slower") else "≈") + f"{row.speedup.ratio:.2f}"
 
 
 def flags_used(timed: list[Group]) -> dict[str, tuple[str, str]]:

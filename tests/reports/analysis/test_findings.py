@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from harness.ops.cases import make_case
-from reports.analysis.findings import findings, standings
+from reports.analysis.findings import findings
+from reports.analysis.speedups import standings
 from reports.analysis.summary import groups
 from tests.reports.runs import control, record, roof, run_of, untimed
 
