@@ -167,15 +167,16 @@ def trend(
     from rich.console import Console
 
     from harness.store.records import read_run
-    from reports.analysis import trend as trends
+    from reports.analysis.trend import trend as trend_of
+    from reports.render import trend as shown
 
-    found = trends.trend([read_run(run) for run in runs])
+    found = trend_of([read_run(run) for run in runs])
     if markdown:
-        print(trends.to_markdown(found), end="")
+        print(shown.to_markdown(found), end="")
     elif json:
-        print(trends.to_json(found))
+        print(shown.to_json(found))
     else:
-        trends.show(found, Console())
+        shown.show(found, Console())
     if figure is not None:
         from reports.figures.files import save
         from reports.figures.trend import drawn

@@ -143,7 +143,11 @@ def _sentences(run: Run, found: Sequence[Group], group: Group, row: Row) -> Iter
         f"which is {significant(record.bandwidth_gbps)} GB/s"
     )
     if row.roof_fraction is not None:
-        text += f" and {percent(row.roof_fraction)}% of what plain streams with the same traffic attain in the same run"
+        name = f" ({row.roof.provider})" if row.roof is not None else ""
+        text += (
+            f" and {percent(row.roof_fraction)}% of the {significant(record.roof_gbps)} GB/s that the fastest plain "
+            f"stream with the same traffic{name} attains undisturbed in the same run"
+        )
     yield text + _against_baseline(row) + "."
     yield from _overall(found, record.provider)
 

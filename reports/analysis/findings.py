@@ -113,7 +113,10 @@ def _roofs(timed: Sequence[Group]) -> Iterator[Finding]:
         for provider, each in sorted(fractions.items(), key=lambda item: -median(item[1]))
     ]
     if parts:
-        yield Finding("info", f"Of the bandwidth that a plain stream attains, in the median case: {', '.join(parts)}.")
+        yield Finding(
+            "info",
+            f"Of the bandwidth that an undisturbed plain stream attains, in the median case: {', '.join(parts)}.",
+        )
 
 
 def _untimed(run: Run) -> Iterator[Finding]:

@@ -36,7 +36,8 @@ class Row:
     record: Record
     half_width: float | None  # of the 95% interval of the median, relative to the median
     elements_per_s: float
-    roof_fraction: float | None
+    roof: Record | None  # the fastest stream of the case, undisturbed: what `roof_fraction` is divided by
+    roof_fraction: float | None  # GB/s of the median over `record.roof_gbps`, what that stream attains
     baseline: Record | None  # eager's record of the same case and regime; None: there is none
     speedup: Ratio | None  # eager's time over this one's (reports.analysis.ratios); None: no eager, or too few samples
     verdict: str | None  # against eager: "faster", "slower", "same", "undecided"; None where there is no eager
@@ -92,10 +93,11 @@ def _rows(records: list[Record]) -> list[Row]:
     baseline = next((r for r in records if r.provider == BASELINE and r.role == "provider"), None)
     timed = sorted((r for r in records if r.role == "provider"), key=lambda record: record.median_s or 0.0)
     roofs = sorted((r for r in records if r.role == "roof"), key=lambda record: record.roof_gbps or 0.0)
-    return [_row(record, baseline, noise) for record in (*timed, *roofs[-1:])]
+    roof = roofs[-1] if roofs else None
+    return [_row(record, baseline, noise, roof) for record in (*timed, *roofs[-1:])]
 
 
-def _row(record: Record, baseline: Record | None, noise: float | None) -> Row:
+def _row(record: Record, baseline: Record | None, noise: float | None, roof: Record | None) -> Row:
     assert record.median_s is not None
     fraction = None
     if record.role == "provider" and record.bandwidth_gbps and record.roof_gbps:
@@ -106,6 +108,7 @@ def _row(record: Record, baseline: Record | None, noise: float | None) -> Row:
         record=record,
         half_width=relative_half_width(record.ci95_s, record.median_s) if record.ci95_s else None,
         elements_per_s=record.elements / record.median_s,
+        roof=roof,
         roof_fraction=fraction,
         baseline=beside,
         speedup=ratio.inverse if ratio is not None else None,

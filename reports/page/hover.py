@@ -17,7 +17,9 @@ def row_text(row: Row) -> str:
     lines = [f"<b>{_safe(record.provider)}</b>", _safe(f"{record.op} {size_text(record.shape)} {record.dtype}")]
     lines.append(f"{time_text(record.median_s)}{_interval(record)}")
     rate = f"{significant(record.bandwidth_gbps)} GB/s"
-    lines.append(rate + (f", {percent(row.roof_fraction)}% of the roof" if row.roof_fraction is not None else ""))
+    if row.roof_fraction is not None:
+        rate += f", {percent(row.roof_fraction)}% of the roof's {significant(record.roof_gbps)}"
+    lines.append(rate)
     if row.speedup is not None and row.verdict is not None:
         lines.append(f"{row.speedup.ratio:.2f}× eager{interval_text(row.speedup)}: {_safe(row.verdict)}")
     lines.append(validity_text(record))

@@ -10,7 +10,8 @@ from harness.device.datasheets import DATASHEETS
 from harness.machine_code.pipes import pipe_of
 from harness.machine_code.rows import Row
 from harness.machine_code.survey import survey
-from reports.render.markdown import counted, summarised, table
+from reports.render.markdown import counted, summarised
+from reports.render.table import Table, numbers, to_markdown, words
 
 PAGE = Path(__file__).parents[2] / "docs" / "kernels.md"
 DTYPES = ("bfloat16", "float16", "float32")
@@ -21,9 +22,9 @@ _LANES = 128  # threads that the four schedulers of a multiprocessor issue for i
 
 def slots() -> str:
     """Issue slots per element while memory streams at its peak, for a few devices."""
-    head = ("device", *(f">{name} ({size} B)" for name, size in _MIXES.items()))
+    columns = (*words("device"), *numbers(*(f"{name} ({size} B)" for name, size in _MIXES.items())))
     chosen = (each for each in DATASHEETS if each.name in _DEVICES)
-    lines = (
+    lines = tuple(
         (
             each.name,
             *(
@@ -33,7 +34,7 @@ def slots() -> str:
         )
         for each in chosen
     )
-    return "\n".join(table(head, lines)) + "\n"
+    return "\n".join(to_markdown(Table("", columns, lines))) + "\n"
 
 
 def tables(rows: tuple[Row, ...]) -> str:
@@ -54,7 +55,8 @@ def example(rows: tuple[Row, ...]) -> str:
     total = sum(row.opcodes.values())
     lines.append(("all", f"{total:g}", f"{total / row.elements_per_thread:.2f}", ""))
     elements = f"{row.elements_per_thread:g} elements"
-    return "\n".join(table(("instruction", f">in a thread ({elements})", ">per element", "pipe"), lines)) + "\n"
+    columns = (*words("instruction"), *numbers(f"in a thread ({elements})", "per element"), *words("pipe"))
+    return "\n".join(to_markdown(Table("", columns, tuple(lines)))) + "\n"
 
 
 def made(page: str, rows: tuple[Row, ...]) -> str:

@@ -13,9 +13,9 @@ from reports.analysis.summary import Group, Row
 from reports.text.formatting import params_text, printable, size_text
 
 # Columns of text are stored as places in a list of their distinct values.
-TEXTS = ("op", "variant", "dtype", "size", "provider", "regime", "outcome", "verdict", "flags", "reason")
-NUMBERS = ("elements", "bytes", "time_us", "low_us", "high_us", "gbps", "roof_percent", "speedup", "speedup_low",
-           "speedup_high", "max_ulp")  # fmt: skip
+TEXTS = ("op", "variant", "dtype", "size", "provider", "roof", "regime", "outcome", "verdict", "flags", "reason")
+NUMBERS = ("elements", "bytes", "time_us", "low_us", "high_us", "gbps", "roof_percent", "roof_gbps", "speedup",
+           "speedup_low", "speedup_high", "max_ulp")  # fmt: skip
 
 
 def columns(run: Run, timed: Sequence[Group]) -> dict[str, Any]:
@@ -41,6 +41,7 @@ def _texts(record: Record, row: Row | None) -> tuple[str, ...]:
         record.dtype,
         size_text(record.shape),
         record.provider,
+        row.roof.provider if row is not None and row.roof is not None else "",
         record.regime or "",
         record.outcome,
         (row.verdict or "") if row is not None and record.provider != BASELINE else "",
@@ -62,6 +63,7 @@ def _numbers(record: Record, row: Row | None) -> tuple[float | None, ...]:
         _scaled(high, 1e6),
         record.bandwidth_gbps,
         _scaled(fraction, 100),
+        record.roof_gbps,
         *((speedup.ratio, speedup.low, speedup.high) if speedup is not None else (None, None, None)),
         record.max_ulp,
     )

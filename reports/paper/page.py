@@ -13,6 +13,7 @@ from reports.paper.judge import judge
 from reports.paper.number_tables import tables
 from reports.paper.statements import PAPER
 from reports.paper.verdicts import CANNOT_TELL, DOES_NOT, HOLDS
+from reports.render.table import to_html
 from reports.text.formatting import printable
 
 _HERE = Path(__file__).parent
@@ -28,7 +29,7 @@ def page(run: ClaimsRun, content_hash: str, figures: Mapping[str, Sequence[Path]
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_HERE), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters["printable"] = printable
+    environment.filters |= {"printable": printable, "table": lambda table: Markup(to_html(table))}
     judged = judge(run)
     claims = dict.fromkeys(each.statement.claim for each in judged)
     return environment.get_template("page.html.j2").render(

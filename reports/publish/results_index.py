@@ -17,6 +17,7 @@ from reports.analysis.findings import findings
 from reports.figures.files import as_svg, draw
 from reports.publish.report import FIGURES, MARKDOWN, REPORT
 from reports.render import markdown
+from reports.render.table import Column, Table, to_markdown, words
 from reports.text import wording
 from reports.text.escaping import markdown_text
 
@@ -127,8 +128,8 @@ def _index_lines(found: Sequence[Published], results: Path) -> Iterator[str]:
         yield "No run on a GPU is published yet: what follows was measured on a CPU, where the Triton kernels are"
         yield "validated by Triton's interpreter and have no times."
         yield ""
-    head = ("device", "sweep", "measured", ">records", "content hash")
-    yield from markdown.table(head, [_index_row(each, results) for each in found])
+    columns = (*words("device", "sweep", "measured"), Column("records"), *words("content hash"))
+    yield from to_markdown(Table("", columns, tuple(_index_row(each, results) for each in found)))
     for device in dict.fromkeys(each.device for each in sorted(found, key=lambda each: not each.is_gpu)):
         yield from ("", f"## {markdown_text(device)}")
         for each in found:

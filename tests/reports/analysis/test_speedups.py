@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from harness.ops.cases import make_case
@@ -15,6 +16,7 @@ from reports.analysis.findings import findings
 from reports.analysis.ratios import BASELINE
 from reports.analysis.speedups import standings
 from reports.analysis.summary import groups
+from reports.page import page
 from reports.page.rows import columns
 from reports.render import latex, markdown
 from reports.text import wording
@@ -52,12 +54,16 @@ def test_all_faces_of_a_run_give_the_same_speed_ups(run):
     assert len(found) > 1
     text = markdown.report(run, "0" * 64)
     shown = elubench("show", PUBLISHED, COLUMNS="200").stdout
+    html = page(run).text
     said = " ".join(finding.text for finding in findings(run))
     for (op, provider), each in found.items():
         mean = f"{each.mean:.2f}"
         assert f"{op} {mean}×" in said
-        assert f"| `{op}` | `{provider}` | {each.cases} | {mean} | {each.least:.2f} | {each.most:.2f} |" in text
-        assert re.search(rf"{op} +{provider} +{each.cases} +{mean} +{each.least:.2f} +{each.most:.2f}", shown)
+        numbers = (each.cases, each.faster, each.slower, mean, f"{each.least:.2f}", f"{each.most:.2f}")
+        assert f"| `{op}` | `{provider}` | {' | '.join(map(str, numbers))} |" in text
+        assert re.search(rf"{op} +{provider} +{' +'.join(map(str, numbers))}", shown)
+        cells = "".join(f'<td class="n">{number}</td>' for number in numbers)
+        assert f"<td>{op}</td><td>{provider}</td>{cells}" in html
         sentences = " ".join(citable(run, Selection(ops=(op,), providers=(provider,))).sentences)
         assert f"Over {each.cases} valid cases of {op} (cold cache)" in sentences
         assert f"{mean} times the speed of {BASELINE} in the geometric mean" in sentences
@@ -87,3 +93,15 @@ def test_kinds_of_time_are_averaged_apart_and_marked_cases_not_at_all():
     assert (hot.name, hot.cases, hot.mean) == ("elu warm", 1, pytest.approx(4.0))
     compared = compare_providers(run_of(*rows, *warm), "eager", "compile")
     assert [each.ratio for each in compared.counted] == pytest.approx([0.5])
+
+
+def test_the_share_of_the_roof_follows_from_the_row_and_the_stream_beside_it(run):
+    rows = [row for group in groups(run) for row in group.rows if row.roof_fraction is not None]
+    assert rows
+    for row in rows:
+        assert row.roof_fraction == row.record.bandwidth_gbps / row.record.roof_gbps
+        attained = row.roof.bytes_moved / float(np.quantile(row.roof.samples_s, 0.05)) / 1e9
+        assert row.roof.role == "roof" and row.record.roof_gbps == pytest.approx(attained)
+    (first, *_) = citable(run, Selection(ops=("elu",))).sentences
+    words = r"\d+% of the [\d.]+ GB/s that the fastest plain stream with the same traffic \(\w+\) attains undisturbed"
+    assert re.search(words, first)
