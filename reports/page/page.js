@@ -101,7 +101,9 @@
     if (value === 0) return "0";
     const size = Math.abs(value);
     if (size < 1e-3 || size >= 1e6) return value.toExponential(digits - 1);
-    return size >= 10 ** digits ? String(Math.round(value)) : String(Number(value.toPrecision(digits)));
+    if (size >= 10 ** digits) return String(Math.round(value));
+    const shown = value.toPrecision(digits);
+    return shown.includes("e") ? String(Number(shown)) : shown;
   }
 
   function timeText(us) {

@@ -42,7 +42,7 @@ def citation(run: ClaimsRun) -> dict[str, str]:
     return {
         "elubench.bib": f"{bibtex(cited)}\n{_PAPER}",
         "table.tex": _table(run, content_hash),
-        "sentences.tex": sentences(judge(run), content_hash),
+        "sentences.tex": sentences(judge(run), content_hash, words.look(run)),
     }
 
 
@@ -57,13 +57,16 @@ def _table(run: ClaimsRun, content_hash: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def sentences(judged: list[Judged], content_hash: str) -> str:
-    """One sentence on all statements, then one on each with the number of its first comparison."""
+def sentences(judged: list[Judged], content_hash: str, look: str | None = None) -> str:
+    """One sentence on all statements, then one on each with the number of its first comparison.
+
+    `look` is what a reader of a quick run has to know first.
+    """
     first = (
         f"Of {len(judged)} statements of~\\cite{{{PAPER_KEY}}} put to the test, {latex(words.counts(judged))}"
         f"~\\cite{{{run_key(content_hash)}}}."
     )
-    return "\n".join([first, *map(_sentence, judged)]) + "\n"
+    return "\n".join([*([latex(look)] if look else []), first, *map(_sentence, judged)]) + "\n"
 
 
 def _sentence(judged: Judged) -> str:

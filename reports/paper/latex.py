@@ -34,9 +34,13 @@ def _head(run: ClaimsRun, content_hash: str, *more: str) -> Iterator[str]:
 
 
 def _verdicts(run: ClaimsRun) -> Iterator[str]:
-    """The statements, with a little space between those of different claims."""
+    """The statements, with a little space between those of different claims; a quick run says that it is one."""
     judged = judge(run)
     rows = tuple((each.statement.text, each.statement.place, each.verdict) for each in judged)
     starts = sections(each.statement.claim for each in judged)
     found = Table("", columns("Statement", "Place", "Verdict"), rows, sections=starts)
-    return to_latex(found, "p{0.55\\linewidth}p{0.22\\linewidth}l")
+    look = words.look(run)
+    for line in to_latex(found, "p{0.55\\linewidth}p{0.22\\linewidth}l"):
+        if look and line == "\\bottomrule":
+            yield f"\\midrule\n\\multicolumn{{3}}{{p{{0.9\\linewidth}}}}{{\\emph{{{latex(look)}}}}} \\\\"
+        yield line

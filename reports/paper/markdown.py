@@ -25,9 +25,9 @@ def results(run: ClaimsRun, content_hash: str, figures: Figures) -> Iterator[str
     for line in words.header(run):
         yield f"- {markdown_code(line)}"
     yield f"- content hash `{content_hash}` (`elubench verify` recomputes it, and every number below)"
-    unfinished = words.incomplete(run)
-    if unfinished:
-        yield from ("", f"**{_plain(unfinished)}**")
+    for caution in (words.look(run), words.incomplete(run)):
+        if caution:
+            yield from ("", f"**{_plain(caution)}**")
     judged = judge(run)
     yield from ("", "## Verdicts", "", f"Of {len(judged)} statements, {words.counts(judged)}.", "")
     yield from to_markdown(words.verdict_table(judged))

@@ -43,7 +43,7 @@ def page(run: ClaimsRun, content_hash: str, figures: Mapping[str, Sequence[Path]
         tables={claim: tables(run, claim) for claim in claims},
         pictures={claim: [_address(path) for path in paths] for claim, paths in figures.items()},
         setting=words.setting(run),
-        incomplete=words.incomplete(run),
+        cautions=[caution for caution in (words.look(run), words.incomplete(run)) if caution],
         content_hash=content_hash,
         manifest=json.dumps(run.manifest, indent=2, ensure_ascii=False),
         css=Markup(_STYLE.read_text(encoding="utf-8")),

@@ -19,9 +19,9 @@ def show(run: ClaimsRun, console: Console) -> None:
     """Print the verdicts and the comparisons behind them; nothing is taken for markup or control codes."""
     for line in (words.TITLE, *words.header(run)):
         console.print(Text(printable(line)))
-    unfinished = words.incomplete(run)
-    if unfinished:
-        console.print(Text(printable(unfinished)))
+    for caution in (words.look(run), words.incomplete(run)):
+        if caution:
+            console.print(Text(printable(caution), style="bold"))
     judged = judge(run)
     for claim in dict.fromkeys(each.statement.claim for each in judged):
         found = [(each.statement, one) for each in judged if each.statement.claim == claim for one in each.comparisons]

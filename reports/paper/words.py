@@ -89,6 +89,16 @@ def incomplete(run: ClaimsRun) -> str | None:
     return f"The run is not finished: {missing} rows are missing; go on with: elubench claims --resume {run.path.name}"
 
 
+def look(run: ClaimsRun) -> str | None:
+    """What a reader has to know of a quick run before its verdicts, or None for a full one."""
+    if run.plan.name != "quick":
+        return None
+    return (
+        f"This is a quick run, a look only: {run.plan.epochs} epochs and {len(run.plan.rates)} learning rates. Its "
+        "verdicts are no evidence, and those of a full run may be others."
+    )
+
+
 def claim_title(claim: str) -> str:
     """The heading of a claim's section."""
     return claim.replace("_", " ").capitalize()

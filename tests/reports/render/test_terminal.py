@@ -111,7 +111,7 @@ def test_an_interpreted_kernel_has_no_time(full_run):
 
 def test_rejections_come_with_their_reason_and_worst_input(full_run):
     text = " ".join(shown(full_run, 200).split())
-    assert "theirs 1 rejected 0.5 out is 0 where -1e-9 is true (9 ULP; 2 ULP is allowed), at x=-0.25" in text
+    assert "theirs 1 rejected 0.50 out is 0 where -1e-9 is true (9 ULP; 2 ULP is allowed), at x=-0.25" in text
 
 
 def test_names_from_outside_control_nothing():
