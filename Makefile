@@ -16,7 +16,7 @@ endif
 # pytest-xdist where it is there: the tests are independent, and interpreting kernels is slow.
 PYTEST = $(PYTHON) -m pytest $(shell $(PYTHON) -c 'import xdist' 2>/dev/null && echo "-n $${TEST_WORKERS:-2}")
 
-.PHONY: setup bench test inspect lint evidence results clean
+.PHONY: setup bench test inspect lint evidence docs clean
 
 setup: $(STAMP)
 
@@ -45,11 +45,11 @@ lint: $(STAMP)
 evidence: $(STAMP)
 	$(PYTHON) -m pytest -m gpu -q
 	$(PYTHON) -m harness.cli.evidence --budget $(BUDGET)
-	$(PYTHON) -m reports.publish.results_index
+	$(PYTHON) -m reports.publish.docs
 
-# The index of results/ and the figures in README.md and docs/, from the published runs.
-results: $(STAMP)
-	$(PYTHON) -m reports.publish.results_index
+# Every generated page, table and index: results/, README.md and docs/, from the published runs and the kernels.
+docs: $(STAMP)
+	$(PYTHON) -m reports.publish.docs
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks *.egg-info

@@ -19,8 +19,7 @@ _WIDE = 120  # columns of a terminal that have room for everything
 _NARROW_DTYPES = 3  # that a summary has side by side in a narrower one
 
 _VARIANT = Column("variant", Kind.NAME, longest=40)  # those of autotuned kernels are longer, and are wrapped
-# Columns that a page of documentation does without.
-DETAILS = ("uniform", "control", "B/elem", "shared", "branches", "next")
+_DETAIL = 3  # columns that go this early on a terminal are not on a page of documentation
 
 LEGEND = (
     "instr: instructions per element, all executed ones counted; fma … mem: the pipes that execute them; width: bytes "
@@ -112,9 +111,9 @@ def _summary(rows: Sequence[Row], dtypes: Sequence[str]) -> Table:
     return Table(f"{title} ({device.peak_gbps:g} GB/s)", columns, tuple(lines))
 
 
-def counts(rows: Sequence[Row]) -> Table:
-    """Everything that was counted, for rows of one op and dtype."""
-    columns = list(_columns(rows))
+def counts(rows: Sequence[Row], *, with_details: bool = True) -> Table:
+    """Everything that was counted, for rows of one op and dtype, or what a page has room for."""
+    columns = [each for each in _columns(rows) if with_details or each.column.goes < _DETAIL]
     lines = tuple((_name(row), *(each.text(row) for each in columns)) for row in rows)
     second = frozenset(number for number, row in enumerate(rows) if row.role != "main")
     return Table(f"{rows[0].op}  {rows[0].dtype}", (_VARIANT, *(each.column for each in columns)), lines, dim=second)

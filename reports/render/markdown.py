@@ -81,7 +81,7 @@ def counted(rows: Sequence[InspectedRow]) -> list[str]:
     whole = [row for row in rows if row.instructions_per_element is not None]
     lines: list[str] = []
     for _, alike in groupby(whole, key=lambda row: (row.arch, row.op, row.dtype)):
-        lines += _titled(inspection.counts(list(alike)).without(*inspection.DETAILS))
+        lines += _titled(inspection.counts(list(alike), with_details=False))
     for _, of_arch in groupby(whole, key=lambda row: row.arch):
         lines += _titled(inspection.roofline(list(of_arch)))
     for sentence in (inspection.LEGEND, *inspection.notes(whole)) if whole else ():

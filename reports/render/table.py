@@ -161,7 +161,7 @@ def _rich_cell(column: Column, cell: str, is_hidden: bool) -> Text:
 
 
 def _shown(column: Column, cell: str) -> str:
-    return printable(cell, _LONGEST_CELL if column.kind is Kind.PROSE else 60)
+    return printable(cell, 60 if column.kind is Kind.NAME else _LONGEST_CELL)
 
 
 def _natural(table: Table) -> list[int]:
