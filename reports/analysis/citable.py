@@ -13,7 +13,7 @@ from harness.store import seal
 from harness.store.records import Record, Run, RunError
 from reports.analysis.ratios import BASELINE
 from reports.analysis.speedups import standings
-from reports.analysis.summary import FLAGS, Group, Row, groups
+from reports.analysis.summary import FLAGS, Group, Row, conditions, groups
 from reports.figures.naming import file_stem
 from reports.text.formatting import percent, significant, size_text, time_text
 
@@ -21,17 +21,26 @@ _CONDITIONS = {"cold": "cold cache", "warm": "warm cache", "host": "time of the 
 OURS = "triton"  # the provider that is quoted first, where it was timed
 
 
+QUICK_SWEEP = "smoke"
+
+
 @dataclass(frozen=True)
 class Selection:
-    """Which rows are wanted; an empty set is all of them."""
+    """Which rows are wanted; an empty set is all of them. `case` is a text in the keys of the wanted cases."""
 
     ops: Collection[str] = ()
     dtypes: Collection[str] = ()
     providers: Collection[str] = ()
+    regimes: Collection[str] = ()  # "cold" holds graphs of rotated buffers too, which are cold; None is in any
+    case: str = ""
 
     def holds(self, record: Record) -> bool:
         wanted = ((self.ops, record.op), (self.dtypes, record.dtype), (self.providers, record.provider))
-        return all(not names or name in names for names, name in wanted)
+        fits = all(not names or name in names for names, name in wanted)
+        return fits and self._is_in_regime(record) and self.case.replace("×", "x") in record.case_key
+
+    def _is_in_regime(self, record: Record) -> bool:
+        return not self.regimes or record.regime is None or bool({record.regime, conditions(record)} & {*self.regimes})
 
 
 @dataclass(frozen=True)
@@ -59,6 +68,7 @@ class Citable:
     groups: tuple[Group, ...]
     refused: tuple[Refused, ...]
     sentences: tuple[str, ...]
+    is_quick: bool  # the sweep is one for a first look
     figure: str  # the stem of the figure that shows the first sentence, among the report's figures
 
 
@@ -73,9 +83,11 @@ def citable(run: Run, selection: Selection) -> Citable:
         )
     wanted = [record for record in run.records if record.role == "provider" and selection.holds(record)]
     if not wanted:
-        known = sorted({(record.op, record.provider) for record in run.records if record.role == "provider"})
+        there = [record for record in run.records if record.role == "provider"]
+        known = sorted({(record.op, record.provider) for record in there})
         names = ", ".join(f"{op} by {provider}" for op, provider in known[:12])
-        raise RunError(f"{run.path} holds no such row; it has {names or 'none'}")
+        regimes = ", ".join(sorted({record.regime for record in there if record.regime})) or "none"
+        raise RunError(f"{run.path} holds no such row; it has {names or 'none'}; regimes: {regimes}")
     refused = tuple(Refused(record, why) for record in wanted if (why := objection(record)))
     found = tuple(kept for group in groups(run) if (kept := _valid(group, selection)).rows)
     if not found:
@@ -87,6 +99,7 @@ def citable(run: Run, selection: Selection) -> Citable:
         groups=found,
         refused=refused,
         sentences=tuple(_sentences(run, found, *headline)),
+        is_quick=(run.manifest.get("sweep") or {}).get("name") == QUICK_SWEEP,
         figure=file_stem("bandwidth", headline[0].op),
     )
 

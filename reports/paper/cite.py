@@ -26,8 +26,8 @@ _PAPER = f"""@inproceedings{{{PAPER_KEY},
 """
 
 
-def citation(run: ClaimsRun) -> dict[str, str]:
-    """The files of a citation by name.
+def citation(run: ClaimsRun, caption: str = "") -> dict[str, str]:
+    """The files of a citation by name. `caption` is how that of the table begins, in place of our words.
 
     Raises RunError where the run was changed after it ended, or is not finished: its verdicts may still change.
     """
@@ -38,18 +38,19 @@ def citation(run: ClaimsRun) -> dict[str, str]:
     if unfinished:
         raise RunError(f"a run that is not finished cannot be cited. {unfinished}")
     content_hash = content_hash_of(run)
-    cited = Citable(Run(run.path, run.manifest, ()), content_hash, (), (), (), "")
+    cited = Citable(Run(run.path, run.manifest, ()), content_hash, (), (), (), run.plan.name == "quick", "")
     return {
         "elubench.bib": f"{bibtex(cited)}\n{_PAPER}",
-        "table.tex": _table(run, content_hash),
+        "table.tex": _table(run, content_hash, caption),
         "sentences.tex": sentences(judge(run), content_hash, words.look(run)),
     }
 
 
-def _table(run: ClaimsRun, content_hash: str) -> str:
+def _table(run: ClaimsRun, content_hash: str, caption: str) -> str:
     key = run_key(content_hash)
+    ours = f"Statements of~\\cite{{{PAPER_KEY}}} put to the test on {latex(words.where(run))}"
     caption = (
-        f"Statements of~\\cite{{{PAPER_KEY}}} put to the test on {latex(words.where(run))}. "
+        f"{latex(caption.strip().removesuffix('.')) or ours}. "
         f"Measured with elubench~\\cite{{{SOFTWARE_KEY}}}, run~\\cite{{{key}}}."
     )
     inner = verdict_table(run, content_hash).rstrip("\n")

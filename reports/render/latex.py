@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from harness.store.records import INSPECTED, Run
@@ -58,8 +59,11 @@ def _entry(key: str, title: str, year: str | None, note: str) -> str:
     return f"@misc{{{key},\n{lines}\n}}\n"
 
 
-def table(cited: Citable) -> str:
-    """The valid rows. Needs `\\usepackage{booktabs}`, and `longtable` where it says so; works without others."""
+def table(cited: Citable, caption_text: str = "") -> str:
+    """The valid rows; the caption begins with that text in place of ours.
+
+    Needs `\\usepackage{booktabs}`, and `longtable` where it says so; works without others.
+    """
     tables = [timed_table(group, LATEX) for group in cited.groups]
     count = sum(len(each.rows) for each in tables)
     is_long = count > _LONGEST
@@ -67,7 +71,7 @@ def table(cited: Citable) -> str:
     lines = [f"% Needs \\usepackage{packages}; {count} rows."]
     head, columns = latex_head(tables[0]), latex_columns(tables[0])
     body = [*_body(cited.groups, tables), r"\bottomrule"]
-    caption = f"\\caption{{{_caption(cited)}}}"
+    caption = f"\\caption{{{_caption(cited, caption_text.strip().removesuffix('.'))}}}"
     label = f"\\label{{tab:{run_key(cited.content_hash)}}}"
     if is_long:
         heads = [caption + label + r" \\", *head, r"\endfirsthead", *head, r"\endhead"]
@@ -87,20 +91,32 @@ def _body(groups: Sequence[Group], tables: Sequence[Table]) -> Iterator[str]:
         yield from map(latex_row, made.rows)
 
 
-def _caption(cited: Citable) -> str:
+def _caption(cited: Citable, text: str) -> str:
     device = cited.run.manifest.get("device") or {}
     name, kind = device.get("name", "an unknown device"), "" if device.get("kind") == "cuda" else ", a CPU"
     rows = [row for group in cited.groups for row in group.rows if row.record.provider != BASELINE]
     brackets = ""
     if any(row.speedup is not None and not is_told_apart(row) for row in rows):
         brackets = " Speed-ups in parentheses are not told apart from 1 by more than the A/A noise."
+    opening = f"{latex(text)}. Median" if text else f"ELU on {latex(str(name))}{kind}: median"
     return (
-        f"ELU on {latex(str(name))}{kind}: median times and speed-ups over {BASELINE} with "
+        f"{opening} times and speed-ups over {BASELINE} with "
         r"[95\% intervals]; bytes as each input read once and each output written once; \% of roof: of "
         r"the GB/s that the fastest plain stream with the same traffic attains undisturbed (by the 5\% quantile of "
-        f"its times) in the same run.{brackets} Measured with "
+        f"its times) in the same run.{brackets}{_cautions(cited)} Measured with "
         f"elubench~\\cite{{{SOFTWARE_KEY}}}, run~\\cite{{{run_key(cited.content_hash)}}}."
     )
+
+
+def _cautions(cited: Citable) -> str:
+    """What a reader of the table has to know: that the run is a first look, and what ran on no GPU and has no time."""
+    found = [" The sweep is a quick one, for a first look."] if cited.is_quick else []
+    untimed = Counter(each.record.provider for each in cited.refused if each.record.outcome == "validated")
+    names = ", ".join(f"{latex(name)} ({n} {'case' if n == 1 else 'cases'})" for name, n in untimed.items())
+    if names:
+        what = "Run on a CPU in place of a GPU, found right, and not in the table, as that gives no time"
+        found.append(f" {what}: {names}.")
+    return "".join(found)
 
 
 def sentences(cited: Citable) -> str:
