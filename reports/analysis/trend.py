@@ -27,7 +27,7 @@ class Line:
     op: str
     provider: str
     regime: str
-    cases: int  # timed in every run
+    cases: int  # timed in every run, without a mark
     points: tuple[Point, ...]
 
 
@@ -56,13 +56,10 @@ def trend(runs: Sequence[Run]) -> Trend:
     if len(runs) < 2:
         raise RunError("a trend is over two or more runs; name more of them")
     ordered = sorted(runs, key=lambda run: (str(run.manifest.get("created") or ""), str(run.path)))
-    timed = [
-        {record.key: record for record in run.records if record.role == "provider" and record.samples_s}
-        for run in ordered
-    ]
+    timed = [{r.key: r for r in run.records if r.role == "provider" and r.samples_s and not r.flags} for run in ordered]
     common = [key for key in timed[0] if all(key in each for each in timed)]
     if not common:
-        raise RunError("the runs have no timed case in common; name runs of the same sweep")
+        raise RunError("the runs have no timed case in common that carries no mark; name runs of the same sweep")
     floors = [max((r.noise_floor for r in run.records if r.noise_floor is not None), default=None) for run in ordered]
     by_line: dict[tuple[str, str, str], list[tuple[Record, ...]]] = {}
     for key in common:

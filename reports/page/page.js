@@ -79,7 +79,7 @@
     const made = document.createElement(row.closest("thead") ? "th" : "td"), bar = document.createElement("i");
     const mean = Number(row.cells[means].textContent);
     made.className = "bars";
-    made.ariaHidden = "true";
+    made.setAttribute("aria-hidden", "true");
     if (mean > 0) {
       bar.className = `bar ${mean >= 1 ? "up" : "down"}`;
       bar.style.width = `${Math.min(50, 50 * Math.abs(Math.log(mean)) / Math.log(4))}%`;

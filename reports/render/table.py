@@ -23,6 +23,7 @@ from reports.text.formatting import MISSING, printable
 
 _LEAST_PROSE = 16  # characters of a line of prose that is still read with ease
 _LONGEST_CELL = 300
+_LONGEST_LINE = 60  # characters that a page does not wrap
 
 
 class Kind(Enum):
@@ -265,7 +266,7 @@ def to_latex(table: Table, columns: str = "") -> Iterator[str]:
 
 def to_html(table: Table) -> str:
     """A `<table>` in a box that scrolls, with its title as caption, and its notes below."""
-    aligned = [' class="n"' if column.is_right else "" for column in table.columns]
+    aligned = [_html_class(column, [row[n] for row in table.rows]) for n, column in enumerate(table.columns)]
     head = "".join(f"<th{a}>{_html(c.name)}</th>" for c, a in zip(table.columns, aligned, strict=True))
     lines = [
         "".join(f"<td{a}>{_html(_shown(c, cell))}</td>" for c, a, cell in zip(table.columns, aligned, row, strict=True))
@@ -280,6 +281,13 @@ def to_html(table: Table) -> str:
         f'<div class="scroll">\n<table class="plain">\n{caption}<thead><tr>{head}</tr></thead>\n'
         f"<tbody>\n{body}\n</tbody>\n</table>\n</div>{notes}"
     )
+
+
+def _html_class(column: Column, cells: Iterable[str]) -> str:
+    """What the style sheet needs to know: numbers are set to the right, and sentences are wrapped."""
+    if column.is_right:
+        return ' class="n"'
+    return ' class="why"' if max(map(len, cells), default=0) > _LONGEST_LINE else ""
 
 
 def _html(text: str) -> str:

@@ -15,8 +15,9 @@ from reports.render.table import Column, Kind, Table, sections, words
 from reports.text.formatting import printable
 
 _MEANING = (
-    "Time over first: geometric means, over the cases that every run has, of a run's time over the first run's, with "
-    "95% intervals. Verdict: against the run before, given only beyond the largest A/A floor of both runs."
+    "Time over first: geometric means, over the cases that every run has without a mark, of a run's time over the "
+    "first run's, with 95% intervals. Verdict: against the run before, given only beyond the largest A/A floor of "
+    "both runs."
 )
 _STYLES = {"slower": "bold red", "faster": "bold green"}
 

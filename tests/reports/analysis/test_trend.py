@@ -77,9 +77,10 @@ def test_wrong_usage_is_one_sentence(runs, arguments, named):
 
 
 def test_runs_with_nothing_in_common_have_no_trend(runs):
-    other = replace(runs[0], records=())
-    with pytest.raises(RunError, match="no timed case in common"):
-        trend([runs[0], other])
+    marked = tuple(replace(record, flags=("noisy",)) for record in runs[0].records)
+    for records in ((), marked):
+        with pytest.raises(RunError, match="no timed case in common"):
+            trend([runs[0], replace(runs[0], records=records)])
 
 
 @pytest.mark.parametrize("width", [80, 160])
