@@ -20,7 +20,7 @@ XDIST = $(shell $(PYTHON) -c 'import xdist' 2>/dev/null && echo "-n $${TEST_WORK
 PYTEST = $(PYTHON) -m pytest $(XDIST)
 FAST = "not slow and not browser and not latex and not gpu"
 
-.PHONY: setup bench test check coverage inspect lint evidence results clean
+.PHONY: setup bench test check coverage inspect lint evidence docs clean
 
 setup: $(STAMP)
 
@@ -55,12 +55,12 @@ lint: $(STAMP)
 # tests, whose failure takes nothing from what was measured. Both go on where they were ended, if typed again.
 evidence: $(STAMP)
 	$(PYTHON) -m harness.cli.evidence --budget $(BUDGET)
-	$(PYTHON) -m reports.publish.results_index
+	$(PYTHON) -m reports.publish.docs
 	$(PYTHON) -m pytest -m gpu -q --failed-first
 
-# The index of results/ and the figures in README.md and docs/, from the published runs.
-results: $(STAMP)
-	$(PYTHON) -m reports.publish.results_index
+# Every generated page, table and index: results/, README.md and docs/, from the published runs and the kernels.
+docs: $(STAMP)
+	$(PYTHON) -m reports.publish.docs
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks .coverage* *.egg-info

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.cli.exits import CHECK_FAILED, WRONG_USAGE, end
+from harness.store.vocabulary import Regime
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -167,15 +168,16 @@ def trend(
     from rich.console import Console
 
     from harness.store.records import read_run
-    from reports.analysis import trend as trends
+    from reports.analysis.trend import trend as trend_of
+    from reports.render import trend as shown
 
-    found = trends.trend([read_run(run) for run in runs])
+    found = trend_of([read_run(run) for run in runs])
     if markdown:
-        print(trends.to_markdown(found), end="")
+        print(shown.to_markdown(found), end="")
     elif json:
-        print(trends.to_json(found))
+        print(shown.to_json(found))
     else:
-        trends.show(found, Console())
+        shown.show(found, Console())
     if figure is not None:
         from reports.figures.files import save
         from reports.figures.trend import drawn
@@ -224,6 +226,9 @@ def cite(
     op: Annotated[list[str] | None, typer.Option(help="Only this op; may be repeated.")] = None,
     dtype: Annotated[list[str] | None, typer.Option(help="Only this dtype; may be repeated.")] = None,
     provider: Annotated[list[str] | None, typer.Option(help="Only this provider; may be repeated.")] = None,
+    regime: Annotated[list[Regime] | None, typer.Option(help="Only this regime; may be repeated.")] = None,
+    case: Annotated[str, typer.Option(help="Only cases with this text in their key, such as 4096x4096.")] = "",
+    caption: Annotated[str, typer.Option(help="How the table's caption begins, in place of our words.")] = "",
     out: Annotated[
         Path | None, typer.Option(help="Write elubench.bib, table.tex, sentences.tex and the figure there.")
     ] = None,
@@ -234,31 +239,34 @@ def cite(
     from reports.render import latex
 
     if is_of_claims(run):
-        _cite_claims(run, out)
+        if op or dtype or provider or regime or case:
+            end("a run of 'elubench claims' is cited whole; only --caption and --out apply to it", WRONG_USAGE)
+        _cite_claims(run, out, caption)
         return
+    selection = Selection(op or (), dtype or (), provider or (), [each.value for each in regime or ()], case)
     try:
-        cited = citable(read_run(run), Selection(op or (), dtype or (), provider or ()))
+        cited = citable(read_run(run), selection)
     except NotCitable as error:
         _refuse(error.refused)
         end(str(error), CHECK_FAILED)
     _refuse(cited.refused)
     if out is not None:
-        _write_citation(cited, out)
+        _write_citation(cited, out, caption)
         return
     for heading, text in (
         ("for your .bib file", latex.bibtex(cited)),
-        ("the table", latex.table(cited)),
+        ("the table", latex.table(cited, caption)),
         ("the sentences", latex.sentences(cited)),
     ):
         print(f"% {heading}\n{text}")
     _name_figure(cited)
 
 
-def _cite_claims(run: Path, out: Path | None) -> None:
+def _cite_claims(run: Path, out: Path | None, caption: str) -> None:
     from harness.paper.rows import read_claims
     from reports.paper.cite import citation
 
-    files = citation(read_claims(run))
+    files = citation(read_claims(run), caption)
     for name, text in files.items():
         if out is None:
             print(f"% {name}\n{text}")
@@ -295,14 +303,14 @@ def _name_figure(cited: Citable) -> None:
     print(printable(f"% the figure: {path}{missing}", 2000))
 
 
-def _write_citation(cited: Citable, out: Path) -> None:
+def _write_citation(cited: Citable, out: Path, caption: str) -> None:
     from reports.figures.files import draw, save
     from reports.render import latex
 
     out.mkdir(parents=True, exist_ok=True)
     texts = {
         "elubench.bib": latex.bibtex(cited),
-        "table.tex": latex.table(cited),
+        "table.tex": latex.table(cited, caption),
         "sentences.tex": latex.sentences(cited),
         "figure.tex": latex.figure(cited, f"{cited.figure}.pdf"),
     }

@@ -12,25 +12,36 @@ from dataclasses import dataclass, replace
 from harness.store import seal
 from harness.store.records import Record, Run
 from harness.store.vocabulary import RunError
-from harness.timing.estimators import geometric_mean
-from reports.analysis.summary import BASELINE, FLAGS, Group, Row, groups
+from reports.analysis.ratios import BASELINE
+from reports.analysis.speedups import standings
+from reports.analysis.summary import FLAGS, Group, Row, conditions, groups
 from reports.figures.naming import file_stem
 from reports.text.formatting import percent, significant, size_text, time_text
 
+_CONDITIONS = {"cold": "cold cache", "warm": "warm cache", "host": "time of the host"}  # by Group.regime
 OURS = "triton"  # the provider that is quoted first, where it was timed
+
+
+QUICK_SWEEP = "smoke"
 
 
 @dataclass(frozen=True)
 class Selection:
-    """Which rows are wanted; an empty set is all of them."""
+    """Which rows are wanted; an empty set is all of them. `case` is a text in the keys of the wanted cases."""
 
     ops: Collection[str] = ()
     dtypes: Collection[str] = ()
     providers: Collection[str] = ()
+    regimes: Collection[str] = ()  # "cold" holds graphs of rotated buffers too, which are cold; None is in any
+    case: str = ""
 
     def holds(self, record: Record) -> bool:
         wanted = ((self.ops, record.op), (self.dtypes, record.dtype), (self.providers, record.provider))
-        return all(not names or name in names for names, name in wanted)
+        fits = all(not names or name in names for names, name in wanted)
+        return fits and self._is_in_regime(record) and self.case.replace("×", "x") in record.case_key
+
+    def _is_in_regime(self, record: Record) -> bool:
+        return not self.regimes or record.regime is None or bool({record.regime, conditions(record)} & {*self.regimes})
 
 
 @dataclass(frozen=True)
@@ -58,6 +69,7 @@ class Citable:
     groups: tuple[Group, ...]
     refused: tuple[Refused, ...]
     sentences: tuple[str, ...]
+    is_quick: bool  # the sweep is one for a first look
     figure: str  # the stem of the figure that shows the first sentence, among the report's figures
 
 
@@ -72,9 +84,11 @@ def citable(run: Run, selection: Selection) -> Citable:
         )
     wanted = [record for record in run.records if record.role == "provider" and selection.holds(record)]
     if not wanted:
-        known = sorted({(record.op, record.provider) for record in run.records if record.role == "provider"})
+        there = [record for record in run.records if record.role == "provider"]
+        known = sorted({(record.op, record.provider) for record in there})
         names = ", ".join(f"{op} by {provider}" for op, provider in known[:12])
-        raise RunError(f"{run.path} holds no such row; it has {names or 'none'}")
+        regimes = ", ".join(sorted({record.regime for record in there if record.regime})) or "none"
+        raise RunError(f"{run.path} holds no such row; it has {names or 'none'}; regimes: {regimes}")
     refused = tuple(Refused(record, why) for record in wanted if (why := objection(record)))
     found = tuple(kept for group in groups(run) if (kept := _valid(group, selection)).rows)
     if not found:
@@ -86,6 +100,7 @@ def citable(run: Run, selection: Selection) -> Citable:
         groups=found,
         refused=refused,
         sentences=tuple(_sentences(run, found, *headline)),
+        is_quick=run.manifest.sweep.get("name") == QUICK_SWEEP,
         figure=file_stem("bandwidth", headline[0].op),
     )
 
@@ -105,13 +120,8 @@ def objection(record: Record) -> str | None:
 
 def _valid(group: Group, selection: Selection) -> Group:
     """The group with its valid rows; a speed-up over a baseline that is not valid is none."""
-    sound = {
-        (row.record.case_key, row.record.regime)
-        for row in group.rows
-        if row.record.provider == BASELINE and objection(row.record) is None
-    }
     rows = (
-        row if (row.record.case_key, row.record.regime) in sound else replace(row, speedup=None, speedup_ci95=None)
+        row if row.baseline is None or objection(row.baseline) is None else replace(row, speedup=None)
         for row in group.rows
         if row.record.role == "provider" and selection.holds(row.record) and objection(row.record) is None
     )
@@ -120,7 +130,7 @@ def _valid(group: Group, selection: Selection) -> Group:
 
 def is_told_apart(row: Row) -> bool:
     """Whether the row differs from the baseline by more than the noise."""
-    return row.speedup_ci95 is not None and row.verdict in ("faster", "slower")
+    return row.speedup is not None and row.verdict in ("faster", "slower")
 
 
 def _headline(found: Sequence[Group]) -> tuple[Group, Row]:
@@ -143,42 +153,37 @@ def _sentences(run: Run, found: Sequence[Group], group: Group, row: Row) -> Iter
     text = (
         f"On {device}, {record.provider} computes {record.op} of {size_text(record.shape)} {record.dtype} elements in "
         f"{time_text(record.median_s)} (median of {len(record.samples_s)} samples, 95% interval "
-        f"{time_text(low)} to {time_text(high)}, {_conditions(group)}), "
+        f"{time_text(low)} to {time_text(high)}, {_CONDITIONS[group.regime]}), "
         f"which is {significant(record.bandwidth_gbps)} GB/s"
     )
     if row.roof_fraction is not None:
-        text += f" and {percent(row.roof_fraction)}% of what plain streams with the same traffic attain in the same run"
+        name = f" ({row.roof.provider})" if row.roof is not None else ""
+        text += (
+            f" and {percent(row.roof_fraction)}% of the {significant(record.roof_gbps)} GB/s that the fastest plain "
+            f"stream with the same traffic{name} attains undisturbed in the same run"
+        )
     yield text + _against_baseline(row) + "."
     yield from _overall(found, record.provider)
 
 
-def _conditions(group: Group) -> str:
-    return {"cold": "cold cache", "warm": "warm cache", "host": "time of the host"}.get(group.regime, group.regime)
-
-
 def _against_baseline(row: Row) -> str:
-    if row.record.provider == BASELINE or row.speedup is None or row.speedup_ci95 is None:
+    if row.record.provider == BASELINE or row.speedup is None:
         return ""
     if not is_told_apart(row):
         return f"; it is not told apart from {BASELINE} by more than the noise of the measurement"
-    low, high = row.speedup_ci95
-    return f", {row.speedup:.2f} times (95% interval {low:.2f} to {high:.2f}) the speed of {BASELINE}"
+    found = row.speedup
+    return f", {found.ratio:.2f} times (95% interval {found.low:.2f} to {found.high:.2f}) the speed of {BASELINE}"
 
 
 def _overall(found: Sequence[Group], provider: str) -> Iterator[str]:
-    rows = [
-        row
-        for group in found
-        for row in group.rows
-        if row.record.provider == provider and row.speedup is not None and provider != BASELINE
-    ]
-    ratios = [row.speedup for row in rows if row.speedup is not None]
-    if len(ratios) < 2:
-        return
-    counts = Counter(row.verdict for row in rows)
-    claims = ", ".join(f"{verdict} in {counts[verdict]}" for verdict in ("faster", "slower") if counts[verdict])
-    yield (
-        f"Over {len(rows)} valid cases it is {claims or 'told apart from it in none'}: "
-        f"{geometric_mean(ratios):.2f} times the speed of {BASELINE} in the geometric mean, "
-        f"from {min(ratios):.2f} to {max(ratios):.2f}."
-    )
+    """The provider's means, op by op: a sentence where there are two cases and more."""
+    for each in standings(found):
+        if each.provider != provider or each.cases < 2:
+            continue
+        counts = {"faster": each.faster, "slower": each.slower}
+        claims = ", ".join(f"{verdict} in {count}" for verdict, count in counts.items() if count)
+        yield (
+            f"Over {each.cases} valid cases of {each.op} ({_CONDITIONS[each.conditions]}) it is "
+            f"{claims or 'told apart from it in none'}: {each.mean:.2f} times the speed of {BASELINE} in the "
+            f"geometric mean, from {each.least:.2f} to {each.most:.2f}."
+        )

@@ -14,7 +14,9 @@ from typing import Any
 from harness.store import seal
 from harness.store.records import Record, Run
 from harness.store.vocabulary import Regime, Role, RunError, Verdict
-from harness.timing.estimators import Ratio, paired_ratio, unpaired_ratio, verdict
+from harness.timing.estimators import Ratio, verdict
+from reports.analysis.ratios import are_unmarked, ratio_between
+from reports.analysis.summary import conditions
 
 Key = tuple[str, Role, str, "Regime | None"]  # of a record: see harness.store.records
 
@@ -73,6 +75,15 @@ class Comparison:
     @property
     def counts(self) -> Counter[str]:
         return Counter(pair.verdict for pair in self.pairs)
+
+    @property
+    def counted(self) -> tuple[Ratio, ...]:
+        """The ratios that a mean is over, as that of speed-ups is: from a cold cache, without a mark on either side."""
+        return tuple(
+            pair.ratio
+            for pair in self.pairs
+            if pair.ratio and conditions(pair.first) == "cold" and are_unmarked(pair.first, pair.second)
+        )
 
 
 def compare_runs(first: Run, second: Run) -> Comparison:
@@ -143,20 +154,6 @@ def _pair(a: Record, b: Record, a_floors: _Floors, b_floors: _Floors) -> Pair:
     elif found == "undecided":
         why = "the interval reaches across the noise floor"
     return Pair(a, b, ratio, floor, found, why)
-
-
-def ratio_between(a: Record, b: Record) -> Ratio | None:
-    """The time of `b` over that of `a`, with its interval.
-
-    With as many samples on both sides, by pairs: those of one run were taken in the same round, which is where
-    pairs matter most. Of two runs the n-th samples are independent, or share what happens as a run goes on; pairs
-    are right for both. With different numbers of samples, from the intervals of the two medians.
-    """
-    if len(a.samples_s) == len(b.samples_s):
-        return paired_ratio(b.samples_s, a.samples_s)
-    if a.median_s is None or b.median_s is None:
-        return None
-    return unpaired_ratio(b.median_s, b.ci95_s, a.median_s, a.ci95_s)
 
 
 def _changes(a: Mapping[Key, Record], b: Mapping[Key, Record]) -> Iterator[Change]:

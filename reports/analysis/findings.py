@@ -12,7 +12,9 @@ from dataclasses import dataclass
 
 from harness.store.records import Run
 from harness.timing.estimators import geometric_mean, median
-from reports.analysis.summary import BASELINE, Group, Row, folded, groups, noise_floors
+from reports.analysis.ratios import BASELINE
+from reports.analysis.speedups import comparable, speedup_of
+from reports.analysis.summary import Group, Row, folded, groups, noise_floors
 from reports.text.formatting import percent, size_text
 
 # Where a difference is claimed, these are named one by one up to so many.
@@ -25,44 +27,6 @@ class Finding:
 
     kind: str
     text: str
-
-
-@dataclass(frozen=True)
-class Standing:
-    """How a provider stands against the baseline in one op, over the cases that `comparable` lets count."""
-
-    op: str
-    provider: str
-    cases: int
-    faster: int
-    slower: int
-    mean: float  # geometric, of the speed-ups
-    least: float
-    most: float
-
-
-def standings(timed: Sequence[Group]) -> list[Standing]:
-    """By op in the order of the run, the fastest provider first; from a cold cache only."""
-    rows: dict[str, dict[str, list[Row]]] = {}
-    for group in timed:
-        if group.regime == "cold":
-            for row in comparable(group):
-                rows.setdefault(group.op, {}).setdefault(row.record.provider, []).append(row)
-    return [
-        standing
-        for op, providers in rows.items()
-        for standing in sorted(
-            (_standing(op, provider, each) for provider, each in providers.items()), key=lambda each: -each.mean
-        )
-    ]
-
-
-def _standing(op: str, provider: str, rows: Sequence[Row]) -> Standing:
-    ratios = [_speedup(row) for row in rows]
-    counts = Counter(row.verdict for row in rows)
-    return Standing(
-        op, provider, len(rows), counts["faster"], counts["slower"], geometric_mean(ratios), min(ratios), max(ratios)
-    )
 
 
 def findings(run: Run, timed: Sequence[Group] | None = None) -> list[Finding]:
@@ -81,38 +45,27 @@ def _comparisons(timed: Sequence[Group]) -> Iterator[Finding]:
     if not rows and any(row.speedup is not None and row.record.provider != BASELINE for g in timed for row in g.rows):
         text = f"No comparison with {BASELINE} counts: every one of them has a mark against its validity on a side."
         yield Finding("caution", text)
-    for provider, each in sorted(rows.items(), key=lambda item: -geometric_mean([_speedup(row) for _, row in item[1]])):
+    for provider, each in sorted(
+        rows.items(), key=lambda item: -geometric_mean([speedup_of(row).ratio for _, row in item[1]])
+    ):
         yield _comparison(provider, each)
-
-
-def comparable(group: Group) -> list[Row]:
-    """The rows of a group that are compared with the baseline, where neither side carries a mark."""
-    marked = {r.record.case_key for r in group.rows if r.record.provider == BASELINE and r.record.flags}
-    return [
-        row
-        for row in group.rows
-        if row.speedup is not None
-        and row.record.provider != BASELINE
-        and not row.record.flags
-        and row.record.case_key not in marked
-    ]
 
 
 def _comparison(provider: str, rows: Sequence[tuple[Group, Row]]) -> Finding:
     counts = Counter(row.verdict for _, row in rows)
     kind = "win" if counts["faster"] > counts["slower"] else "loss" if counts["slower"] > counts["faster"] else "even"
-    speeds = [_speedup(row) for _, row in rows]
-    intervals = [row.speedup_ci95 for _, row in rows if row.speedup_ci95 is not None]
-    reach = f"{min(low for low, _ in intervals):.2f} to {max(high for _, high in intervals):.2f}×" if intervals else ""
+    found = [speedup_of(row) for _, row in rows]
+    speeds = [each.ratio for each in found]
+    reach = f"{min(each.low for each in found):.2f} to {max(each.high for each in found):.2f}×"
     if len(rows) == 1:
-        interval = f" (95%: {reach})" if reach else ""
         verdict = {"same": "the same"}.get(str(rows[0][1].verdict), rows[0][1].verdict)
-        text = f"{provider} runs at {speeds[0]:.2f}× the speed of {BASELINE}{interval} in the one case that counts: "
+        text = (
+            f"{provider} runs at {speeds[0]:.2f}× the speed of {BASELINE} (95%: {reach}) in the one case that counts: "
+        )
         return Finding(kind, f"{text}{verdict}.")
-    interval = f", with their 95% intervals {reach}" if reach else ""
     text = (
         f"{provider} runs at {geometric_mean(speeds):.2f}× the speed of {BASELINE}, the geometric mean of {len(rows)} "
-        f"cases ({min(speeds):.2f} to {max(speeds):.2f}×{interval}). It is {_listed(counts)}."
+        f"cases ({min(speeds):.2f} to {max(speeds):.2f}×, with their 95% intervals {reach}). It is {_listed(counts)}."
     )
     for what, parts in (("op", _means(rows, lambda g: g.op)), ("dtype", _means(rows, lambda g: g.dtype))):
         if len(parts) > 1:
@@ -126,16 +79,11 @@ def _listed(counts: Counter[str | None]) -> str:
     return ", ".join(f"{word} in {counts[verdict]}" for verdict, word in words.items() if counts[verdict])
 
 
-def _speedup(row: Row) -> float:
-    assert row.speedup is not None
-    return row.speedup
-
-
 def _means(rows: Sequence[tuple[Group, Row]], part: Callable[[Group], str]) -> list[str]:
     """The geometric means of parts of the rows: "elu 1.53×"."""
     ratios: dict[str, list[float]] = {}
     for group, row in rows:
-        ratios.setdefault(part(group), []).append(_speedup(row))
+        ratios.setdefault(part(group), []).append(speedup_of(row).ratio)
     return [f"{name} {geometric_mean(each):.2f}×" for name, each in ratios.items()]
 
 
@@ -143,9 +91,9 @@ def _lost(rows: Sequence[tuple[Group, Row]], counts: Counter[str | None]) -> str
     """The cases that it loses, where it wins more: the largest loss first."""
     if not 0 < counts["slower"] < counts["faster"]:
         return ""
-    lost = sorted((each for each in rows if each[1].verdict == "slower"), key=lambda each: _speedup(each[1]))
+    lost = sorted((each for each in rows if each[1].verdict == "slower"), key=lambda each: speedup_of(each[1]).ratio)
     named = [
-        f"{group.op} {size_text(row.record.shape)} {group.dtype} ({_speedup(row):.2f}×)"
+        f"{group.op} {size_text(row.record.shape)} {group.dtype} ({speedup_of(row).ratio:.2f}×)"
         for group, row in lost[:_MOST_NAMED]
     ]
     more = f" and {len(lost) - _MOST_NAMED} more" if len(lost) > _MOST_NAMED else ""
@@ -165,7 +113,10 @@ def _roofs(timed: Sequence[Group]) -> Iterator[Finding]:
         for provider, each in sorted(fractions.items(), key=lambda item: -median(item[1]))
     ]
     if parts:
-        yield Finding("info", f"Of the bandwidth that a plain stream attains, in the median case: {', '.join(parts)}.")
+        yield Finding(
+            "info",
+            f"Of the bandwidth that an undisturbed plain stream attains, in the median case: {', '.join(parts)}.",
+        )
 
 
 def _untimed(run: Run) -> Iterator[Finding]:

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 
 from harness.store.records import Record, Run
 from harness.store.vocabulary import Flag
-from harness.timing.estimators import Ratio, geometric_mean, median, relative_half_width, unpaired_ratio, verdict
-
-BASELINE = "eager"
+from harness.timing.estimators import Ratio, median, relative_half_width, verdict
+from reports.analysis.ratios import BASELINE, time_over_baseline
 
 # The marks of a row and what they mean, in the order in which they are explained.
 FLAGS: dict[str, tuple[str, str]] = {flag: (flag.mark, flag.meaning) for flag in Flag}
@@ -23,9 +22,10 @@ class Row:
     record: Record
     half_width: float | None  # of the 95% interval of the median, relative to the median
     elements_per_s: float
-    roof_fraction: float | None
-    speedup: float | None  # eager's median over this one's
-    speedup_ci95: tuple[float, float] | None  # by pairs of the same round, where they took turns
+    roof: Record | None  # the fastest stream of the case, undisturbed: what `roof_fraction` is divided by
+    roof_fraction: float | None  # GB/s of the median over `record.roof_gbps`, what that stream attains
+    baseline: Record | None  # eager's record of the same case and regime; None: there is none
+    speedup: Ratio | None  # eager's time over this one's (reports.analysis.ratios); None: no eager, or too few samples
     verdict: str | None  # against eager: "faster", "slower", "same", "undecided"; None where there is no eager
 
 
@@ -41,18 +41,6 @@ class Group:
     rows: tuple[Row, ...]
 
 
-@dataclass(frozen=True)
-class Speedup:
-    """A provider against eager over the cases that both were timed in."""
-
-    op: str
-    provider: str
-    cases: int
-    mean: float  # geometric
-    least: float
-    most: float
-
-
 def groups(run: Run) -> list[Group]:
     """The timed records, in the order in which their groups first occur."""
     by_case: dict[tuple[str, str | None], list[Record]] = {}
@@ -62,7 +50,7 @@ def groups(run: Run) -> list[Group]:
     found: dict[tuple[str, ...], list[list[Record]]] = {}
     for records in by_case.values():
         first = records[0]
-        key = (first.op, str(first.params), first.dtype, first.layout, _conditions(first))
+        key = (first.op, str(first.params), first.dtype, first.layout, conditions(first))
         found.setdefault(key, []).append(records)
     return [_group(cases) for cases in found.values()]
 
@@ -75,12 +63,12 @@ def _group(cases: list[list[Record]]) -> Group:
         first.params,
         first.dtype,
         first.layout,
-        _conditions(first),
+        conditions(first),
         tuple(row for records in ordered for row in _rows(records)),
     )
 
 
-def _conditions(record: Record) -> str:
+def conditions(record: Record) -> str:
     """What a time is the time of. A graph of rotated buffers is how a short call is timed from a cold cache."""
     return "cold" if record.regime in ("cold", "graph", None) else record.regime
 
@@ -91,34 +79,27 @@ def _rows(records: list[Record]) -> list[Row]:
     baseline = next((r for r in records if r.provider == BASELINE and r.role == "provider"), None)
     timed = sorted((r for r in records if r.role == "provider"), key=lambda record: record.median_s or 0.0)
     roofs = sorted((r for r in records if r.role == "roof"), key=lambda record: record.roof_gbps or 0.0)
-    return [_row(record, baseline, noise) for record in (*timed, *roofs[-1:])]
+    roof = roofs[-1] if roofs else None
+    return [_row(record, baseline, noise, roof) for record in (*timed, *roofs[-1:])]
 
 
-def _row(record: Record, baseline: Record | None, noise: float | None) -> Row:
+def _row(record: Record, baseline: Record | None, noise: float | None, roof: Record | None) -> Row:
     assert record.median_s is not None
     fraction = None
     if record.role == "provider" and record.bandwidth_gbps and record.roof_gbps:
         fraction = record.bandwidth_gbps / record.roof_gbps
-    compared = baseline is not None and baseline.median_s is not None and record.role == "provider"
-    ratio = ratio_of(record, baseline) if compared and baseline is not None else None
+    beside = baseline if record.role == "provider" else None
+    ratio = time_over_baseline(record, beside) if beside is not None else None
     return Row(
         record=record,
         half_width=relative_half_width(record.ci95_s, record.median_s) if record.ci95_s else None,
         elements_per_s=record.elements / record.median_s,
+        roof=roof,
         roof_fraction=fraction,
-        speedup=baseline.median_s / record.median_s if compared and baseline and baseline.median_s else None,
-        speedup_ci95=(1 / ratio.high, 1 / ratio.low) if ratio is not None else None,
-        verdict=verdict(ratio, noise) if compared else None,
+        baseline=beside,
+        speedup=ratio.inverse if ratio is not None else None,
+        verdict=verdict(ratio, noise) if beside is not None else None,
     )
-
-
-def ratio_of(record: Record, baseline: Record) -> Ratio | None:
-    """A record's time over the baseline's: by pairs where they took turns, else from the two intervals."""
-    if record.ratio is not None and record.ratio_ci95 is not None and record.baseline == baseline.provider:
-        return Ratio(record.ratio, *record.ratio_ci95)
-    if record.median_s is None or baseline.median_s is None:
-        return None
-    return unpaired_ratio(record.median_s, record.ci95_s, baseline.median_s, baseline.ci95_s)
 
 
 def noise_of(records: Iterable[Record]) -> float | None:
@@ -129,19 +110,6 @@ def noise_of(records: Iterable[Record]) -> float | None:
 def noise_floors(run: Run) -> list[float]:
     """The A/A noise floor of every case that has a control."""
     return [r.noise_floor for r in run.records if r.role == "control" and r.noise_floor is not None]
-
-
-def speedups(found: list[Group]) -> list[Speedup]:
-    """Geometric means over all cases of an op, for every provider but eager itself."""
-    ratios: dict[tuple[str, str], list[float]] = {}
-    for group in found:
-        for row in group.rows:
-            if row.speedup is not None and row.record.provider != BASELINE:
-                ratios.setdefault((group.op, row.record.provider), []).append(row.speedup)
-    return [
-        Speedup(op, provider, len(each), geometric_mean(each), min(each), max(each))
-        for (op, provider), each in ratios.items()
-    ]
 
 
 @dataclass(frozen=True)

@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from harness.store.records import Record, Run
 from harness.store.vocabulary import RunError
 from harness.timing.estimators import Ratio, geometric_mean_ratio, verdict
-from reports.analysis.compare import ratio_between
-from reports.render.markdown import table as markdown_table
+from reports.analysis.ratios import ratio_between
 from reports.text import wording
-from reports.text.escaping import markdown_code
-from reports.text.formatting import MISSING, printable
 
 
 @dataclass(frozen=True)
@@ -37,7 +28,7 @@ class Line:
     op: str
     provider: str
     regime: str
-    cases: int  # timed in every run
+    cases: int  # timed in every run, without a mark
     points: tuple[Point, ...]
 
 
@@ -66,13 +57,10 @@ def trend(runs: Sequence[Run]) -> Trend:
     if len(runs) < 2:
         raise RunError("a trend is over two or more runs; name more of them")
     ordered = sorted(runs, key=lambda run: (str(run.manifest.created or ""), str(run.path)))
-    timed = [
-        {record.key: record for record in run.records if record.role == "provider" and record.samples_s}
-        for run in ordered
-    ]
+    timed = [{r.key: r for r in run.records if r.role == "provider" and r.samples_s and not r.flags} for run in ordered]
     common = [key for key in timed[0] if all(key in each for each in timed)]
     if not common:
-        raise RunError("the runs have no timed case in common; name runs of the same sweep")
+        raise RunError("the runs have no timed case in common that carries no mark; name runs of the same sweep")
     floors = [max((r.noise_floor for r in run.records if r.noise_floor is not None), default=None) for run in ordered]
     by_line: dict[tuple[str, str, str], list[tuple[Record, ...]]] = {}
     for key in common:
@@ -101,92 +89,4 @@ def _mean(pairs: Sequence[tuple[Record, Record]]) -> Ratio | None:
 
 def _label(run: Run) -> Label:
     manifest = run.manifest
-    device = manifest.device.name
-    return Label(run.path.name, str(manifest.created or "")[:16], str(device), wording.commit(run))
-
-
-def show(found: Trend, console: Console) -> None:
-    """Print it: a line for each run, then a table for each op, provider and regime."""
-    for number, label in enumerate(found.labels, start=1):
-        parts = (label.created.replace("T", " "), label.name, label.device, label.commit)
-        console.print(Text(printable(f"{number:3}  {'  '.join(parts)}")))
-    if found.has_many_devices:
-        console.print(Text("The devices differ: ratios compare the devices as much as the kernels.", style="yellow"))
-    console.print()
-    table = Table(box=SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
-    for name in ("op", "provider", "regime"):
-        table.add_column(name, overflow="fold")
-    for name in ("cases", "run", "time over the first"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("than the one before", overflow="fold")
-    for line in found.lines:
-        names = [Text(printable(name, 40)) for name in (line.op, line.provider, line.regime)]
-        for point in line.points:
-            table.add_row(
-                *(names if point.run == 0 else ("", "", "")),
-                str(line.cases) if point.run == 0 else "",
-                str(point.run + 1),
-                _ratio_text(point),
-                Text(point.verdict, style={"slower": "bold red", "faster": "bold green"}.get(point.verdict, "")),
-            )
-        table.add_section()
-    console.print(table)
-    console.print(Text(_MEANING, style="dim"))
-
-
-_MEANING = (
-    "geometric means of the cases that every run has, with 95% intervals; a verdict is given only beyond the "
-    "largest A/A floor of both runs"
-)
-
-
-def _ratio_text(point: Point) -> str:
-    if point.run == 0:
-        return "1"
-    ratio = point.ratio
-    return MISSING if ratio is None else f"{ratio.ratio:.3f} [{ratio.low:.3f}, {ratio.high:.3f}]"
-
-
-def to_markdown(found: Trend) -> str:
-    """The trend as Markdown: the runs, then a row for each line of the trend."""
-    runs = [
-        (str(number), *map(markdown_code, (label.created, label.name, label.device, label.commit)))
-        for number, label in enumerate(found.labels, start=1)
-    ]
-    rows = [
-        (
-            *map(markdown_code, (line.op, line.provider, line.regime)),
-            str(line.cases),
-            *(f"{_ratio_text(point)} {point.verdict}".strip() for point in line.points),
-        )
-        for line in found.lines
-    ]
-    head = ("op", "provider", "regime", ">cases", *(f">run {number}" for number in range(1, len(found.labels) + 1)))
-    lines = [
-        *markdown_table((">run", "begun", "name", "device", "commit"), runs),
-        "",
-        *markdown_table(head, rows),
-        "",
-        f"Time over that of run 1: {_MEANING}.",
-    ]
-    return "\n".join(lines) + "\n"
-
-
-def to_json(found: Trend) -> str:
-    """The trend for a script; ratios are plain numbers."""
-    content = {
-        "runs": [label.__dict__ for label in found.labels],
-        "lines": [
-            {
-                "op": line.op,
-                "provider": line.provider,
-                "regime": line.regime,
-                "cases": line.cases,
-                "ratios": [point.ratio.ratio if point.ratio else None for point in line.points],
-                "ratios_ci95": [[point.ratio.low, point.ratio.high] if point.ratio else None for point in line.points],
-                "verdicts": [point.verdict for point in line.points],
-            }
-            for line in found.lines
-        ],
-    }
-    return json.dumps(content, indent=2, allow_nan=False)
+    return Label(run.path.name, str(manifest.created or "")[:16], manifest.device.name, wording.commit(run))

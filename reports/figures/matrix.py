@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from harness.timing.estimators import geometric_mean
-from reports.analysis.summary import BASELINE, Group, Row
+from harness.timing.estimators import Ratio, geometric_mean, geometric_mean_ratio
+from reports.analysis.ratios import BASELINE
+from reports.analysis.summary import Group, Row
 from reports.figures.naming import dtype_order, variant_text
 from reports.text.formatting import size_text
 
@@ -19,8 +20,7 @@ _ARROWS = {"faster": "▲", "slower": "▼", "same": "=", "mixed": "±"}
 class Cell:
     """One case, or the geometric mean of `cases` of about the same size."""
 
-    speedup: float
-    interval: tuple[float, float] | None
+    speedup: Ratio
     verdict: str  # as of harness.timing.estimators, or "mixed"
     is_valid: bool  # no mark on it
     cases: int
@@ -39,7 +39,7 @@ class Matrix:
     @property
     def mean(self) -> float:
         """Geometric, over the cells."""
-        return geometric_mean([cell.speedup for cell in self.cells.values()])
+        return geometric_mean([cell.speedup.ratio for cell in self.cells.values()])
 
 
 def matrices(timed: Iterable[Group]) -> list[Matrix]:
@@ -84,8 +84,7 @@ def _rounded(elements: int) -> str:
 def _cell(rows: Sequence[Row]) -> Cell:
     verdicts = {row.verdict or "undecided" for row in rows}
     return Cell(
-        speedup=geometric_mean([row.speedup for row in rows if row.speedup is not None]),
-        interval=rows[0].speedup_ci95 if len(rows) == 1 else None,
+        speedup=geometric_mean_ratio([row.speedup for row in rows if row.speedup is not None]),
         verdict=verdicts.pop() if len(verdicts) == 1 else "mixed",
         is_valid=not any(row.record.flags for row in rows),
         cases=len(rows),
@@ -94,5 +93,5 @@ def _cell(rows: Sequence[Row]) -> Cell:
 
 def cell_text(cell: Cell) -> str:
     """A speed-up with the sign of its verdict, in brackets where the row is marked."""
-    text = f"{_ARROWS.get(cell.verdict, '')} {cell.speedup:.2f}".strip()
+    text = f"{_ARROWS.get(cell.verdict, '')} {cell.speedup.ratio:.2f}".strip()
     return text if cell.is_valid else f"({text})"

@@ -9,7 +9,8 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 from harness.store.records import Run
-from reports.analysis.summary import BASELINE, groups
+from reports.analysis.ratios import BASELINE
+from reports.analysis.summary import groups
 from reports.figures.matrix import Matrix, cell_text, matrices
 from reports.figures.naming import file_stem
 from reports.figures.panels import WIDTH_IN, literal
@@ -48,14 +49,14 @@ def _draw(axes: Axes, matrix: Matrix) -> None:
     limit = math.log(_FULL_COLOUR)
     missing = float("nan")
     values = [
-        [math.log(cell.speedup) if (cell := matrix.cells.get((r, c))) else missing for c in matrix.columns]
+        [math.log(cell.speedup.ratio) if (cell := matrix.cells.get((r, c))) else missing for c in matrix.columns]
         for r in matrix.rows
     ]
     axes.imshow(values, cmap=_COLOURS, vmin=-limit, vmax=limit, aspect="auto")
     for y, row in enumerate(matrix.rows):
         for x, column in enumerate(matrix.columns):
             if cell := matrix.cells.get((row, column)):
-                dark = abs(math.log(cell.speedup)) > 0.75 * limit
+                dark = abs(math.log(cell.speedup.ratio)) > 0.75 * limit
                 axes.text(
                     x, y, cell_text(cell), ha="center", va="center", fontsize=6.5, color="white" if dark else "black"
                 )

@@ -19,7 +19,7 @@ from reports.figures import errors, instruction, matrix, roofs
 from reports.figures.curves import Point, curve, point_of
 from reports.figures.naming import dtype_order, variant_text
 from reports.figures.style import MIX_LOOKS, look_of
-from reports.page.hover import merged_text, row_text
+from reports.page.hover import interval_text, merged_text, row_text
 from reports.text.formatting import bytes_text, printable, significant
 
 MOST_CHARTS = 120  # of one kind: a menu that long is of no use, and the page has to stay small
@@ -154,7 +154,7 @@ def heat_map(found: matrix.Matrix) -> Chart:
     """Speed-up over eager, dtype × size. The colour is by the logarithm; the numbers stand in the cells."""
     cells = [[found.cells.get((row, column)) for column in found.columns] for row in found.rows]
     limit = math.log(3)
-    values = [[max(-limit, min(limit, math.log(c.speedup))) if c else None for c in line] for line in cells]
+    values = [[max(-limit, min(limit, math.log(c.speedup.ratio))) if c else None for c in line] for line in cells]
     trace = {
         "type": "heatmap", "look": "heat", "x": list(found.columns), "y": list(found.rows), "z": values,
         "zmin": -limit, "zmax": limit, "showscale": False, "xgap": 2, "ygap": 2, "hoverinfo": "text",
@@ -172,13 +172,13 @@ def _cell_hover(found: matrix.Matrix, row: str, column: str) -> str:
     cell = found.cells.get((row, column))
     if cell is None:
         return ""
-    interval = f" (95%: {cell.interval[0]:.2f} to {cell.interval[1]:.2f})" if cell.interval else ""
     cases = "" if cell.cases == 1 else f"<br>geometric mean of {cell.cases} cases"
     validity = "valid" if cell.is_valid else "not valid: marked"
     name = html.escape(printable(found.provider, 60))
     return (
         f"<b>{name}</b><br>{html.escape(found.op)} {html.escape(column)} {html.escape(row)}"
-        f"<br>{cell.speedup:.3f}× eager{interval}: {html.escape(cell.verdict)}{cases}<br>{validity}"
+        f"<br>{cell.speedup.ratio:.2f}× eager{interval_text(cell.speedup)}: {html.escape(cell.verdict)}{cases}"
+        f"<br>{validity}"
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 
 from harness.store.records import Record
+from harness.timing.estimators import Ratio
 from reports.analysis.summary import FLAGS, Row
 from reports.figures.curves import Point
 from reports.text.formatting import bytes_text, percent, printable, significant, size_text, time_text
@@ -16,9 +17,11 @@ def row_text(row: Row) -> str:
     lines = [f"<b>{_safe(record.provider)}</b>", _safe(f"{record.op} {size_text(record.shape)} {record.dtype}")]
     lines.append(f"{time_text(record.median_s)}{_interval(record)}")
     rate = f"{significant(record.bandwidth_gbps)} GB/s"
-    lines.append(rate + (f", {percent(row.roof_fraction)}% of the roof" if row.roof_fraction is not None else ""))
+    if row.roof_fraction is not None:
+        rate += f", {percent(row.roof_fraction)}% of the roof's {significant(record.roof_gbps)}"
+    lines.append(rate)
     if row.speedup is not None and row.verdict is not None:
-        lines.append(f"{row.speedup:.2f}× eager{_speedup_interval(row)}: {_safe(row.verdict)}")
+        lines.append(f"{row.speedup.ratio:.2f}× eager{interval_text(row.speedup)}: {_safe(row.verdict)}")
     lines.append(validity_text(record))
     return "<br>".join(lines)
 
@@ -45,8 +48,9 @@ def _interval(record: Record) -> str:
     return f" (95%: {time_text(record.ci95_s[0])} to {time_text(record.ci95_s[1])})"
 
 
-def _speedup_interval(row: Row) -> str:
-    return "" if row.speedup_ci95 is None else f" (95%: {row.speedup_ci95[0]:.2f} to {row.speedup_ci95[1]:.2f})"
+def interval_text(speedup: Ratio) -> str:
+    """The interval of a speed-up, as what follows its number."""
+    return f" (95%: {speedup.low:.2f} to {speedup.high:.2f})"
 
 
 def _safe(text: str) -> str:

@@ -73,8 +73,19 @@
     narrow.addEventListener("change", draw);
   }
 
-  for (const bar of document.querySelectorAll(".bar")) {
-    bar.style.width = `${Math.min(50, 50 * Math.abs(Math.log(Number(bar.dataset.speedup))) / Math.log(4))}%`;
+  // A bar beside each mean of the speed-ups: to the right for faster, to the left for slower.
+  const means = [...document.querySelectorAll("#standings th")].findIndex((head) => head.textContent === "mean");
+  for (const row of document.querySelectorAll("#standings tr")) {
+    const made = document.createElement(row.closest("thead") ? "th" : "td"), bar = document.createElement("i");
+    const mean = Number(row.cells[means].textContent);
+    made.className = "bars";
+    made.setAttribute("aria-hidden", "true");
+    if (mean > 0) {
+      bar.className = `bar ${mean >= 1 ? "up" : "down"}`;
+      bar.style.width = `${Math.min(50, 50 * Math.abs(Math.log(mean)) / Math.log(4))}%`;
+      made.append(bar);
+    }
+    row.append(made);
   }
 
   // The table: columns of texts are codes into lists of their distinct values.
@@ -90,7 +101,9 @@
     if (value === 0) return "0";
     const size = Math.abs(value);
     if (size < 1e-3 || size >= 1e6) return value.toExponential(digits - 1);
-    return size >= 10 ** digits ? String(Math.round(value)) : String(Number(value.toPrecision(digits)));
+    if (size >= 10 ** digits) return String(Math.round(value));
+    const shown = value.toPrecision(digits);
+    return shown.includes("e") ? String(Number(shown)) : shown;
   }
 
   function timeText(us) {
@@ -160,19 +173,23 @@
     const isBaseline = speedup === 1 && text("verdict", row) === "";
     const flags = text("flags", row), outcome = text("outcome", row), regime = text("regime", row);
     const verdict = text("verdict", row);
-    made.append(
-      cell(text("op", row), "", text("variant", row)),
-      cell(text("size", row), "n"),
-      cell(text("dtype", row)),
-      cell(text("provider", row)),
-      cell(time === null ? "–" : timeText(time), "n", width),
-      cell(significant(numbers.gbps[row]), "n"),
-      cell(numbers.roof_percent[row] === null ? "–" : numbers.roof_percent[row].toFixed(0), "n"),
-      cell(speedup === null ? "–" : isBaseline ? "1" : speedup.toFixed(2), "n", isBaseline ? "" : interval),
-      cell(verdict || "–", verdict),
-      cell(significant(numbers.max_ulp[row], 2), "n"),
-      cell(outcome === "ok" ? (flags || "valid") : outcome, "", outcome === "ok" ? regime : ""),
-    );
+    // What the share of the roof is divided by: the fastest stream of the case, undisturbed.
+    const share = numbers.roof_percent[row];
+    const roof = share === null ? "" : `of ${significant(numbers.roof_gbps[row])} (${text("roof", row)})`;
+    const cells = {
+      op: () => cell(text("op", row), "", text("variant", row)),
+      elements: () => cell(text("size", row), "n"),
+      dtype: () => cell(text("dtype", row)),
+      provider: () => cell(text("provider", row)),
+      time_us: () => cell(time === null ? "–" : timeText(time), "n", width),
+      gbps: () => cell(significant(numbers.gbps[row]), "n"),
+      roof_percent: () => cell(share === null ? "–" : share.toFixed(0), "n", roof),
+      speedup: () => cell(speedup === null ? "–" : isBaseline ? "1" : speedup.toFixed(2), "n", isBaseline ? "" : interval),
+      verdict: () => cell(verdict || "–", verdict),
+      max_ulp: () => cell(significant(numbers.max_ulp[row], 2), "n"),
+      outcome: () => cell(outcome === "ok" ? (flags || "valid") : outcome, "", outcome === "ok" ? regime : ""),
+    };
+    made.append(...[...document.querySelectorAll("#table th")].map((head) => cells[head.dataset.column]()));
     const why = [...flags.split(" ").filter(Boolean).map((flag) => data.flags[flag] || flag), text("reason", row)];
     made.title = why.filter(Boolean).join("; ");
     return made;

@@ -8,13 +8,14 @@ from typing import Any
 
 from harness.ops.catalogue import OPS
 from harness.store.records import Record, Run
+from reports.analysis.ratios import BASELINE
 from reports.analysis.summary import Group, Row
 from reports.text.formatting import params_text, printable, size_text
 
 # Columns of text are stored as places in a list of their distinct values.
-TEXTS = ("op", "variant", "dtype", "size", "provider", "regime", "outcome", "verdict", "flags", "reason")
-NUMBERS = ("elements", "bytes", "time_us", "low_us", "high_us", "gbps", "roof_percent", "speedup", "speedup_low",
-           "speedup_high", "max_ulp")  # fmt: skip
+TEXTS = ("op", "variant", "dtype", "size", "provider", "roof", "regime", "outcome", "verdict", "flags", "reason")
+NUMBERS = ("elements", "bytes", "time_us", "low_us", "high_us", "gbps", "roof_percent", "roof_gbps", "speedup",
+           "speedup_low", "speedup_high", "max_ulp")  # fmt: skip
 
 
 def columns(run: Run, timed: Sequence[Group]) -> dict[str, Any]:
@@ -40,9 +41,10 @@ def _texts(record: Record, row: Row | None) -> tuple[str, ...]:
         record.dtype,
         size_text(record.shape),
         record.provider,
+        row.roof.provider if row is not None and row.roof is not None else "",
         record.regime or "",
         record.outcome,
-        (row.verdict or "") if row is not None and row.speedup != 1 else "",
+        (row.verdict or "") if row is not None and record.provider != BASELINE else "",
         " ".join(record.flags),
         (record.reason or "") + (f", at {record.worst_input}" if record.reason and record.worst_input else ""),
     )
@@ -52,7 +54,7 @@ def _texts(record: Record, row: Row | None) -> tuple[str, ...]:
 def _numbers(record: Record, row: Row | None) -> tuple[float | None, ...]:
     low, high = record.ci95_s or (None, None)
     fraction = row.roof_fraction if row is not None else None
-    interval = (row.speedup_ci95 if row is not None else None) or (None, None)
+    speedup = row.speedup if row is not None else None
     return (
         record.elements,
         record.bytes_moved,
@@ -61,8 +63,8 @@ def _numbers(record: Record, row: Row | None) -> tuple[float | None, ...]:
         _scaled(high, 1e6),
         record.bandwidth_gbps,
         _scaled(fraction, 100),
-        row.speedup if row is not None else None,
-        *interval,
+        record.roof_gbps,
+        *((speedup.ratio, speedup.low, speedup.high) if speedup is not None else (None, None, None)),
         record.max_ulp,
     )
 

@@ -11,11 +11,15 @@ from typing import Any
 from harness.machine_code.rows import read_rows
 from harness.store.records import Run
 from harness.store.vocabulary import RECORDS
-from reports.analysis.findings import findings, standings
-from reports.analysis.summary import BASELINE, FLAGS, Folded, folded, groups, outcomes
+from reports.analysis.findings import findings
+from reports.analysis.ratios import BASELINE
+from reports.analysis.summary import FLAGS, groups, outcomes
 from reports.page.charts import charts
 from reports.page.rows import columns, embedded
 from reports.render import inspection
+from reports.render.run_tables import speedup_table, untimed_table
+from reports.render.table import to_html
+from reports.render.timed import PAGE as PAGE_COLUMNS
 from reports.text import wording
 from reports.text.formatting import percent, printable, significant
 
@@ -68,23 +72,26 @@ def page(run: Run, content_hash: str | None = None) -> Page:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_HERE), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters |= {"printable": printable, "significant": significant, "percent": percent}
+    environment.filters |= {
+        "printable": printable,
+        "significant": significant,
+        "percent": percent,
+        "table": lambda table: Markup(to_html(table)),
+    }
     text = environment.get_template("page.html.j2").render(
         title=f"elubench: {_device_name(run)}",
         header=list(wording.header(run)),
         created=(run.manifest.created or "")[:10],
         findings=findings(run, timed),
-        standings=standings(timed),
+        standings=speedup_table(timed),
+        headings=PAGE_COLUMNS,
         baseline=BASELINE,
         tabs={kind: name for kind, name in _TABS.items() if kind in drawn},
         pictures=None if plotly else _pictures(run),
-        validated=folded(run, validated=True),
-        untimed=folded(run, validated=False),
-        why=_why,
+        untimed=[untimed_table(run, validated=False), untimed_table(run, validated=True)],
         outcomes=outcomes(run),
         modelled=inspection.summaries(inspected),
         modelled_legend=inspection.SUMMARY_LEGEND,
-        left=inspection.LEFT,
         flags=_flags_used(run),
         noise=wording.noise(run),
         method=_method(run),
@@ -128,10 +135,6 @@ def _printable_json(content: Any) -> str:
 
 def _device_name(run: Run) -> str:
     return printable(str(run.manifest.device.name))
-
-
-def _why(each: Folded) -> str:
-    return printable(wording.why(each))
 
 
 def _flags_used(run: Run) -> dict[str, tuple[str, str]]:

@@ -27,8 +27,8 @@ _PAPER = f"""@inproceedings{{{PAPER_KEY},
 """
 
 
-def citation(run: ClaimsRun) -> dict[str, str]:
-    """The files of a citation by name.
+def citation(run: ClaimsRun, caption: str = "") -> dict[str, str]:
+    """The files of a citation by name. `caption` is how that of the table begins, in place of our words.
 
     Raises RunError where the run was changed after it ended, or is not finished: its verdicts may still change.
     """
@@ -39,18 +39,19 @@ def citation(run: ClaimsRun) -> dict[str, str]:
     if unfinished:
         raise RunError(f"a run that is not finished cannot be cited. {unfinished}")
     content_hash = content_hash_of(run)
-    cited = Citable(Run(run.path, run.manifest, ()), content_hash, (), (), (), "")
+    cited = Citable(Run(run.path, run.manifest, ()), content_hash, (), (), (), run.plan.name == "quick", "")
     return {
         "elubench.bib": f"{bibtex(cited)}\n{_PAPER}",
-        "table.tex": _table(run, content_hash),
-        "sentences.tex": sentences(judge(run), content_hash),
+        "table.tex": _table(run, content_hash, caption),
+        "sentences.tex": sentences(judge(run), content_hash, words.look(run)),
     }
 
 
-def _table(run: ClaimsRun, content_hash: str) -> str:
+def _table(run: ClaimsRun, content_hash: str, caption: str) -> str:
     key = run_key(content_hash)
+    ours = f"Statements of~\\cite{{{PAPER_KEY}}} put to the test on {latex(words.where(run))}"
     caption = (
-        f"Statements of~\\cite{{{PAPER_KEY}}} put to the test on {latex(words.where(run))}. "
+        f"{latex(caption.strip().removesuffix('.')) or ours}. "
         f"Measured with elubench~\\cite{{{SOFTWARE_KEY}}}, run~\\cite{{{key}}}."
     )
     inner = verdict_table(run, content_hash).rstrip("\n")
@@ -58,13 +59,16 @@ def _table(run: ClaimsRun, content_hash: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def sentences(judged: list[Judged], content_hash: str) -> str:
-    """One sentence on all statements, then one on each with the number of its first comparison."""
+def sentences(judged: list[Judged], content_hash: str, look: str | None = None) -> str:
+    """One sentence on all statements, then one on each with the number of its first comparison.
+
+    `look` is what a reader of a quick run has to know first.
+    """
     first = (
         f"Of {len(judged)} statements of~\\cite{{{PAPER_KEY}}} put to the test, {latex(words.counts(judged))}"
         f"~\\cite{{{run_key(content_hash)}}}."
     )
-    return "\n".join([first, *map(_sentence, judged)]) + "\n"
+    return "\n".join([*([latex(look)] if look else []), first, *map(_sentence, judged)]) + "\n"
 
 
 def _sentence(judged: Judged) -> str:

@@ -32,13 +32,17 @@ Series = Callable[[Mapping[str, Any]], Sequence["float | None"]]
 def write_figures(run: ClaimsRun, directory: Path, formats: tuple[str, ...] = FORMATS) -> dict[str, list[Path]]:
     """Write the figures of every claim that the run measured; their files by claim. The same run, the same bytes."""
     directory.mkdir(parents=True, exist_ok=True)
-    written: dict[str, list[Path]] = {}
-    for claim in run.plan.claims:
-        with matplotlib.rc_context(style.RC):
-            found = dict(_FIGURES[claim](run))
-        for name, figure in found.items():
-            written.setdefault(claim, []).extend(save(figure, directory / name, formats))
-    return written
+    return {
+        claim: [path for name, figure in drawn.items() for path in save(figure, directory / name, formats)]
+        for claim, drawn in draw(run).items()
+    }
+
+
+def draw(run: ClaimsRun) -> dict[str, dict[str, Figure]]:
+    """The figures of every claim that the run measured and that has one, by claim and by the names of their files."""
+    with matplotlib.rc_context(style.RC):
+        drawn = {claim: dict(_FIGURES[claim](run)) for claim in run.plan.claims}
+    return {claim: figures for claim, figures in drawn.items() if figures}
 
 
 def _cost(run: ClaimsRun) -> Iterator[tuple[str, Figure]]:

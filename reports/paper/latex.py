@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from harness.paper.rows import ClaimsRun
 from reports.paper import words
 from reports.paper.judge import judge
 from reports.paper.number_tables import modelled_table
+from reports.render.table import Table, sections, to_latex
+from reports.render.table import words as columns
 from reports.text.escaping import latex
 
 
 def verdict_table(run: ClaimsRun, content_hash: str) -> str:
     """The table; what is said of the run stands in its comments, the caption in the text that includes it."""
-    return "\n".join(_lines(run, content_hash)) + "\n"
+    return "\n".join([*_head(run, content_hash), *_verdicts(run)]) + "\n"
 
 
 def modelled(run: ClaimsRun, content_hash: str) -> str | None:
@@ -21,22 +23,8 @@ def modelled(run: ClaimsRun, content_hash: str) -> str | None:
     found = modelled_table(run)
     if not found.rows:
         return None
-    columns = "".join("r" if name.startswith(">") else "l" for name in found.head)
-    lines = [
-        *_head(run, content_hash, found.title, found.note),
-        f"\\begin{{tabular}}{{{columns}}}",
-        "\\toprule",
-        _row([name.removeprefix(">") for name in found.head]),
-        "\\midrule",
-        *map(_row, found.rows),
-        "\\bottomrule",
-        "\\end{tabular}",
-    ]
+    lines = [*_head(run, content_hash, found.title, *found.notes), *to_latex(found)]
     return "\n".join(lines) + "\n"
-
-
-def _row(cells: Iterable[str]) -> str:
-    return " & ".join(map(latex, cells)) + " \\\\"
 
 
 def _head(run: ClaimsRun, content_hash: str, *more: str) -> Iterator[str]:
@@ -45,17 +33,14 @@ def _head(run: ClaimsRun, content_hash: str, *more: str) -> Iterator[str]:
     yield "% needs \\usepackage{booktabs}"
 
 
-def _lines(run: ClaimsRun, content_hash: str) -> Iterator[str]:
-    yield from _head(run, content_hash)
-    yield "\\begin{tabular}{p{0.55\\linewidth}p{0.22\\linewidth}l}"
-    yield "\\toprule"
-    yield _row(("Statement", "Place", "Verdict"))
-    yield "\\midrule"
-    claim = None
-    for each in judge(run):
-        if claim not in (None, each.statement.claim):
-            yield "\\addlinespace"
-        claim = each.statement.claim
-        yield _row((each.statement.text, each.statement.place, each.verdict))
-    yield "\\bottomrule"
-    yield "\\end{tabular}"
+def _verdicts(run: ClaimsRun) -> Iterator[str]:
+    """The statements, with a little space between those of different claims; a quick run says that it is one."""
+    judged = judge(run)
+    rows = tuple((each.statement.text, each.statement.place, each.verdict) for each in judged)
+    starts = sections(each.statement.claim for each in judged)
+    found = Table("", columns("Statement", "Place", "Verdict"), rows, sections=starts)
+    look = words.look(run)
+    for line in to_latex(found, "p{0.55\\linewidth}p{0.22\\linewidth}l"):
+        if look and line == "\\bottomrule":
+            yield f"\\midrule\n\\multicolumn{{3}}{{p{{0.9\\linewidth}}}}{{\\emph{{{latex(look)}}}}} \\\\"
+        yield line

@@ -8,8 +8,8 @@ from harness.paper.rows import ClaimsRun
 from reports.paper import words
 from reports.paper.judge import Judged, judge
 from reports.paper.number_tables import tables
-from reports.render.markdown import table
-from reports.text.escaping import markdown_code, markdown_text
+from reports.render.table import to_markdown
+from reports.text.escaping import markdown_code
 
 Figures = Mapping[str, Sequence[str]]  # by claim, paths of images relative to the text
 
@@ -25,13 +25,12 @@ def results(run: ClaimsRun, content_hash: str, figures: Figures) -> Iterator[str
     for line in words.header(run):
         yield f"- {markdown_code(line)}"
     yield f"- content hash `{content_hash}` (`elubench verify` recomputes it, and every number below)"
-    unfinished = words.incomplete(run)
-    if unfinished:
-        yield from ("", f"**{_plain(unfinished)}**")
+    for caution in (words.look(run), words.incomplete(run)):
+        if caution:
+            yield from ("", f"**{_plain(caution)}**")
     judged = judge(run)
     yield from ("", "## Verdicts", "", f"Of {len(judged)} statements, {words.counts(judged)}.", "")
-    rows = [(each.statement.text, each.statement.place, f"**{words.verdict_text(each)}**") for each in judged]
-    yield from table(("the paper says", "where", "verdict"), rows)
+    yield from to_markdown(words.verdict_table(judged))
     yield from ("", words.setting(run), "", words.intervals(judged))
     for claim in dict.fromkeys(each.statement.claim for each in judged):
         yield from _claim(run, claim, [each for each in judged if each.statement.claim == claim], figures)
@@ -47,19 +46,9 @@ def _claim(run: ClaimsRun, claim: str, judged: Sequence[Judged], figures: Figure
         yield from (f"{statement.place}. {statement.how}", "", f"Verdict: **{words.verdict_text(each)}**")
         if each.comparisons:
             yield ""
-            yield from table(words.HEAD, map(words.comparison_cells, each.comparisons))
+            yield from to_markdown(words.comparison_table(each.comparisons))
     for found in tables(run, claim):
-        yield from ("", f"**{markdown_text(found.title)}**", "")
-        if found.rows:
-            yield from table(found.head, [_cells(found.head, row) for row in found.rows])
-        if found.note:
-            yield from ("", markdown_text(found.note))
-
-
-def _cells(head: Sequence[str], row: Sequence[str]) -> list[str]:
-    """Columns set to the right hold numbers; what stands in the others may have come from outside."""
-    pairs = zip(head, row, strict=True)
-    return [cell if name.startswith(">") else markdown_text(cell) for name, cell in pairs]
+        yield from ("", *to_markdown(found))
 
 
 def _plain(text: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from harness.paper.plan import PAPER_RATE
 from harness.paper.rows import ClaimsRun
@@ -14,19 +13,14 @@ from reports.paper.looks import name_of
 from reports.paper.selection import Measure, best_rate, by_seed, is_edge, rows_of, variants_of
 from reports.paper.verdicts import Interval, Number, number
 from reports.render.inspection import count_text
+from reports.render.table import Column, Kind, Table, numbers, words
 from reports.text.formatting import MISSING, percent, significant, size_text, time_interval_text
 
 LEARNED = 0.1  # a training loss at which these nets have learned the digits
 
 
-@dataclass(frozen=True)
-class Table:
-    """A table as text: a column whose head begins with ">" is set to the right. `note` says what follows from it."""
-
-    title: str
-    head: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    note: str = ""
+def _prose(*names: str) -> tuple[Column, ...]:
+    return words(*names, kind=Kind.PROSE)
 
 
 def number_text(found: Number, digits: int = 3) -> str:
@@ -50,7 +44,7 @@ def significant_signed(value: float, digits: int = 3) -> str:
 
 def tables(run: ClaimsRun, claim: str) -> list[Table]:
     """The tables of a claim; those that there is nothing in are left out."""
-    return [table for table in _TABLES[claim](run) if table.rows or table.note]
+    return [table for table in _TABLES[claim](run) if table.rows or table.notes]
 
 
 def _by_variant(
@@ -63,7 +57,7 @@ def _by_variant(
             number_text(number(list(by_seed(run, claim, net, variant, PAPER_RATE, m).values()))) for _, m in columns
         ]
         rows.append((name_of(variant), *cells))
-    yield Table(title, ("net", *(f">{name}" for name, _ in columns)), tuple(rows))
+    yield Table(title, (*_prose("net"), *numbers(*(name for name, _ in columns))), tuple(rows))
 
 
 def _mean_shift(run: ClaimsRun) -> Iterator[Table]:
@@ -104,8 +98,9 @@ def _learning(run: ClaimsRun) -> Iterator[Table]:
             if best and len(run.plan.rates) == 1:
                 continue
             rows = [_learning_row(run, net, name, best) for name in variants_of(run, "learning", net)]
-            head = ("net", ">rate", ">mean training loss", f">epochs to a loss of {LEARNED:g}", ">last loss")
-            yield Table(f"{net}, {how}", (*head, ">test accuracy", ">diverged"), tuple(rows))
+            losses = ("mean training loss", f"epochs to a loss of {LEARNED:g}", "last loss")
+            head = (*_prose("net"), *numbers("rate", *losses, "test accuracy", "diverged"))
+            yield Table(f"{net}, {how}", head, tuple(rows))
 
 
 def _learning_row(run: ClaimsRun, net: str, variant: str, best: bool) -> tuple[str, ...]:
@@ -166,8 +161,8 @@ def _cost(run: ClaimsRun) -> Iterator[Table]:
         )
         for cost in found
     ]
-    times = (">time [95% interval]", ">× ELU's time")
-    head = ("shape", "pass", "activation", "fastest", *times, ">MB moved", ">%roof", "marks")
+    measured = numbers("time [95% interval]", "× ELU's time", "MB moved", "%roof")
+    head = (*_prose("shape", "pass", "activation", "fastest"), *measured, *_prose("marks"))
     yield Table("Measured: time of a call by the fastest valid provider, float32", head, tuple(rows))
     if run.cost is not None:
         yield modelled_table(run)
@@ -180,10 +175,11 @@ def modelled_table(run: ClaimsRun) -> Table:
         arch, device = ceiling
         title += f": this suite's Triton kernels for {arch}, float32, on the {device.device}"
         title += f" ({device.peak_gbps:g} GB/s)"
-    head = ("activation", "pass", ">instr/elem", ">B/elem", ">issue%", ">%peak", "bound by")
+    shares = numbers("instr/elem", "B/elem", "issue%", "%peak")
+    head = (*_prose("activation", "pass"), *shares, *_prose("bound by"))
     reasons = dict.fromkeys(f"{_modelled_name(each)}, not modelled: {each.reason}." for each in found if each.reason)
     note = " ".join([modelled.sentence(run), *reasons, *([modelled.LEGEND] if found else [])])
-    return Table(title, head if found else (), tuple(map(_modelled_row, found)), note)
+    return Table(title, head if found else (), tuple(map(_modelled_row, found)), (note,))
 
 
 def _modelled_name(each: modelled.Modelled) -> str:

@@ -14,6 +14,7 @@ from reports.paper.judge import judge
 from reports.paper.number_tables import tables
 from reports.paper.statements import PAPER
 from reports.paper.verdicts import CANNOT_TELL, DOES_NOT, HOLDS
+from reports.render.table import to_html
 from reports.text.formatting import printable
 
 _HERE = Path(__file__).parent
@@ -29,7 +30,7 @@ def page(run: ClaimsRun, content_hash: str, figures: Mapping[str, Sequence[Path]
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_HERE), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters["printable"] = printable
+    environment.filters |= {"printable": printable, "table": lambda table: Markup(to_html(table))}
     judged = judge(run)
     claims = dict.fromkeys(each.statement.claim for each in judged)
     return environment.get_template("page.html.j2").render(
@@ -43,7 +44,7 @@ def page(run: ClaimsRun, content_hash: str, figures: Mapping[str, Sequence[Path]
         tables={claim: tables(run, claim) for claim in claims},
         pictures={claim: [_address(path) for path in paths] for claim, paths in figures.items()},
         setting=words.setting(run),
-        incomplete=words.incomplete(run),
+        cautions=[caution for caution in (words.look(run), words.incomplete(run)) if caution],
         content_hash=content_hash,
         manifest=json.dumps(asdict(run.manifest), indent=2, ensure_ascii=False),
         css=Markup(_STYLE.read_text(encoding="utf-8")),

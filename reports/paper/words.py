@@ -11,11 +11,12 @@ from harness.store.records import Run
 from reports.paper.judge import Judged
 from reports.paper.number_tables import number_text, significant_signed
 from reports.paper.verdicts import CANNOT_TELL, DOES_NOT, HOLDS, Comparison
+from reports.render.table import Column, Kind, Table, words
 from reports.text import wording
 
 TITLE = "The ELU paper, put to the test"
 MARKS = {HOLDS: "✓", DOES_NOT: "✗", CANNOT_TELL: "?"}
-HEAD = ("what is compared", "measure", ">median [95% interval]", "said to be", "verdict")
+_COLOURS = {HOLDS: "green", DOES_NOT: "red", CANNOT_TELL: "yellow"}
 
 
 def header(run: ClaimsRun) -> Iterator[str]:
@@ -88,6 +89,16 @@ def incomplete(run: ClaimsRun) -> str | None:
     return f"The run is not finished: {missing} rows are missing; go on with: elubench claims --resume {run.path.name}"
 
 
+def look(run: ClaimsRun) -> str | None:
+    """What a reader has to know of a quick run before its verdicts, or None for a full one."""
+    if run.plan.name != "quick":
+        return None
+    return (
+        f"This is a quick run, a look only: {run.plan.epochs} epochs and {len(run.plan.rates)} learning rates. Its "
+        "verdicts are no evidence, and those of a full run may be others."
+    )
+
+
 def claim_title(claim: str) -> str:
     """The heading of a claim's section."""
     return claim.replace("_", " ").capitalize()
@@ -98,10 +109,29 @@ def claim_summary(claim: str) -> str:
     return CLAIMS[claim]
 
 
-def comparison_cells(comparison: Comparison) -> tuple[str, ...]:
-    """A comparison as the cells under HEAD."""
+def comparison_table(comparisons: Sequence[Comparison], title: str = "") -> Table:
+    """Comparisons, a row each; those that do not count stand in parentheses."""
+    styles = {f"{MARKS[verdict]} ": colour for verdict, colour in _COLOURS.items()}
+    columns = (
+        *words("what is compared", "measure"),
+        Column("median [95% interval]"),
+        Column("said to be", Kind.WORD),
+        Column("verdict", Kind.WORD, styles=styles),
+    )
+    dim = frozenset(number for number, each in enumerate(comparisons) if not each.counts)
+    return Table(title, columns, tuple(map(_comparison_cells, comparisons)), dim=dim)
+
+
+def _comparison_cells(comparison: Comparison) -> tuple[str, ...]:
     side = f"{comparison.side} {significant_signed(comparison.than)}"
     verdict = f"{MARKS[comparison.verdict]} {comparison.verdict}"
     if not comparison.counts:
         side, verdict = f"({side})", f"({verdict})"
     return comparison.label, comparison.measure, number_text(comparison.number), side, verdict
+
+
+def verdict_table(judged: Sequence[Judged], title: str = "") -> Table:
+    """Every statement with its verdict and what that rests on."""
+    styles = {f"{MARKS[verdict]} ": f"bold {colour}" for verdict, colour in _COLOURS.items()}
+    columns = (*words("the paper says", "where"), Column("verdict", Kind.WORD, styles=styles))
+    return Table(title, columns, tuple((e.statement.text, e.statement.place, verdict_text(e)) for e in judged))

@@ -1,12 +1,10 @@
-"""The index of the published runs and the figures in the documentation, all from the records under `results/`.
+"""The index of the published runs, and their figures in README.md and docs/gallery.md, from the records in `results/`.
 
-`python -m reports.publish.results_index` writes what is missing or old; with `--check` it only says so and exits
-with 1. The README and docs/gallery.md show one run: one on a GPU where there is one, the fuller sweep, the newest.
+Those two show one run: one on a GPU where there is one, the fuller sweep, the newest.
 """
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,17 +12,19 @@ from pathlib import Path
 from harness.store import seal
 from harness.store.manifest import read_manifest
 from harness.store.records import Run, read_run
-from harness.store.vocabulary import MANIFEST, RunError
+from harness.store.vocabulary import MANIFEST
 from reports.analysis.findings import findings
 from reports.figures.files import as_svg, draw
 from reports.publish.report import FIGURES, MARKDOWN, REPORT
 from reports.render import markdown
+from reports.render.table import Column, Table, to_markdown, words
 from reports.text import wording
+from reports.text.blocks import with_block
 from reports.text.escaping import markdown_text
 
 RESULTS, INDEX, DOC_FIGURES = "results", "README.md", "docs/figures"
 README, GALLERY = "README.md", "docs/gallery.md"
-BEGIN, END = "<!-- made by python -m reports.publish.results_index -->", "<!-- end of what it made -->"
+BLOCK = "figures"
 _NO_RUN = "No run is published yet."
 _SWEEPS = ("smoke", "default", "full")  # the fuller, the later
 
@@ -98,18 +98,9 @@ def files(root: Path) -> dict[Path, bytes]:
         made |= {root / DOC_FIGURES / f"{name}.svg": content for name, content in shown.figures.items()}
     for name, lines in ((README, _readme(shown)), (GALLERY, _gallery(shown))):
         if (root / name).exists():
-            made[root / name] = _with_block(root / name, lines).encode()
+            text = (root / name).read_text(encoding="utf-8")
+            made[root / name] = with_block(text, BLOCK, "\n".join(lines), str(root / name)).encode()
     return made
-
-
-def _with_block(path: Path, lines: Iterator[str]) -> str:
-    """A document with what stands between its two marks made anew. Raises RunError where it has no marks."""
-    text = path.read_text(encoding="utf-8")
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise RunError(f"{path} has lost the lines {BEGIN!r} and {END!r}; put them where the figures belong")
-    return f"{before}{BEGIN}\n{chr(10).join(lines)}\n{END}{after}"
 
 
 def _index(found: Sequence[Published], results: Path) -> str:
@@ -120,7 +111,7 @@ def _index_lines(found: Sequence[Published], results: Path) -> Iterator[str]:
     yield from ("# Published runs", "")
     yield "Each folder was made by one command, `make evidence`, and is as it was written. `elubench verify FOLDER`"
     yield "recomputes its hash and everything derived from its samples; `elubench report FOLDER` makes its page,"
-    yield "`report/index.html`. This index is made by `make results`."
+    yield "`report/index.html`. This index is made by `make docs`."
     yield ""
     if not found:
         yield _NO_RUN
@@ -129,8 +120,8 @@ def _index_lines(found: Sequence[Published], results: Path) -> Iterator[str]:
         yield "No run on a GPU is published yet: what follows was measured on a CPU, where the Triton kernels are"
         yield "validated by Triton's interpreter and have no times."
         yield ""
-    head = ("device", "sweep", "measured", ">records", "content hash")
-    yield from markdown.table(head, [_index_row(each, results) for each in found])
+    columns = (*words("device", "sweep", "measured"), Column("records"), *words("content hash"))
+    yield from to_markdown(Table("", columns, tuple(_index_row(each, results) for each in found)))
     for device in dict.fromkeys(each.device for each in sorted(found, key=lambda each: not each.is_gpu)):
         yield from ("", f"## {markdown_text(device)}")
         for each in found:
@@ -194,32 +185,3 @@ def _gallery(shown: Published | None) -> Iterator[str]:
             yield from ("", f"## {kind.replace('-', ' ').capitalize()}", "", caption)
         for name in names:
             yield from ("", f"![{name}](figures/{name}.svg)")
-
-
-def main(argv: Sequence[str] | None = None) -> None:
-    """Write what is missing or old, or only say so."""
-    parser = argparse.ArgumentParser(description=__doc__, prog="python -m reports.publish.results_index")
-    parser.add_argument("--root", type=Path, default=Path("."), help="the checkout")
-    parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 where something is old")
-    arguments = parser.parse_args(argv)
-    try:
-        wanted = files(arguments.root)
-    except (RunError, ImportError) as error:
-        parser.exit(2, f"elubench: {error}\n")
-    old = [path for path, content in wanted.items() if not path.exists() or path.read_bytes() != content]
-    left = sorted(set((arguments.root / DOC_FIGURES).glob("*.svg")) - set(wanted))
-    for path in (*old, *left):
-        print(f"{'old' if arguments.check else 'made' if path in wanted else 'removed'}: {path}")
-        if arguments.check:
-            continue
-        if path in wanted:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(wanted[path])
-        else:
-            path.unlink()
-    if arguments.check and (old or left):
-        parser.exit(1, "elubench: the documentation is older than the published runs; run 'make results'\n")
-
-
-if __name__ == "__main__":
-    main()

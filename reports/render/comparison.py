@@ -5,22 +5,21 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from harness.ops.catalogue import OPS
 from harness.timing.estimators import Ratio, geometric_mean
 from reports.analysis.compare import VERDICTS, Change, Comparison, Pair
-from reports.render.markdown import table as markdown_table
+from reports.render import table
+from reports.render.table import Column, Kind, Table
 from reports.text.escaping import markdown_code
 from reports.text.formatting import MISSING, params_text, percent, printable, size_text, time_text
 
-_STYLES = {"slower": "bold red", "faster": "bold green", "undecided": "yellow", "same": ""}
+_STYLES = {"slower": "bold red", "faster": "bold green", "undecided": "yellow"}
 _MEANING = (
-    "ratio: the second side's time over the first's, with its 95% interval; slower and faster are claimed only where "
-    "the whole interval lies beyond ±noise, the larger A/A floor of both sides"
+    "Ratio: the second side's time over the first's, with its 95% interval; slower and faster are claimed only where "
+    "the whole interval lies beyond ±noise, the larger A/A floor of both sides."
 )
 
 
@@ -32,39 +31,37 @@ def show(comparison: Comparison, console: Console) -> None:
         console.print(Text("not alike, so a difference may be theirs:", style="yellow"))
         for warning in comparison.warnings:
             console.print(Text(f"  {printable(warning)}", style="yellow"))
-    if comparison.pairs:
-        console.print()
-        console.print(_table(comparison, console.width >= 120))
-        console.print(Text(_MEANING, style="dim"))
+    table.show(_table(comparison), console)
     for change in comparison.changes:
         console.print(Text(printable(change_text(change)), style="red" if change.is_loss else ""))
     console.print(Text(conclusion(comparison), style="bold"))
 
 
-def _table(comparison: Comparison, is_wide: bool) -> Table:
-    table = Table(box=SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
-    table.add_column("case", overflow="fold", ratio=1)
-    table.add_column("provider", overflow="fold")
-    if is_wide:
-        table.add_column("first", justify="right", no_wrap=True)
-        table.add_column("second", justify="right", no_wrap=True)
-    for name in ("ratio", "±noise%"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("verdict", no_wrap=not is_wide)
-    for pair in ordered(comparison):
-        times = (time_text(pair.first.median_s), time_text(pair.second.median_s)) if is_wide else ()
-        found = Text(pair.verdict, style=_STYLES[pair.verdict])
-        if is_wide and pair.why:
-            found.append(f": {printable(pair.why)}", style="dim")
-        table.add_row(
-            Text(printable(case_text(pair))),
-            Text(printable(provider_text(pair), 30)),
-            *times,
+def _table(comparison: Comparison) -> Table:
+    columns = (
+        Column("case", Kind.NAME),
+        Column("provider", Kind.NAME, longest=30),
+        Column("first", goes=2),
+        Column("second", goes=1),
+        Column("ratio"),
+        Column("±noise%"),
+        Column("verdict", Kind.WORD, styles=_STYLES),
+        Column("why", Kind.PROSE, goes=3),
+    )
+    rows = tuple(
+        (
+            case_text(pair),
+            provider_text(pair),
+            time_text(pair.first.median_s),
+            time_text(pair.second.median_s),
             ratio_text(pair.ratio),
             percent(pair.noise_floor, 1),
-            found,
+            pair.verdict,
+            pair.why,
         )
-    return table
+        for pair in ordered(comparison)
+    )
+    return Table("", columns, rows, (_MEANING,)).without_empty("why")
 
 
 def to_markdown(comparison: Comparison) -> str:
@@ -78,25 +75,10 @@ def to_markdown(comparison: Comparison) -> str:
         lines += [f"- {markdown_code(warning)}" for warning in comparison.warnings]
         lines.append("")
     if comparison.pairs:
-        head = ("case", "provider", ">first", ">second", ">ratio", ">±noise%", "verdict")
-        lines += markdown_table(head, map(_markdown_cells, ordered(comparison)))
-        lines += ["", _MEANING[0].upper() + _MEANING[1:] + "."]
+        lines += table.to_markdown(_table(comparison))
     if comparison.changes:
         lines += ["", *(f"- {markdown_code(change_text(change))}" for change in comparison.changes)]
     return "\n".join(lines) + "\n"
-
-
-def _markdown_cells(pair: Pair) -> tuple[str, ...]:
-    strong = f"**{pair.verdict}**" if pair.verdict in ("slower", "faster") else pair.verdict
-    return (
-        markdown_code(case_text(pair)),
-        markdown_code(provider_text(pair)),
-        time_text(pair.first.median_s),
-        time_text(pair.second.median_s),
-        ratio_text(pair.ratio),
-        percent(pair.noise_floor, 1),
-        strong + (f": {pair.why}" if pair.why else ""),
-    )
 
 
 def to_json(comparison: Comparison) -> str:
@@ -179,7 +161,8 @@ def change_text(change: Change) -> str:
 def conclusion(comparison: Comparison) -> str:
     """One line: the verdicts counted, and the geometric mean of the ratios."""
     counts = ", ".join(f"{comparison.counts[name]} {name}" for name in VERDICTS if comparison.counts[name])
-    ratios = [pair.ratio.ratio for pair in comparison.pairs if pair.ratio]
-    mean = f"; geometric mean of the ratios {geometric_mean(ratios):.3f}" if ratios else ""
+    ratios = [each.ratio for each in comparison.counted]
+    over = "" if len(ratios) == len(comparison.pairs) else f" of {len(ratios)} cold cases without a mark"
+    mean = f"; geometric mean of the ratios{over} {geometric_mean(ratios):.3f}" if ratios else ""
     lost = sum(change.is_loss for change in comparison.changes)
     return f"{counts or 'nothing to compare'}{mean}" + (f"; {lost} no longer timed" if lost else "")

@@ -6,7 +6,6 @@ seconds. Only the Parquet file holds the samples themselves.
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import itertools
 import json
@@ -16,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.store.records import ErrorByInput, Record
-from reports.text.escaping import csv_text
+from reports.render.table import Column, Kind, numbers, to_csv
 
 # The types of a record's fields, by name. Words of the vocabulary are text.
 _WORDS = re.compile(r"\b(Outcome|Role|Regime|Mix|Flag)\b")
@@ -34,14 +33,15 @@ def write_csv(records: Iterable[Record], path: Path) -> None:
     Text that a spreadsheet would take for a formula has a `'` before it, and control characters are written as
     escapes; parameters and the device's health are JSON; flags are separated by spaces, sizes by x.
     """
-    columns = {name: _csv_cell(name, kind) for name, kind in _FIELDS.items() if name not in ("samples_s", "ci95_s")}
+    cells = {name: _csv_cell(name, kind) for name, kind in _FIELDS.items() if name not in ("samples_s", "ci95_s")}
+    columns = [Column(name, Kind.NUMBER if _is_number(_FIELDS[name]) else Kind.NAME) for name in cells]
+
+    def row(record: Record) -> list[Any]:
+        low, high = record.ci95_s or (None, None)
+        return [*(cell(getattr(record, name)) for name, cell in cells.items()), low, high, len(record.samples_s)]
+
     with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow((*columns, "ci95_low_s", "ci95_high_s", "samples"))
-        for record in records:
-            low, high = record.ci95_s or ("", "")
-            cells = (cell(getattr(record, name)) for name, cell in columns.items())
-            writer.writerow((*cells, low, high, len(record.samples_s)))
+        to_csv((*columns, *numbers("ci95_low_s", "ci95_high_s", "samples")), map(row, records), file)
 
 
 def write_parquet(records: Iterable[Record], path: Path) -> None:
@@ -85,16 +85,16 @@ def _column(batch: list[Record], name: str, kind: str, is_plain: bool) -> list[A
 
 
 def _csv_cell(name: str, kind: str) -> Callable[[Any], Any]:
-    """What turns a field into its cell; numbers and None go to the CSV writer as they are."""
+    """What turns a field into its cell; text, numbers and None are written as they are."""
     if name == "shape":
         return lambda shape: "x".join(map(str, shape))
     if kind.startswith("tuple[str"):
-        return lambda items: csv_text(" ".join(items))
-    if kind.startswith("str"):
-        return lambda text: None if text is None else csv_text(text)
-    if kind.startswith(("int", "float")):
-        return lambda number: number
-    return lambda content: csv_text(_json(content))
+        return " ".join
+    return (lambda value: value) if kind.startswith("str") or _is_number(kind) else _json
+
+
+def _is_number(kind: str) -> bool:
+    return kind.startswith(("int", "float"))
 
 
 def _json(content: Any) -> str:

@@ -6,20 +6,20 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from harness.machine_code.rows import TRANSACTION_BYTES, Ceiling, Row, totals
+from reports.render import table
+from reports.render.table import Column, Kind, Table, numbers, words
 from reports.text.formatting import MISSING, percent, printable, significant
 
 SHORT = {"bfloat16": "bf16", "float16": "fp16", "float32": "fp32", "float64": "fp64"}
-LEFT = ("op", "dtype", "variant", "roof", "bound", "next")  # columns of words, set to the left
 _WIDE = 120  # columns of a terminal that have room for everything
-_VARIANT = 14  # of which the names of the suite's variants need so many
 _NARROW_DTYPES = 3  # that a summary has side by side in a narrower one
-_LONGEST = 40  # and those of autotuned ones get so many before they are folded
+
+_VARIANT = Column("variant", Kind.NAME, longest=40)  # those of autotuned kernels are longer, and are wrapped
+_DETAIL = 3  # columns that go this early on a terminal are not on a page of documentation
 
 LEGEND = (
     "instr: instructions per element, all executed ones counted; fma … mem: the pipes that execute them; width: bytes "
@@ -34,21 +34,11 @@ SUMMARY_LEGEND = (
 
 
 @dataclass(frozen=True)
-class Cells:
-    """A table as text, before it is laid out. Names are as the rows have them: whoever prints makes them harmless."""
+class Count:
+    """A column of counts, and how its text follows from a row."""
 
-    title: str
-    head: tuple[str, ...]
-    lines: tuple[tuple[str, ...], ...]
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column of counts, how it is made from a row, and whether only wide terminals have it."""
-
-    name: str
+    column: Column
     text: Callable[[Row], str]
-    is_wide: bool = False
 
 
 def show(rows: Sequence[Row], console: Console) -> None:
@@ -63,11 +53,11 @@ def show(rows: Sequence[Row], console: Console) -> None:
         console.print(Text(f"modelled, not measured: machine code for {arch}, against {devices}", style="bold"))
         if len({row.op for row in listed}) > 1:
             for each in summaries(listed, _most_dtypes(console)):
-                _print(console, replace(each, title=f"side by side, on the {listed[0].ceilings[0].device}"))
+                table.show(replace(each, title=f"side by side, on the {listed[0].ceilings[0].device}"), console)
         for _, alike in groupby(listed, key=lambda row: (row.op, row.dtype)):
-            _print(console, counts(list(alike), is_wide=console.width >= _WIDE))
-        _print(console, roofline(listed))
-    _reasons([row for row in rows if row.reason], console)
+            table.show(counts(list(alike)), console)
+        table.show(roofline(listed), console)
+    table.show(_reasons([row for row in rows if row.reason]), console)
     if counted:
         console.print()
         for line in (LEGEND, *notes(counted)):
@@ -78,17 +68,17 @@ def show_summary(rows: Sequence[Row], console: Console) -> None:
     """Print one table with a line for each kernel: what a reader of a run without a GPU learns about the kernels."""
     found = summaries(rows, _most_dtypes(console))
     for each in found:
-        _print(console, each)
+        table.show(each, console)
     if found:
         console.print(Text(SUMMARY_LEGEND))
-    _reasons([row for row in rows if row.reason], console)
+    table.show(_reasons([row for row in rows if row.reason]), console)
 
 
 def _most_dtypes(console: Console) -> int | None:
     return None if console.width >= _WIDE else _NARROW_DTYPES
 
 
-def summaries(rows: Sequence[Row], most_dtypes: int | None = None) -> list[Cells]:
+def summaries(rows: Sequence[Row], most_dtypes: int | None = None) -> list[Table]:
     """A table for each architecture and provider: a line for each kernel, so many dtypes side by side at most."""
     counted = [row for row in rows if row.instructions_per_element is not None]
     found = []
@@ -100,7 +90,7 @@ def summaries(rows: Sequence[Row], most_dtypes: int | None = None) -> list[Cells
     return found
 
 
-def _summary(rows: Sequence[Row], dtypes: Sequence[str]) -> Cells:
+def _summary(rows: Sequence[Row], dtypes: Sequence[str]) -> Table:
     arch, provider, device = rows[0].arch, rows[0].provider, rows[0].ceilings[0]
     title = f"modelled, not measured: machine code of {provider} for {arch}, on the {device.device}"
     found = totals(rows)
@@ -116,17 +106,17 @@ def _summary(rows: Sequence[Row], dtypes: Sequence[str]) -> Cells:
         ]
         bounds = dict.fromkeys(row.bound_by or MISSING for row in of_dtype if row is not None)
         lines.append((op, variant, *(cell for pair in pairs for cell in pair), "/".join(bounds)))
-    head = [name for dtype in dtypes for name in (SHORT.get(dtype, dtype), "issue%")]
-    return Cells(f"{title} ({device.peak_gbps:g} GB/s)", ("op", "variant", *head, "bound"), tuple(lines))
+    head = numbers(*(name for dtype in dtypes for name in (SHORT.get(dtype, dtype), "issue%")))
+    columns = (Column("op", Kind.NAME, is_shared=True), _VARIANT, *head, Column("bound", Kind.WORD))
+    return Table(f"{title} ({device.peak_gbps:g} GB/s)", columns, tuple(lines))
 
 
-def counts(rows: Sequence[Row], *, is_wide: bool) -> Cells:
-    """Everything that was counted, for rows of one op and dtype; the first device's ceilings unless `is_wide`."""
-    columns = [each for each in _columns(rows) if is_wide or not each.is_wide]
-    lines = ((_name(row), *(each.text(row) for each in columns)) for row in rows)
-    return Cells(
-        f"{rows[0].op}  {rows[0].dtype}", ("variant", *(each.name for each in columns)), tuple(lines)
-    )  # fmt: skip
+def counts(rows: Sequence[Row], *, with_details: bool = True) -> Table:
+    """Everything that was counted, for rows of one op and dtype, or what a page has room for."""
+    columns = [each for each in _columns(rows) if with_details or each.column.goes < _DETAIL]
+    lines = tuple((_name(row), *(each.text(row) for each in columns)) for row in rows)
+    second = frozenset(number for number, row in enumerate(rows) if row.role != "main")
+    return Table(f"{rows[0].op}  {rows[0].dtype}", (_VARIANT, *(each.column for each in columns)), lines, dim=second)
 
 
 def _name(row: Row) -> str:
@@ -135,26 +125,26 @@ def _name(row: Row) -> str:
     return f"{row.variant}{' ?' if row.branches else ''}"
 
 
-def _columns(rows: Sequence[Row]) -> Iterator[Column]:
-    yield Column("instr", lambda row: count_text(row.instructions_per_element))
+def _columns(rows: Sequence[Row]) -> Iterator[Count]:
+    """The columns; those that only a wide terminal has room for go first."""
+    yield Count(Column("instr"), lambda row: count_text(row.instructions_per_element))
     # A machine without separate pipes for products and sums has them all in one.
     used = [name for name in ("fma", "alu", "mufu", "fp64", "memory") if any(name in row.pipes for row in rows)]
     for name in used:
-        yield Column("mem" if name == "memory" else name, _pipe(name))
-    yield Column("uniform", _pipe("uniform"), is_wide=True)
-    yield Column("control", _pipe("control"), is_wide=True)
-    yield Column("width", lambda row: f"{row.load_bytes or MISSING}/{row.store_bytes or MISSING}")
-    yield Column("B/elem", lambda row: significant(row.bytes_per_element), is_wide=True)
-    yield Column("regs", lambda row: f"{row.registers}{'!' if row.spills else ''}")
-    yield Column("shared", lambda row: str(row.shared_bytes), is_wide=True)
-    yield Column("occ%", lambda row: percent(row.occupancy))
-    yield Column("branches", lambda row: f"{row.branches} + {significant(row.uniform_branches)}", is_wide=True)
-    yield Column("issue%", lambda row: percent(issue_share(row.ceilings[0])))
+        yield Count(Column("mem" if name == "memory" else name, goes=1), _pipe(name))
+    yield Count(Column("uniform", goes=5), _pipe("uniform"))
+    yield Count(Column("control", goes=5), _pipe("control"))
+    yield Count(Column("width"), lambda row: f"{row.load_bytes or MISSING}/{row.store_bytes or MISSING}")
+    yield Count(Column("B/elem", goes=4), lambda row: significant(row.bytes_per_element))
+    yield Count(Column("regs"), lambda row: f"{row.registers}{'!' if row.spills else ''}")
+    yield Count(Column("shared", goes=3), lambda row: str(row.shared_bytes))
+    yield Count(Column("occ%"), lambda row: percent(row.occupancy))
+    yield Count(Column("branches", goes=5), lambda row: f"{row.branches} + {significant(row.uniform_branches)}")
+    yield Count(Column("issue%"), lambda row: percent(issue_share(row.ceilings[0])))
     for index, each in enumerate(rows[0].ceilings):
-        name = f"%peak {each.device}" if index else "%peak"
-        yield Column(name, _fraction(index), is_wide=bool(index))
-    yield Column("bound", lambda row: row.bound_by or MISSING)
-    yield Column("next", lambda row: _runner_up(row.ceilings[0]), is_wide=True)
+        yield Count(Column(f"%peak {each.device}" if index else "%peak", goes=6 * bool(index)), _fraction(index))
+    yield Count(Column("bound", Kind.WORD), lambda row: row.bound_by or MISSING)
+    yield Count(Column("next", Kind.WORD, goes=4), lambda row: _runner_up(row.ceilings[0]))
 
 
 def _pipe(name: str) -> Callable[[Row], str]:
@@ -183,7 +173,7 @@ def issue_share(ceiling: Ceiling) -> float:
     return 1 / ceiling.limits["issue"]
 
 
-def roofline(rows: Sequence[Row]) -> Cells:
+def roofline(rows: Sequence[Row]) -> Table:
     """Ding & Williams 2019: instructions per transaction of 32 bytes against what a device issues and moves."""
     ceiling = rows[0].ceilings[0]
     transactions = ceiling.peak_gbps / TRANSACTION_BYTES
@@ -197,9 +187,16 @@ def roofline(rows: Sequence[Row]) -> Cells:
         if row.role == "main" and intensity is not None:
             attained = min(intensity * transactions, ceiling.issue_gips)
             share, roof = attained / ceiling.issue_gips, "memory" if attained < ceiling.issue_gips else "issue"
-            numbers = (significant(intensity), significant(attained), percent(share), roof)
-            lines.append((row.op, SHORT.get(row.dtype, row.dtype), row.variant, *numbers))
-    return Cells(title, ("op", "dtype", "variant", "instr/txn", "GIPS", "of issue%", "roof"), tuple(lines))
+            cells = (significant(intensity), significant(attained), percent(share), roof)
+            lines.append((row.op, SHORT.get(row.dtype, row.dtype), row.variant, *cells))
+    columns = (
+        Column("op", Kind.NAME, is_shared=True),
+        Column("dtype", Kind.WORD),
+        _VARIANT,
+        *numbers("instr/txn", "GIPS", "of issue%"),
+        Column("roof", Kind.WORD),
+    )
+    return Table(title, columns, tuple(lines))
 
 
 def notes(rows: Sequence[Row]) -> Iterator[str]:
@@ -209,36 +206,7 @@ def notes(rows: Sequence[Row]) -> Iterator[str]:
         yield printable(f"{note} ({'; '.join(which)})", 400)
 
 
-def _print(console: Console, cells: Cells) -> None:
-    """A table below its title, which may be wider; what the line above says already is left out."""
-    console.print()
-    console.print(Text(printable(cells.title)))
-    table = Table(box=SIMPLE_HEAD, show_edge=False)
-    table.padding = 0
-    for name in cells.head:
-        if name == "variant":
-            table.add_column(name, overflow="fold", min_width=_VARIANT, max_width=_LONGEST)
-        else:
-            table.add_column(printable(name), justify="left" if name in LEFT else "right", no_wrap=True)
-    above: str | None = None
-    for first, *others in cells.lines:
-        is_second = first.startswith("  ")
-        shown = "" if cells.head[0] == "op" and first == above else first
-        table.add_row(*(Text(printable(cell, 60)) for cell in (shown, *others)), style="dim" if is_second else None)
-        above = first
-    console.print(table)
-
-
-def _reasons(rows: Sequence[Row], console: Console) -> None:
-    if not rows:
-        return
-    table = Table(box=SIMPLE_HEAD, show_edge=False)
-    for name in ("arch", "op", "dtype", "variant"):
-        table.add_column(name, no_wrap=True)
-    table.add_column("why", overflow="fold", ratio=1)
-    for row in rows:
-        words = (row.arch, row.op, SHORT.get(row.dtype, row.dtype), row.variant)
-        table.add_row(*(Text(printable(each, 40)) for each in words), Text(printable(row.reason or "")))
-    console.print()
-    console.print(Text("not counted"))
-    console.print(table)
+def _reasons(rows: Sequence[Row]) -> Table:
+    columns = (*words("arch", "op", "dtype", "variant", kind=Kind.NAME), Column("why", Kind.PROSE))
+    lines = ((row.arch, row.op, SHORT.get(row.dtype, row.dtype), row.variant, row.reason or "") for row in rows)
+    return Table("not counted", columns, tuple(lines))

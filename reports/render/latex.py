@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 
 from harness.store.records import Run
 from reports.analysis.citable import Citable, is_told_apart
-from reports.analysis.summary import BASELINE, Row
+from reports.analysis.ratios import BASELINE
+from reports.analysis.summary import Group
+from reports.render.table import Table, latex_columns, latex_head, latex_row
+from reports.render.timed import LATEX, timed_table
 from reports.text import wording
 from reports.text.escaping import latex
-from reports.text.formatting import percent, significant, size_text, time_interval_text
 
 SOFTWARE_KEY = "elubench"
 AUTHORS = "the elubench developers"  # as in CITATION.cff
@@ -17,9 +20,7 @@ TITLE = "elubench: Triton kernels for ELU, and a benchmark that says how fast an
 
 # Longer tables go over pages.
 _LONGEST = 40
-_COLUMNS = "llrrrr"
-_NARROW = r"\small\setlength{\tabcolsep}{4pt}"  # fits the text of an article
-_HEAD = ("Size", "Provider", "Time", "GB/s", r"\% roof", "Speed-up")
+_NARROW = r"\small\setlength{\tabcolsep}{3pt}"  # fits the text of an article
 
 
 def run_key(content_hash: str) -> str:
@@ -58,74 +59,64 @@ def _entry(key: str, title: str, year: str | None, note: str) -> str:
     return f"@misc{{{key},\n{lines}\n}}\n"
 
 
-def table(cited: Citable) -> str:
-    """The valid rows. Needs `\\usepackage{booktabs}`, and `longtable` where it says so; works without others."""
-    count = sum(len(group.rows) for group in cited.groups)
+def table(cited: Citable, caption_text: str = "") -> str:
+    """The valid rows; the caption begins with that text in place of ours.
+
+    Needs `\\usepackage{booktabs}`, and `longtable` where it says so; works without others.
+    """
+    tables = [timed_table(group, LATEX) for group in cited.groups]
+    count = sum(len(each.rows) for each in tables)
     is_long = count > _LONGEST
     packages = "{booktabs,longtable}" if is_long else "{booktabs}"
     lines = [f"% Needs \\usepackage{packages}; {count} rows."]
-    head = [r"\toprule", _row(_HEAD), r"\midrule"]
-    body = [*_body(cited), r"\bottomrule"]
-    caption = f"\\caption{{{_caption(cited)}}}"
+    head, columns = latex_head(tables[0]), latex_columns(tables[0])
+    body = [*_body(cited.groups, tables), r"\bottomrule"]
+    caption = f"\\caption{{{_caption(cited, caption_text.strip().removesuffix('.'))}}}"
     label = f"\\label{{tab:{run_key(cited.content_hash)}}}"
     if is_long:
         heads = [caption + label + r" \\", *head, r"\endfirsthead", *head, r"\endhead"]
-        whole = ["{" + _NARROW, rf"\begin{{longtable}}{{{_COLUMNS}}}", *heads, *body, r"\end{longtable}", "}"]
+        whole = ["{" + _NARROW, rf"\begin{{longtable}}{{{columns}}}", *heads, *body, r"\end{longtable}", "}"]
     else:
-        inner = [rf"\begin{{tabular}}{{{_COLUMNS}}}", *head, *body, r"\end{tabular}"]
+        inner = [rf"\begin{{tabular}}{{{columns}}}", *head, *body, r"\end{tabular}"]
         whole = [r"\begin{table}", r"\centering", _NARROW, caption, label, *inner, r"\end{table}"]
     return "\n".join([*lines, *whole, ""])
 
 
-def _body(cited: Citable) -> Iterator[str]:
-    for number, group in enumerate(cited.groups):
+def _body(groups: Sequence[Group], tables: Sequence[Table]) -> Iterator[str]:
+    for number, (group, made) in enumerate(zip(groups, tables, strict=True)):
         if number:
             yield r"\addlinespace"
         regime = "" if group.regime == "cold" else f", {group.regime}"
-        yield rf"\multicolumn{{{len(_COLUMNS)}}}{{l}}{{{latex(wording.title(group) + regime)}}} \\"
-        yield from (_row(_cells(row)) for row in group.rows)
+        yield rf"\multicolumn{{{len(made.columns)}}}{{l}}{{{latex(made.title + regime)}}} \\"
+        yield from map(latex_row, made.rows)
 
 
-def _row(cells: tuple[str, ...]) -> str:
-    return " & ".join(cells) + r" \\"
-
-
-def _cells(row: Row) -> tuple[str, ...]:
-    record = row.record
-    assert record.median_s is not None and record.ci95_s is not None
-    return (
-        latex(size_text(record.shape)),
-        latex(record.provider),
-        latex(time_interval_text(record.median_s, record.ci95_s)),
-        latex(significant(record.bandwidth_gbps)),
-        latex(percent(row.roof_fraction)),
-        _speedup(row),
-    )
-
-
-def _speedup(row: Row) -> str:
-    if row.record.provider == BASELINE:
-        return "1"
-    if row.speedup is None or row.speedup_ci95 is None:
-        return latex("–")
-    low, high = row.speedup_ci95
-    text = f"{row.speedup:.2f} {{[}}{low:.2f}, {high:.2f}{{]}}"
-    return text if is_told_apart(row) else f"({text})"
-
-
-def _caption(cited: Citable) -> str:
+def _caption(cited: Citable, text: str) -> str:
     device = cited.run.manifest.device
     name, kind = device.name, "" if device.kind == "cuda" else ", a CPU"
     rows = [row for group in cited.groups for row in group.rows if row.record.provider != BASELINE]
     brackets = ""
-    if any(row.speedup_ci95 and not is_told_apart(row) for row in rows):
+    if any(row.speedup is not None and not is_told_apart(row) for row in rows):
         brackets = " Speed-ups in parentheses are not told apart from 1 by more than the A/A noise."
+    opening = f"{latex(text)}. Median" if text else f"ELU on {latex(str(name))}{kind}: median"
     return (
-        f"ELU on {latex(str(name))}{kind}: median times and speed-ups over {BASELINE} with "
-        r"[95\% intervals]; bytes as each input read once and each output written once; the roof is what plain "
-        f"streams with the same traffic attain in the same run.{brackets} Measured with "
+        f"{opening} times and speed-ups over {BASELINE} with "
+        r"[95\% intervals]; bytes as each input read once and each output written once; \% of roof: of "
+        r"the GB/s that the fastest plain stream with the same traffic attains undisturbed (by the 5\% quantile of "
+        f"its times) in the same run.{brackets}{_cautions(cited)} Measured with "
         f"elubench~\\cite{{{SOFTWARE_KEY}}}, run~\\cite{{{run_key(cited.content_hash)}}}."
     )
+
+
+def _cautions(cited: Citable) -> str:
+    """What a reader of the table has to know: that the run is a first look, and what ran on no GPU and has no time."""
+    found = [" The sweep is a quick one, for a first look."] if cited.is_quick else []
+    untimed = Counter(each.record.provider for each in cited.refused if each.record.outcome == "validated")
+    names = ", ".join(f"{latex(name)} ({n} {'case' if n == 1 else 'cases'})" for name, n in untimed.items())
+    if names:
+        what = "Run on a CPU in place of a GPU, found right, and not in the table, as that gives no time"
+        found.append(f" {what}: {names}.")
+    return "".join(found)
 
 
 def sentences(cited: Citable) -> str:

@@ -12,21 +12,19 @@ _TIME_UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
 
 
 def significant(value: float | None, digits: int = 3) -> str:
-    """A number with `digits` significant digits and no exponent between 0.001 and a million: "12.3", "0.0457".
+    """A number with exactly `digits` significant digits, no exponent between 0.001 and a million: "12.3", "0.500".
 
     Whole digits are never dropped: 12345 stays "12345".
     """
     if value is None:
         return MISSING
-    size = abs(value)
-    if size == 0:
+    if value == 0:
         return "0"
-    if not 1e-3 <= size < 1e6:
-        return f"{value:.{digits - 1}e}"
-    before = len(f"{size:.0f}") if size >= 1 else 0
-    if size >= 1:
-        return f"{value:.{max(0, digits - before)}f}"
-    return f"{value:.{digits}g}"
+    rounded = f"{value:.{digits - 1}e}"
+    if not 1e-3 <= abs(value) < 1e6:
+        return rounded
+    exponent = int(rounded.partition("e")[2])
+    return f"{value:.{max(0, digits - 1 - exponent)}f}"
 
 
 def time_text(time_s: float | None) -> str:

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from harness.ops.catalogue import OPS
 from harness.store.records import Run
-from reports.analysis.summary import BASELINE, FLAGS, Folded, Group, Row, median_or_none, noise_floors, outcomes
+from reports.analysis.ratios import BASELINE
+from reports.analysis.summary import FLAGS, Folded, Group, Row, median_or_none, noise_floors, outcomes
 from reports.text.formatting import MISSING, params_text, percent
+
+_ROOF = (
+    "%roof is GB/s over roof GB/s: what the fastest plain stream with the same traffic, named below its case, attains "
+    "in the same run when nothing disturbs it (by the 5% quantile of its times; its own GB/s is that of its median)."
+)
 
 
 def header(run: Run) -> Iterator[str]:
@@ -44,10 +50,15 @@ def speedup(row: Row) -> str:
         return MISSING
     if row.record.provider == BASELINE:
         return "1"
-    return ("" if row.verdict in ("faster", "slower") else "≈") + f"{row.speedup:.2f}"
+    return ("" if row.verdict in ("faster", "slower") else "≈") + f"{row.speedup.ratio:.2f}"
 
 
-def flags_used(timed: list[Group]) -> dict[str, tuple[str, str]]:
+def roof(timed: Sequence[Group]) -> str | None:
+    """What %roof is divided by, in a sentence, or None where no row has one."""
+    return _ROOF if any(row.roof_fraction is not None for group in timed for row in group.rows) else None
+
+
+def flags_used(timed: Sequence[Group]) -> dict[str, tuple[str, str]]:
     """The flags that occur, in the order in which they are explained: mark and meaning."""
     used = {flag for group in timed for row in group.rows for flag in row.record.flags}
     explained = {flag: each for flag, each in FLAGS.items() if flag in used}
@@ -58,7 +69,7 @@ def flags_used(timed: list[Group]) -> dict[str, tuple[str, str]]:
     return explained
 
 
-def over_roof_reasons(timed: list[Group]) -> list[str]:
+def over_roof_reasons(timed: Sequence[Group]) -> list[str]:
     """Why rows may be over their roofs, as their records say; each reason once, the most frequent first."""
     records = (row.record for group in timed for row in group.rows)
     counts = Counter(reason for record in records for reason in record.over_roof_reasons)

@@ -346,6 +346,4 @@ COMPUTATIONS: dict[str, Callable[[Site], Step]] = {
     "dp4a": _dot(4),
     "dp2a": _dot(2),
 }
-PAIRS: dict[str, Callable[[Site], Step]] = {name: COMPUTATIONS[name] for name in ("min", "max")} | {
-    "add": _binary(np.add)
-}
+PAIRS = {"add": _binary(np.add), "min": COMPUTATIONS["min"], "max": COMPUTATIONS["max"]}

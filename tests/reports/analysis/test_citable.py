@@ -58,7 +58,8 @@ def test_rows_that_are_not_valid_are_refused_with_their_reasons(run):
         "interpreted": "not timed",
     }.items():
         assert words in why[provider]
-    text = latex.table(cited) + latex.sentences(cited) + latex.bibtex(cited)
+    _, rows = latex.table(cited).split(r"\begin{tabular}")
+    text = rows + latex.sentences(cited) + latex.bibtex(cited)
     assert not [provider for provider in why if provider in text]
 
 
@@ -67,7 +68,10 @@ def test_sentences_hold_the_numbers_and_their_intervals(run):
     assert "triton computes elu of 8192×8192 bfloat16 elements in 80.0 µs" in first
     assert "median of 40 samples, 95% interval 79.9 µs to 80.1 µs, cold cache" in first
     assert "1.25 times (95% interval 1.23 to 1.27) the speed of eager" in first
-    assert "Over 2 valid cases it is faster in 2: 1.25 times the speed of eager in the geometric mean" in second
+    assert (
+        "Over 2 valid cases of elu (cold cache) it is faster in 2: 1.25 times the speed of eager in the geometric mean"
+        in second
+    )
 
 
 def test_a_difference_within_the_noise_is_not_claimed(tmp_path):
@@ -180,3 +184,31 @@ def test_hostile_names_compile_too_and_a_long_table_goes_over_pages(tmp_path):
     assert r"\begin{longtable}" in latex.table(cited)
     everything = "".join(map(chr, range(32, 0x250))) + "×±≈µ–°®™数😀[]*&"
     compiled(tmp_path, cited, escaped(everything))
+
+
+def test_regimes_and_cases_are_chosen_and_what_is_not_there_is_named(tmp_path):
+    warm = [replace(each, regime="warm") for each in (record(SMALL), record(SMALL, "triton", 50e-6))]
+    graph = [replace(each, regime="graph") for each in (record(SMALL), record(SMALL, "triton", 50e-6))]
+    run = stored(run_of(record(BIG), record(BIG, "triton", 80e-6, **RATIO), *warm, *graph), tmp_path / "run")
+
+    def chosen(**selection):
+        rows = [row.record for group in citable(run, Selection(**selection)).groups for row in group.rows]
+        return {(each.shape[0], each.regime) for each in rows}
+
+    assert chosen(regimes=("warm",)) == {(1024, "warm")}
+    assert chosen(regimes=("cold",)) == {(8192, "cold"), (1024, "graph")}
+    assert chosen(case="8192×8192") == chosen(case="8192x8192") == {(8192, "cold")}
+    with pytest.raises(RunError, match=r"holds no such row; it has elu by eager.*regimes: cold, graph, warm"):
+        citable(run, Selection(regimes=("host",)))
+
+
+def test_the_caption_begins_as_asked_and_names_what_is_quick_or_has_no_time(run, tmp_path):
+    text = latex.table(citable(run, ALL), "Ours & theirs.")
+    assert r"\caption{Ours \& theirs. Median times and speed-ups" in text
+    assert "The sweep is a quick one, for a first look." in text  # the sweep of these tests is `smoke`
+    assert "not in the table, as that gives no time: interpreted (1 case)." in text
+    full = replace(run, manifest=run.manifest | {"sweep": {"name": "default"}})
+    assert "first look" not in latex.table(citable(full, ALL))
+    ended = elubench("cite", run.path, "--case", "1024x1024", "--regime", "cold", "--caption", "Mine")
+    assert ended.returncode == 0 and r"\caption{Mine. Median" in ended.stdout and "8192" not in ended.stdout
+    assert elubench("cite", run.path, "--regime", "tepid").returncode == 2

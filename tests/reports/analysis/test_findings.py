@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from harness.ops.cases import make_case
-from reports.analysis.findings import findings, standings
+from reports.analysis.findings import findings
+from reports.analysis.speedups import standings
 from reports.analysis.summary import groups
 from tests.reports.runs import control, record, roof, run_of, untimed
 
@@ -69,7 +70,7 @@ def test_what_was_not_timed_is_said_and_claims_nothing():
 
 def test_the_distance_to_the_roof_is_that_of_the_median_case():
     text = said(*(each for case in CASES for each in timed(case, ("triton", 0.5))), kind="info")
-    assert "Of the bandwidth that a plain stream attains, in the median case: triton " in text
+    assert "Of the bandwidth that an undisturbed plain stream attains, in the median case: triton " in text
 
 
 def test_an_empty_run_says_nothing():

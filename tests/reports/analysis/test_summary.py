@@ -8,7 +8,9 @@ import pytest
 
 from harness.ops.cases import make_case
 from harness.timing.estimators import Ratio, median, median_ci
-from reports.analysis.summary import folded, groups, noise_floors, outcomes, ratio_of, speedups
+from reports.analysis.ratios import ratio_between, time_over_baseline
+from reports.analysis.speedups import standings
+from reports.analysis.summary import folded, groups, noise_floors, outcomes
 from tests.reports.runs import control, record, roof, run_of, untimed
 
 SMALL = make_case("elu", (1024, 1024), "bfloat16")
@@ -20,7 +22,7 @@ def test_rows_are_compared_with_eager_and_with_the_roof_of_their_case():
     (group,) = groups(run)
     compiled, eager, ceiling = group.rows
     assert [row.record.provider for row in group.rows] == ["compile", "eager", "copy"]
-    assert compiled.speedup == pytest.approx(1.25) and eager.speedup == 1 and ceiling.speedup is None
+    assert compiled.speedup.ratio == pytest.approx(1.25) and eager.speedup == Ratio(1, 1, 1) and ceiling.speedup is None
     bytes_moved = 2 * 2 * 4096 * 4096
     assert compiled.roof_fraction == pytest.approx(bytes_moved / 80e-6 / 1000e9)
     assert ceiling.roof_fraction is None
@@ -51,7 +53,9 @@ def test_pairs_decide_where_the_medians_alone_cannot():
         rows = groups(run_of(slow, replace(quick, **changes), control(0.005)))[0].rows
         (compiled,) = (row for row in rows if row.record.provider == "compile")
         assert compiled.verdict == word
-    assert ratio_of(replace(quick, **pairs), slow) == Ratio(0.98, 0.98, 0.98)
+    paired = replace(quick, **pairs)
+    assert time_over_baseline(paired, slow) == ratio_between(slow, paired) == Ratio(0.98, 0.98, 0.98)
+    assert ratio_between(paired, slow) == Ratio(0.98, 0.98, 0.98).inverse
 
 
 def test_regimes_of_a_case_are_not_mixed_up():
@@ -61,7 +65,7 @@ def test_regimes_of_a_case_are_not_mixed_up():
         ((1024, 1024), "graph"),
         ((4096, 4096), "cold"),
     ]
-    assert resident.regime == "warm" and [row.speedup for row in resident.rows] == [2.0, 1.0]
+    assert resident.regime == "warm" and [row.speedup.ratio for row in resident.rows] == pytest.approx([2.0, 1.0])
 
 
 def test_points_of_a_roof_curve_are_no_cases():
@@ -86,14 +90,14 @@ def test_speed_ups_are_averaged_geometrically_and_without_eager_itself():
         record(time_s=100e-6), record(provider="compile", time_s=50e-6),
         record(SMALL, time_s=100e-6), record(SMALL, "compile", time_s=200e-6),
     )  # fmt: skip
-    (each,) = speedups(groups(run))
+    (each,) = standings(groups(run))
     assert (each.provider, each.cases) == ("compile", 2)
     assert (each.mean, each.least, each.most) == pytest.approx((1.0, 0.5, 2.0))
 
 
 def test_without_eager_there_is_no_speed_up():
     (group,) = groups(run_of(record(provider="compile")))
-    assert group.rows[0].speedup is None and speedups([group]) == []
+    assert group.rows[0].speedup is None and standings([group]) == []
 
 
 def test_untimed_records_are_folded_and_keep_the_largest_error():

@@ -14,7 +14,8 @@ from rich.console import Console
 
 from harness.store.vocabulary import RunError
 from harness.timing.estimators import Ratio, geometric_mean_ratio
-from reports.analysis import trend as trends
+from reports.analysis.trend import trend
+from reports.render import trend as trends
 from tests.harness.command import elubench
 from tests.reports.analysis.test_compare import sweep_of, with_slower
 from tests.reports.runs import hostile_run, stored
@@ -35,7 +36,7 @@ def runs(tmp_path):
 
 
 def test_a_slowdown_is_told_where_it_came_and_only_there(runs):
-    found = trends.trend(runs)
+    found = trend(runs)
     assert [label.name for label in found.labels] == ["day0", "day1", "day2", "day3"]
     assert len(found.lines) == 4 and {line.cases for line in found.lines} == {3}
     for line in found.lines:
@@ -77,22 +78,23 @@ def test_wrong_usage_is_one_sentence(runs, arguments, named):
 
 
 def test_runs_with_nothing_in_common_have_no_trend(runs):
-    other = replace(runs[0], records=())
-    with pytest.raises(RunError, match="no timed case in common"):
-        trends.trend([runs[0], other])
+    marked = tuple(replace(record, flags=("noisy",)) for record in runs[0].records)
+    for records in ((), marked):
+        with pytest.raises(RunError, match="no timed case in common"):
+            trend([runs[0], replace(runs[0], records=records)])
 
 
 @pytest.mark.parametrize("width", [80, 160])
 def test_hostile_names_do_nothing_in_table_markdown_and_figure(tmp_path, width):
     run = hostile_run()
-    found = trends.trend([stored(run, tmp_path / name) for name in ("a", "b")])
+    found = trend([stored(run, tmp_path / name) for name in ("a", "b")])
     file = io.StringIO()
     trends.show(found, Console(file=file, width=width))
     assert not re.search(r"[\x00-\x08\x0b-\x1f\u202e]", file.getvalue())
     assert max(map(cell_len, file.getvalue().splitlines())) <= width
     html = MarkdownIt("commonmark", {"html": True}).enable("table").render(trends.to_markdown(found))
     assert not re.search(r"<(?!/?(p|code|table|thead|tbody|tr|th|td)\b)", html)
-    assert html.count("<tr>") == 2 + 2 + len(found.lines)
+    assert html.count("<tr>") == 1 + 2 + 1 + 2 * len(found.lines)
     from reports.figures.files import as_svg
     from reports.figures.trend import drawn
 

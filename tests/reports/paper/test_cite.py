@@ -35,7 +35,8 @@ def test_a_citation_names_the_run_the_paper_and_every_verdict(finished):
     key = f"elubench-run-{content_hash_of(read_claims(finished))[:12]}"
     assert f"@misc{{{key}," in files["elubench.bib"]
     assert "@inproceedings{clevert2016elu," in files["elubench.bib"]
-    assert files["table.tex"].count("\\\\\n") == 4
+    assert files["table.tex"].count("\\\\\n") == 5  # the head, three statements, and that the run is quick
+    assert "This is a quick run, a look only" in files["table.tex"] and "a look only" in files["sentences.tex"]
     assert "Of 3 statements" in files["sentences.tex"]
     assert f"\\cite{{{key}}}" in files["sentences.tex"]
 

@@ -98,6 +98,6 @@ def test_the_varied_run_has_numbers_for_every_table():
     for claim in run.plan.claims:
         found = tables(run, claim)
         assert found
-        assert all(len(line) == len(table.head) for table in found for line in table.rows)
+        assert all(len(line) == len(table.columns) for table in found for line in table.rows)
     assert verdicts(run)["mean"] == CANNOT_TELL  # two of the activations are not in it
     assert verdicts(run)["like_bn"] == HOLDS

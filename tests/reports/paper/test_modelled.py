@@ -83,7 +83,7 @@ def test_the_kernels_of_the_nets_are_meant_with_all_that_they_launch():
     assert lines["PReLU, linear", "forward + backward"][0] == "11.5"
     assert lines["PReLU, conv", "forward"][0] == "7.0"
     assert lines["PReLU, conv", "forward + backward"][-1] == lines["BN + ReLU", "both"][-1] == "not modelled"
-    assert "BN + ReLU, not modelled: this suite has no kernel for it." in table.note
+    assert "BN + ReLU, not modelled: this suite has no kernel for it." in table.notes[0]
 
 
 @pytest.mark.parametrize("op", [each for op in OPS for each in parts_of(op, PASSES[-1]) if each in KERNEL_OPS])
@@ -101,12 +101,12 @@ def test_the_runs_own_device_is_meant_where_its_datasheet_is_known():
 
 
 def test_what_is_not_modelled_is_said():
-    assert "Nothing is modelled: the run keeps no machine code" in modelled_table(of()).note
+    assert "Nothing is modelled: the run keeps no machine code" in modelled_table(of()).notes[0]
     failed = [Row(op, "unit", "float32", "sm_90", reason="no compiler") for op in ("elu", "elu_backward")]
     table = modelled_table(of(*failed))
     assert {row[-1] for row in table.rows} == {"not modelled"}
-    assert "ELU cannot be held against ReLU here" in table.note
-    assert "ELU, not modelled: no compiler." in table.note
+    assert "ELU cannot be held against ReLU here" in table.notes[0]
+    assert "ELU, not modelled: no compiler." in table.notes[0]
 
 
 @pytest.fixture

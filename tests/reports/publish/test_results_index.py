@@ -12,13 +12,12 @@ from pathlib import Path
 import pytest
 
 from harness.ops.cases import make_case
-from reports.publish.results_index import main
+from reports.publish.docs import main
+from reports.text.blocks import marks
 from tests.reports.runs import control, record, roof, run_of, stored, untimed
 
 ROOT = Path(__file__).parents[3]
-BLOCK = (
-    "intro\n<!-- made by python -m reports.publish.results_index -->\nold words\n<!-- end of what it made -->\noutro\n"
-)
+BLOCK = "intro\n{}\nold words\n{}\noutro\n".format(*marks("figures"))
 
 
 @dataclass
@@ -140,6 +139,6 @@ def test_this_checkout_is_up_to_date():
     if pinned is None or importlib.metadata.version("matplotlib") != pinned[1]:
         pytest.skip("another matplotlib than the pinned one draws the same figures with other bytes")
     ended = subprocess.run(
-        [sys.executable, "-m", "reports.publish.results_index", "--check"], cwd=ROOT, capture_output=True, text=True
+        [sys.executable, "-m", "reports.publish.docs", "--check"], cwd=ROOT, capture_output=True, text=True
     )
     assert ended.returncode == 0, ended.stdout + ended.stderr

@@ -23,6 +23,11 @@ from reports.text.formatting import params_text, percent, printable, significant
         (1.68e7, "1.68e+07"),
         (1e-9, "1.00e-09"),
         (9.999, "10.0"),
+        (9.5, "9.50"),
+        (99.5, "99.5"),
+        (0.5, "0.500"),
+        (0.99999, "1.00"),
+        (99.96, "100"),
         (None, "–"),
     ],
 )
@@ -35,9 +40,15 @@ def test_a_number_reads_back_within_its_digits(value):
     assert float(significant(value)) == pytest.approx(value, rel=5.1e-3)
 
 
+@given(st.floats(1e-3, 999), st.integers(2, 4))
+def test_every_number_has_all_its_digits(value, digits):
+    shown = significant(value, digits)
+    assert len(shown.replace(".", "").lstrip("0")) == max(digits, len(shown.partition(".")[0].lstrip("0")))
+
+
 @pytest.mark.parametrize(
     ("time_s", "text"),
-    [(56.1e-6, "56.1 µs"), (1.5e-3, "1.50 ms"), (2.0, "2.00 s"), (3.2e-9, "3.20 ns"), (None, "–")],
+    [(9.5e-3, "9.50 ms"), (56.1e-6, "56.1 µs"), (1.5e-3, "1.50 ms"), (2.0, "2.00 s"), (3.2e-9, "3.20 ns"), (None, "–")],
 )
 def test_times(time_s, text):
     assert time_text(time_s) == text

@@ -1,18 +1,19 @@
-"""The numbers in docs/kernels.md, written anew from datasheets and machine code: python -m reports.page.inspection."""
+"""The numbers in docs/kernels.md, from datasheets and from the machine code of this suite's kernels."""
 
 from __future__ import annotations
 
 import importlib.metadata
-from collections.abc import Callable
+import re
 from pathlib import Path
 
 from harness.device.datasheets import DATASHEETS
 from harness.machine_code.pipelines import pipe_of
 from harness.machine_code.rows import Row
-from harness.machine_code.survey import survey
-from reports.render.markdown import counted, summarised, table
+from reports.render.markdown import counted, summarised
+from reports.render.table import Table, numbers, to_markdown, words
+from reports.text.blocks import with_block
 
-PAGE = Path(__file__).parents[2] / "docs" / "kernels.md"
+PAGE = "docs/kernels.md"
 DTYPES = ("bfloat16", "float16", "float32")
 _DEVICES = ("A100 SXM 80GB", "H100 SXM", "H200 SXM", "B200", "RTX 5090")
 _MIXES = {"16 bits, forward": 4, "16 bits, backward": 6, "fp32, forward": 8, "fp32, backward": 12}  # bytes per element
@@ -21,9 +22,9 @@ _LANES = 128  # threads that the four schedulers of a multiprocessor issue for i
 
 def slots() -> str:
     """Issue slots per element while memory streams at its peak, for a few devices."""
-    head = ("device", *(f">{name} ({size} B)" for name, size in _MIXES.items()))
+    columns = (*words("device"), *numbers(*(f"{name} ({size} B)" for name, size in _MIXES.items())))
     chosen = (each for each in DATASHEETS if each.name in _DEVICES)
-    lines = (
+    lines = tuple(
         (
             each.name,
             *(
@@ -33,7 +34,7 @@ def slots() -> str:
         )
         for each in chosen
     )
-    return "\n".join(table(head, lines)) + "\n"
+    return "\n".join(to_markdown(Table("", columns, lines))) + "\n"
 
 
 def tables(rows: tuple[Row, ...]) -> str:
@@ -54,25 +55,33 @@ def example(rows: tuple[Row, ...]) -> str:
     total = sum(row.opcodes.values())
     lines.append(("all", f"{total:g}", f"{total / row.elements_per_thread:.2f}", ""))
     elements = f"{row.elements_per_thread:g} elements"
-    return "\n".join(table(("instruction", f">in a thread ({elements})", ">per element", "pipe"), lines)) + "\n"
+    columns = (*words("instruction"), *numbers(f"in a thread ({elements})", "per element"), *words("pipe"))
+    return "\n".join(to_markdown(Table("", columns, tuple(lines)))) + "\n"
 
 
 def made(page: str, rows: tuple[Row, ...]) -> str:
-    """The page with its parts in place of what was between their marks. Raises ValueError where marks are missing."""
-    parts: dict[str, Callable[[], str]] = {
-        "slots": slots,
-        "example": lambda: example(rows),
-        "tables": lambda: tables(rows),
-    }
-    for name, part in parts.items():
-        begin, end = f"<!-- {name}: made by python -m reports.page.inspection -->\n", f"<!-- end of {name} -->"
-        before, mark, rest = page.partition(begin)
-        _, end_mark, after = rest.partition(end)
-        if not mark or not end_mark:
-            raise ValueError(f"{PAGE.name} has no place for its {name}: the marks around it are missing")
-        page = f"{before}{begin}\n{part()}\n{end}{after}"
+    """The page with its parts in place of what was between their marks. Raises LostMarks."""
+    for name, part in (("slots", slots), ("example", lambda: example(rows)), ("tables", lambda: tables(rows))):
+        page = with_block(page, name, part(), PAGE)
     return page
 
 
-if __name__ == "__main__":
-    PAGE.write_text(made(PAGE.read_text(encoding="utf-8"), survey(["sm_90"], dtypes=DTYPES)), encoding="utf-8")
+def files(root: Path, *, check: bool) -> tuple[dict[Path, bytes], list[str]]:
+    """The page as it should be, where there is one, and a sentence where that cannot be said here.
+
+    A page that another Triton made is not checked: its counts are that compiler's.
+    """
+    path = root / PAGE
+    if not path.exists():
+        return {}, []
+    text = path.read_text(encoding="utf-8")
+    try:
+        version = importlib.metadata.version("triton")
+    except importlib.metadata.PackageNotFoundError:
+        return {}, [f"{path} is left as it is: its counts need Triton, which is not installed"]
+    there = re.search(r"^With Triton (\S+):$", text, re.MULTILINE)
+    if check and there and there[1] != version:
+        return {}, [f"{path} is not checked: it is about Triton {there[1]}, and {version} is installed"]
+    from harness.machine_code.survey import survey
+
+    return {path: made(text, survey(["sm_90"], dtypes=DTYPES)).encode()}, []

@@ -1,0 +1,54 @@
+"""The tables of a run beside those of its times: means of speed-ups, what was not timed, what its marks mean."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from harness.store.records import Run
+from reports.analysis.ratios import BASELINE
+from reports.analysis.speedups import standings
+from reports.analysis.summary import Group, folded
+from reports.render.table import Column, Kind, Table, words
+from reports.text import wording
+from reports.text.formatting import significant
+
+SPEEDUPS = f"speed-up over {BASELINE}: geometric mean of the cases in which neither side carries a mark"
+VALIDATED = "validated: right, and not timed, as there is no GPU (Triton's interpreter ran the kernels)"
+NOT_MEASURED = "not measured"
+
+
+def speedup_table(timed: Sequence[Group], title: str = SPEEDUPS) -> Table:
+    """Each provider's mean in each op."""
+    return Table(
+        title,
+        (
+            *words("op", "provider", kind=Kind.NAME),
+            Column("cases"),
+            *(Column(name, goes=2) for name in ("faster", "slower")),
+            Column("mean"),
+            *(Column(name, goes=1) for name in ("least", "most")),
+        ),
+        tuple(
+            (each.name, each.provider, str(each.cases), str(each.faster), str(each.slower),
+             f"{each.mean:.2f}", f"{each.least:.2f}", f"{each.most:.2f}")
+            for each in standings(timed)
+        ),
+    )  # fmt: skip
+
+
+def untimed_table(run: Run, *, validated: bool, title: str | None = None) -> Table:
+    """What was validated alone, or was not measured, folded by op, dtype and provider."""
+    columns = (
+        *words("op", "dtype", "provider", kind=Kind.NAME),
+        Column("cases"),
+        Column("outcome", Kind.WORD),
+        Column("ULP", goes=1),
+        Column("why (the first of them)", Kind.PROSE),
+    )
+    rows = tuple(
+        (each.op, each.dtype, each.provider, str(each.cases), each.outcome, significant(each.max_ulp, 2),
+         wording.why(each))
+        for each in folded(run, validated=validated)
+    )  # fmt: skip
+    default = VALIDATED if validated else NOT_MEASURED
+    return Table(default if title is None else title, columns, rows).without_empty("ULP", "why (the first of them)")
