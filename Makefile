@@ -60,7 +60,7 @@ evidence: $(STAMP)
 
 # Every generated page, table and index: results/, README.md and docs/, from the published runs and the kernels.
 docs: $(STAMP)
-	$(PYTHON) -m reports.publish.docs
+	$(PYTHON) -m reports.publish.docs $(CHECK)
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks .coverage* *.egg-info
