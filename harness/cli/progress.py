@@ -100,7 +100,7 @@ def _bandwidth(record: Record) -> Text:
     fraction = record.bandwidth_gbps / record.roof_gbps
     steps = round(8 * _BAR * min(1.0, fraction))
     bar = "█" * (steps // 8) + ("▏▎▍▌▋▊▉"[steps % 8 - 1] if steps % 8 else "")
-    style = "yellow" if record.flags else "green"
+    style = "yellow" if record.doubts else "green"
     return Text.assemble(
         (bar.ljust(_BAR), f"{style} on bright_black"), f" {significant(record.bandwidth_gbps)} {percent(fraction)}%"
     )

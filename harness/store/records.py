@@ -98,6 +98,11 @@ class Record:
         return (self.case_key, self.role, self.provider, self.regime)
 
     @property
+    def doubts(self) -> tuple[Flag, ...]:
+        """The flags that speak against its times."""
+        return tuple(flag for flag in map(Flag, self.flags) if flag.is_against_times)
+
+    @property
     def entry(self) -> str:
         """Its name among `entries`."""
         return {Role.PROVIDER: self.provider, Role.ROOF: f"roof {self.provider}"}.get(self.role, self.role)

@@ -75,7 +75,7 @@ class Verdict(StrEnum):
 
 
 class Flag(StrEnum):
-    """Something against a record's validity: its name, the mark of its row, its meaning; in the order of legends."""
+    """A mark on a record: its name, the sign of its row, its meaning; in the order of legends."""
 
     mark: str
     meaning: str
@@ -84,6 +84,11 @@ class Flag(StrEnum):
         member = str.__new__(cls, name)
         member._value_, member.mark, member.meaning = name, mark, meaning
         return member
+
+    @property
+    def is_against_times(self) -> bool:
+        """Whether it speaks against the times, so that they are in no mean and are not cited; else it says what ran."""
+        return self is not Flag.FLUSHES_SUBNORMALS
 
     @classmethod
     def _missing_(cls, value: object) -> Flag | None:
@@ -102,9 +107,5 @@ class Flag(StrEnum):
     UNHIDDEN = "unhidden", "h", "the host's time to launch could not be hidden, and is in the times"
     FEW_SAMPLES = "few_samples", "f", "too few samples for an interval"
     NOT_INTERLEAVED = "not_interleaved", "s", "timed separately, after a crash: not in turns with the others"
-    FLUSHES_SUBNORMALS = (
-        "flushes_subnormals",
-        "0",
-        "right, but where an input or the result is below 1.2e-38: there it gives 0",
-    )
+    FLUSHES_SUBNORMALS = "flushes_subnormals", "0", "gives 0 where an input or the result is below 1.2e-38; else right"
     DISTURBED = "disturbed", "d", "others used the cores, or the hypervisor took them, while it was timed"

@@ -16,6 +16,7 @@ from reports.analysis.ratios import BASELINE
 from reports.analysis.speedups import standings
 from reports.analysis.summary import FLAGS, Group, Row, conditions, groups
 from reports.figures.naming import file_stem
+from reports.text import wording
 from reports.text.formatting import percent, significant, size_text, time_text
 
 _CONDITIONS = {"cold": "cold cache", "warm": "warm cache", "host": "time of the host"}  # by Group.regime
@@ -108,13 +109,13 @@ def citable(run: Run, selection: Selection) -> Citable:
 def objection(record: Record) -> str | None:
     """Why a row must not be quoted; None where nothing is against it."""
     if record.outcome == "validated":
-        return "not timed: there was no GPU, and an interpreted kernel has no time"
+        return f"not timed: there was no GPU, and {wording.ran_by(record)} ran it"
     if record.outcome != "ok":
         return f"{record.outcome}: {record.reason or 'no reason was stored'}"
     if not record.samples_s or record.ci95_s is None:
         return "too few samples for an interval"
-    if record.flags:
-        return "; ".join(FLAGS[flag][1] if flag in FLAGS else f"marked {flag}" for flag in record.flags)
+    if record.doubts:
+        return "; ".join(FLAGS[flag][1] if flag in FLAGS else f"marked {flag}" for flag in record.doubts)
     return None
 
 

@@ -15,6 +15,7 @@ from harness.timing.estimators import geometric_mean, median
 from reports.analysis.ratios import BASELINE
 from reports.analysis.speedups import comparable, speedup_of
 from reports.analysis.summary import Group, Row, folded, groups, noise_floors
+from reports.text import wording
 from reports.text.formatting import percent, size_text
 
 # Where a difference is claimed, these are named one by one up to so many.
@@ -106,7 +107,7 @@ def _roofs(timed: Sequence[Group]) -> Iterator[Finding]:
     for group in timed:
         if group.regime == "cold":
             for row in group.rows:
-                if row.roof_fraction is not None and not row.record.flags:
+                if row.roof_fraction is not None and not row.record.doubts:
                     fractions.setdefault(row.record.provider, []).append(row.roof_fraction)
     parts = [
         f"{provider} {percent(median(each))}% (at best {percent(max(each))}%)"
@@ -120,13 +121,10 @@ def _roofs(timed: Sequence[Group]) -> Iterator[Finding]:
 
 
 def _untimed(run: Run) -> Iterator[Finding]:
-    validated: dict[str, int] = {}
-    for each in folded(run, validated=True):
-        validated[each.provider] = validated.get(each.provider, 0) + each.cases
-    for provider, cases in validated.items():
+    validated = Counter((r.provider, wording.ran_by(r)) for r in run.records if r.outcome == "validated")
+    for (provider, by), cases in validated.items():
         plural = "case" if cases == 1 else "cases"
-        why = "there is no GPU, and an interpreted kernel has no time"
-        yield Finding("info", f"{provider} is right in {cases} {plural} and was not timed: {why}.")
+        yield Finding("info", f"{provider} is right in {cases} {plural}, run by {by}; without a GPU it has no times.")
     rejected: dict[str, list[tuple[str, int]]] = {}
     for each in folded(run, validated=False):
         if each.outcome == "rejected":
@@ -154,7 +152,7 @@ def _certainty(run: Run, timed: Sequence[Group]) -> Iterator[Finding]:
         )
     else:
         sentences.append("There is no A/A control, so no difference is claimed.")
-    marked = sum(bool(row.record.flags) for row in rows)
+    marked = sum(bool(row.record.doubts) for row in rows)
     if marked:
         sentences.append(
             f"{marked} of {len(rows)} timed rows carry a mark against their validity and count in none of the above."

@@ -55,4 +55,4 @@ def _of_medians(record: Record, other: Record) -> Ratio | None:
 
 def are_unmarked(a: Record, b: Record) -> bool:
     """Whether a ratio of the two counts in a mean: where neither carries a mark against its validity."""
-    return not a.flags and not b.flags
+    return not a.doubts and not b.doubts

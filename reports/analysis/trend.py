@@ -57,10 +57,13 @@ def trend(runs: Sequence[Run]) -> Trend:
     if len(runs) < 2:
         raise RunError("a trend is over two or more runs; name more of them")
     ordered = sorted(runs, key=lambda run: (str(run.manifest.created or ""), str(run.path)))
-    timed = [{r.key: r for r in run.records if r.role == "provider" and r.samples_s and not r.flags} for run in ordered]
+    timed = [
+        {each.key: each for each in run.records if each.role == "provider" and each.samples_s and not each.doubts}
+        for run in ordered
+    ]
     common = [key for key in timed[0] if all(key in each for each in timed)]
     if not common:
-        raise RunError("the runs have no timed case in common that carries no mark; name runs of the same sweep")
+        raise RunError("the runs have no timed case in common that no mark speaks against; name runs of the same sweep")
     floors = [max((r.noise_floor for r in run.records if r.noise_floor is not None), default=None) for run in ordered]
     by_line: dict[tuple[str, str, str], list[tuple[Record, ...]]] = {}
     for key in common:

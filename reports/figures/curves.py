@@ -30,7 +30,7 @@ def point_of(record: Record) -> Point | None:
         return None
     slow, fast = (record.ci95_s[1], record.ci95_s[0]) if record.ci95_s else (record.median_s, record.median_s)
     middle, low, high = (record.bytes_moved / time_s / 1e9 for time_s in (record.median_s, slow, fast))
-    return Point(record.bytes_moved, middle, low, high, is_valid=not record.flags, cases=1)
+    return Point(record.bytes_moved, middle, low, high, is_valid=not record.doubts, cases=1)
 
 
 def curve(records: Iterable[Record]) -> list[Point]:

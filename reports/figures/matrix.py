@@ -86,7 +86,7 @@ def _cell(rows: Sequence[Row]) -> Cell:
     return Cell(
         speedup=geometric_mean_ratio([row.speedup for row in rows if row.speedup is not None]),
         verdict=verdicts.pop() if len(verdicts) == 1 else "mixed",
-        is_valid=not any(row.record.flags for row in rows),
+        is_valid=not any(row.record.doubts for row in rows),
         cases=len(rows),
     )
 

@@ -68,7 +68,7 @@ def _draw_ceilings(axes: Axes, roofs: Sequence[Ceiling], low: float, high: float
 
 def _draw_spot(axes: Axes, spot: Spot, place: float) -> None:
     look = look_of(spot.provider)
-    face = "white" if spot.record.flags else look.colour
+    face = "white" if spot.record.doubts else look.colour
     x = spot.intensity * 1.03**place
     axes.plot([x], [spot.gflops], look.marker, color=look.colour, markerfacecolor=face, markersize=5, linestyle="")
 

@@ -211,7 +211,7 @@ def roofline(run: Run, timed: Sequence[Group]) -> list[Chart]:
             "look": [look.colour, look.dark_colour], "hoverinfo": "text",
             "x": [_short(spot.intensity) for spot in own], "y": [_short(spot.gflops) for spot in own],
             "text": [row_text(rows[id(spot.record)]) for spot in own],
-            "marker": {"size": 9, "symbol": [f"{symbol}-open" if spot.record.flags else symbol for spot in own]},
+            "marker": {"size": 9, "symbol": [f"{symbol}-open" if spot.record.doubts else symbol for spot in own]},
         })  # fmt: skip
     layout = {"xaxis": {"type": "log", "title": {"text": "arithmetic intensity, FLOP per byte"}},
               "yaxis": {"type": "log", "title": {"text": "GFLOP/s"}}}  # fmt: skip

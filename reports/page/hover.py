@@ -31,15 +31,15 @@ def merged_text(provider: str, point: Point) -> str:
     return (
         f"<b>{_safe(provider)}</b><br>median of {point.cases} cases of about {bytes_text(point.bytes_moved)}"
         f"<br>{significant(point.gbps)} GB/s, intervals from {significant(point.low_gbps)} "
-        f"to {significant(point.high_gbps)}<br>{'valid' if point.is_valid else 'some carry a mark'}"
+        f"to {significant(point.high_gbps)}<br>{'valid' if point.is_valid else 'some carry a mark against their times'}"
     )
 
 
 def validity_text(record: Record) -> str:
     """ "valid", or what is against the row."""
-    if not record.flags:
+    if not record.doubts:
         return f"valid, {_safe(str(record.regime))}, {len(record.samples_s)} samples"
-    return "not valid: " + "; ".join(_safe(FLAGS[flag][1] if flag in FLAGS else flag) for flag in record.flags)
+    return "not valid: " + "; ".join(_safe(FLAGS[flag][1] if flag in FLAGS else flag) for flag in record.doubts)
 
 
 def _interval(record: Record) -> str:

@@ -122,7 +122,7 @@
     const found = [];
     for (let row = 0; row < count; row++) {
       if (!chosen.every(([codes, code]) => codes[row] === code)) continue;
-      if (validOnly && (text("flags", row) !== "" || text("outcome", row) !== "ok")) continue;
+      if (validOnly && (text("doubts", row) !== "" || text("outcome", row) !== "ok")) continue;
       if (!hits.every((perColumn) => perColumn.some((values, n) => values[columns[n].codes[row]]))) continue;
       found.push(row);
     }
@@ -171,7 +171,7 @@
     const speedup = numbers.speedup[row], least = numbers.speedup_low[row];
     const interval = least === null ? "" : `${least.toFixed(2)}–${numbers.speedup_high[row].toFixed(2)}`;
     const isBaseline = speedup === 1 && text("verdict", row) === "";
-    const flags = text("flags", row), outcome = text("outcome", row), regime = text("regime", row);
+    const doubts = text("doubts", row), outcome = text("outcome", row), regime = text("regime", row);
     const verdict = text("verdict", row);
     // What the share of the roof is divided by: the fastest stream of the case, undisturbed.
     const share = numbers.roof_percent[row];
@@ -187,10 +187,10 @@
       speedup: () => cell(speedup === null ? "–" : isBaseline ? "1" : speedup.toFixed(2), "n", isBaseline ? "" : interval),
       verdict: () => cell(verdict || "–", verdict),
       max_ulp: () => cell(significant(numbers.max_ulp[row], 2), "n"),
-      outcome: () => cell(outcome === "ok" ? (flags || "valid") : outcome, "", outcome === "ok" ? regime : ""),
+      outcome: () => cell(outcome === "ok" ? (doubts || "valid") : outcome, "", outcome === "ok" ? regime : ""),
     };
     made.append(...[...document.querySelectorAll("#table th")].map((head) => cells[head.dataset.column]()));
-    const why = [...flags.split(" ").filter(Boolean).map((flag) => data.flags[flag] || flag), text("reason", row)];
+    const why = [...text("flags", row).split(" ").filter(Boolean).map((flag) => data.flags[flag] || flag), text("reason", row)];
     made.title = why.filter(Boolean).join("; ");
     return made;
   }

@@ -13,7 +13,20 @@ from reports.analysis.summary import Group, Row
 from reports.text.formatting import params_text, printable, size_text
 
 # Columns of text are stored as places in a list of their distinct values.
-TEXTS = ("op", "variant", "dtype", "size", "provider", "roof", "regime", "outcome", "verdict", "flags", "reason")
+TEXTS = (
+    "op",
+    "variant",
+    "dtype",
+    "size",
+    "provider",
+    "roof",
+    "regime",
+    "outcome",
+    "verdict",
+    "flags",
+    "doubts",
+    "reason",
+)
 NUMBERS = ("elements", "bytes", "time_us", "low_us", "high_us", "gbps", "roof_percent", "roof_gbps", "speedup",
            "speedup_low", "speedup_high", "max_ulp")  # fmt: skip
 
@@ -46,6 +59,7 @@ def _texts(record: Record, row: Row | None) -> tuple[str, ...]:
         record.outcome,
         (row.verdict or "") if row is not None and record.provider != BASELINE else "",
         " ".join(record.flags),
+        " ".join(record.doubts),
         (record.reason or "") + (f", at {record.worst_input}" if record.reason and record.worst_input else ""),
     )
     return tuple(printable(each) for each in found)

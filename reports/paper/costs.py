@@ -78,7 +78,7 @@ def _fastest(run: Run, op: str, shape: tuple[int, ...]) -> Record | None:
         if (record.op, record.shape, record.role, record.outcome) == (op, shape, "provider", "ok")
         and record.median_s and record.ci95_s
     ]  # fmt: skip
-    return min(valid, key=lambda record: (bool(record.flags), record.median_s), default=None)
+    return min(valid, key=lambda record: (bool(record.doubts), record.median_s), default=None)
 
 
 def over_elu(found: Sequence[Cost], cost: Cost) -> Number:

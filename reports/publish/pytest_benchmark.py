@@ -47,7 +47,7 @@ def extra_info(record: Record) -> dict[str, Any]:
     if record.bandwidth_gbps and record.roof_gbps:
         fraction = record.bandwidth_gbps / record.roof_gbps
     return {
-        "valid": not record.flags,
+        "valid": not record.doubts,
         "flags": list(record.flags),
         "regime": record.regime,
         "bandwidth_gbps": record.bandwidth_gbps,

@@ -118,7 +118,7 @@ def _index_lines(found: Sequence[Published], results: Path) -> Iterator[str]:
         return
     if not any(each.is_gpu for each in found):
         yield "No run on a GPU is published yet: what follows was measured on a CPU, where the Triton kernels are"
-        yield "validated by Triton's interpreter and have no times."
+        yield "validated and have no times."
         yield ""
     columns = (*words("device", "sweep", "measured"), Column("records"), *words("content hash"))
     yield from to_markdown(Table("", columns, tuple(_index_row(each, results) for each in found)))
@@ -156,10 +156,7 @@ def _source(shown: Published) -> str:
     device = f"{markdown_text(shown.device)}, a {'GPU' if shown.is_gpu else 'CPU'}"
     sentence = f"Measured on {device}, sweep {markdown_text(shown.sweep)}, content hash `{shown.content_hash[:16]}`."
     if not shown.is_gpu:
-        sentence += (
-            " On a CPU the Triton kernels are validated by Triton's interpreter and have no times; no run on a GPU "
-            "is published yet."
-        )
+        sentence += " On a CPU the Triton kernels are validated and have no times; no run on a GPU is published yet."
     return sentence
 
 

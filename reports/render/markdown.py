@@ -35,7 +35,7 @@ def _lines(run: Run, content_hash: str, figures: Sequence[str]) -> Iterator[str]
     timed = groups(run)
     yield from ("", "## In short", "")
     yield from (f"- {markdown_text(finding.text)}" for finding in findings(run, timed))
-    what = "Geometric means over the cases in which neither side carries a mark."
+    what = "Geometric means over the cases in which neither side carries a mark against its times."
     yield from _section("Speed-up over eager", speedup_table(timed, ""), what)
     for figure in figures:
         yield from ("", f"![{figure.rpartition('/')[2].partition('.')[0]}]({figure})")

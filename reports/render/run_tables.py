@@ -12,8 +12,10 @@ from reports.render.table import Column, Kind, Table, words
 from reports.text import wording
 from reports.text.formatting import significant
 
-SPEEDUPS = f"speed-up over {BASELINE}: geometric mean of the cases in which neither side carries a mark"
-VALIDATED = "validated: right, and not timed, as there is no GPU (Triton's interpreter ran the kernels)"
+SPEEDUPS = (
+    f"speed-up over {BASELINE}: geometric mean of the cases in which neither side carries a mark against its times"
+)
+VALIDATED = "validated: right, and not timed, as there is no GPU"
 NOT_MEASURED = "not measured"
 
 
@@ -50,5 +52,6 @@ def untimed_table(run: Run, *, validated: bool, title: str | None = None) -> Tab
          wording.why(each))
         for each in folded(run, validated=validated)
     )  # fmt: skip
-    default = VALIDATED if validated else NOT_MEASURED
+    by = " and ".join(dict.fromkeys(wording.ran_by(each) for each in run.records if each.outcome == "validated"))
+    default = f"{VALIDATED}; run by {by}" if validated else NOT_MEASURED
     return Table(default if title is None else title, columns, rows).without_empty("ULP", "why (the first of them)")

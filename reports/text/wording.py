@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from harness.ops.catalogue import OPS
-from harness.store.records import Run
+from harness.store.records import Record, Run
 from reports.analysis.ratios import BASELINE
 from reports.analysis.summary import FLAGS, Folded, Group, Row, median_or_none, noise_floors, outcomes
 from reports.text.formatting import MISSING, params_text, percent
@@ -56,6 +56,13 @@ def speedup(row: Row) -> str:
 def roof(timed: Sequence[Group]) -> str | None:
     """What %roof is divided by, in a sentence, or None where no row has one."""
     return _ROOF if any(row.roof_fraction is not None for group in timed for row in group.rows) else None
+
+
+def ran_by(record: Record) -> str:
+    """What ran the kernels of a record that was validated: before the emulated GPU, Triton's interpreter."""
+    if record.validated_by is None:
+        return "Triton's interpreter"
+    return f"the emulated GPU, as compiled for {record.validated_by.removeprefix('ptx ')}"
 
 
 def flags_used(timed: Sequence[Group]) -> dict[str, tuple[str, str]]:

@@ -207,7 +207,7 @@ def test_the_caption_begins_as_asked_and_names_what_is_quick_or_has_no_time(run,
     assert r"\caption{Ours \& theirs. Median times and speed-ups" in text
     assert "The sweep is a quick one, for a first look." in text  # the sweep of these tests is `smoke`
     assert "not in the table, as that gives no time: interpreted (1 case)." in text
-    full = replace(run, manifest=run.manifest | {"sweep": {"name": "default"}})
+    full = replace(run, manifest=replace(run.manifest, sweep={"name": "default"}))
     assert "first look" not in latex.table(citable(full, ALL))
     ended = elubench("cite", run.path, "--case", "1024x1024", "--regime", "cold", "--caption", "Mine")
     assert ended.returncode == 0 and r"\caption{Mine. Median" in ended.stdout and "8192" not in ended.stdout
