@@ -40,7 +40,7 @@ class FreshTensors(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         made = func(*args, **(kwargs or {}))
-        if func in _EMPTY and isinstance(made, Tensor) and made.device.type == "cpu" and made.layout == torch.strided:
+        if func in _EMPTY and type(made) is Tensor and made.device.type == "cpu" and made.layout == torch.strided:
             self.mark(made)
         return made
 

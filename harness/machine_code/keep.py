@@ -25,7 +25,7 @@ def keep_inspection(run: Path, plan: Sweep, device: Device) -> None:
     """
     stored = read_manifest(run)
     cases = [case for case in plan.cases if case.op in KERNEL_OPS]
-    kernels = [spec for spec in plan.providers if spec == "triton" or providers.file_of(spec) is not None]
+    kernels = [spec for spec in plan.providers if spec in providers.LAUNCH_TRITON or providers.file_of(spec)]
     if not kernels or not cases or (stored.inspected and (run / INSPECTION).exists()):
         return
     arch = device.capability or "sm_90"

@@ -36,8 +36,8 @@ def survey(
 ) -> tuple[Row, ...]:
     """A row for every kernel that `provider` launches for `ops` in `dtypes` (all where empty), by architecture.
 
-    `provider` is "triton" or a file, whose code runs with the user's rights. `listings` is a directory, made where
-    it is missing, for the machine code as text. Raises InspectError and ProviderError.
+    `provider` is one of providers.LAUNCH_TRITON, or a file, whose code runs with the user's rights. `listings` is a
+    directory, made where it is missing, for the machine code as text. Raises InspectError and ProviderError.
     """
     _check(archs, provider, ops, dtypes)
     if listings is not None:
@@ -59,8 +59,11 @@ def _check(archs: Sequence[str], provider: str, ops: Sequence[str], dtypes: Sequ
             if each not in known:
                 raise InspectError(f"there is no {what} {each!r} to inspect; choose from {', '.join(known)}")
     providers.check(provider)
-    if provider in providers.BUILTIN and provider != "triton":
-        raise InspectError(f"{provider} has no Triton kernels to inspect; name triton, or a file with kernels of yours")
+    if provider in providers.BUILTIN and provider not in providers.LAUNCH_TRITON:
+        raise InspectError(
+            f"{provider} launches no Triton kernels here; name {' or '.join(providers.LAUNCH_TRITON)} (Inductor's are "
+            "those of torch.compile), or a file with kernels of yours"
+        )
     if importlib.util.find_spec("triton") is None:
         raise InspectError("triton is not installed, and machine code is made by it; install triton (Linux only)")
 

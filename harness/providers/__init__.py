@@ -22,15 +22,17 @@ if TYPE_CHECKING:
     from harness.ops.cases import Case
 
 __all__ = [
-    "BUILTIN", "Provider", "ProviderError", "Unsupported", "WrongOutput", "check", "distinct", "file_of", "load",
-    "name_of",
+    "BUILTIN", "LAUNCH_TRITON", "Provider", "ProviderError", "Unsupported", "WrongOutput", "check", "distinct",
+    "file_of", "load", "name_of",
 ]  # fmt: skip
 
 BUILTIN = {
     "eager": "PyTorch's own operators, one call each",
     "compile": "torch.compile of the same (Inductor)",
     "triton": "the kernels of this suite",
+    "inductor": "torch.compile's kernels for CUDA where there is no GPU: validated and counted, never timed",
 }
+LAUNCH_TRITON = ("triton", "inductor")  # of the built-in ones
 
 
 @dataclass(frozen=True)

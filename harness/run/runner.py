@@ -71,7 +71,7 @@ def run_sweep(
 
     def may_launch_triton(spec: str, op: str) -> bool:
         is_file = providers.file_of(spec) is not None
-        return (spec == "triton" or is_file) and (spec, op) not in launch_nothing
+        return (spec in providers.LAUNCH_TRITON or is_file) and (spec, op) not in launch_nothing
 
     try:
         if sweep.roof_curves:

@@ -39,7 +39,7 @@ def validate(job: Job, stage: Stage) -> list[Record]:
             stage("validate", spec)
             gpu.launches.clear()
             record, _ = gated(job, case, spec, buffers)
-            if gpu.launches or spec == "triton" or record.outcome == Outcome.UNSUPPORTED:
+            if gpu.launches or spec in providers.LAUNCH_TRITON or record.outcome == Outcome.UNSUPPORTED:
                 records.append(_judged(record, gpu.launches, "×".join(map(str, case.shape))))
     return records
 
@@ -47,7 +47,7 @@ def validate(job: Job, stage: Stage) -> list[Record]:
 def launches_triton(spec: str, case: Case) -> bool:
     """Whether a provider launches Triton kernels for a case; found by calling it once on the emulated GPU."""
     if spec in providers.BUILTIN:
-        return spec == "triton"
+        return spec in providers.LAUNCH_TRITON
     buffers = allocate(case, 1, "cpu")[0]
     with emulated(ARCH, checks=False) as gpu, contextlib.suppress(Exception):
         providers.load(spec).prepare(case)(*buffers.inputs, *buffers.outputs)

@@ -15,7 +15,7 @@ from typing import Any
 
 from harness.store.lines import Decoder, VersionedDecoder, is_torn, iter_lines
 from harness.store.manifest import Manifest, read_manifest
-from harness.store.vocabulary import RECORDS, Flag, Mix, Outcome, Regime, Role, RunError
+from harness.store.vocabulary import FLAGS_OF_RESULTS, RECORDS, Flag, Mix, Outcome, Regime, Role, RunError
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ class Record:
     @property
     def doubts(self) -> tuple[Flag, ...]:
         """The flags that speak against its times."""
-        return tuple(flag for flag in map(Flag, self.flags) if flag.is_against_times)
+        return tuple(flag for flag in self.flags if flag not in FLAGS_OF_RESULTS)
 
     @property
     def entry(self) -> str:

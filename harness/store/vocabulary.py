@@ -85,11 +85,6 @@ class Flag(StrEnum):
         member._value_, member.mark, member.meaning = name, mark, meaning
         return member
 
-    @property
-    def is_against_times(self) -> bool:
-        """Whether it speaks against the times, so that they are in no mean and are not cited; else it says what ran."""
-        return self is not Flag.FLUSHES_SUBNORMALS
-
     @classmethod
     def _missing_(cls, value: object) -> Flag | None:
         return cls.NOT_COLD if value == "warm" else None  # its name in schema 2
@@ -109,3 +104,6 @@ class Flag(StrEnum):
     NOT_INTERLEAVED = "not_interleaved", "s", "timed separately, after a crash: not in turns with the others"
     FLUSHES_SUBNORMALS = "flushes_subnormals", "0", "gives 0 where an input or the result is below 1.2e-38; else right"
     DISTURBED = "disturbed", "d", "others used the cores, or the hypervisor took them, while it was timed"
+
+
+FLAGS_OF_RESULTS = frozenset({Flag.FLUSHES_SUBNORMALS})  # say what was computed; the others speak against the times

@@ -33,6 +33,7 @@ class Sweep:
     stop: StopRule
     case_timeout_s: float  # a case that takes longer, compilation included, is ended
     cpu_max_elements: int  # larger cases are left to a GPU
+    cpu_providers: tuple[str, ...] = ()  # in place of `providers`, where there is no GPU; empty: the same
     regimes: tuple[str, ...] = (AUTO,)
     roof_curves: bool = False  # whether roofs are measured over the working set, beside those of the cases
 
@@ -41,7 +42,7 @@ class Sweep:
         if kind != "cpu":
             return self
         small = tuple(case for case in self.cases if case.elements <= self.cpu_max_elements)
-        return dataclasses.replace(self, cases=small)
+        return dataclasses.replace(self, cases=small, providers=self.cpu_providers or self.providers)
 
     def only(
         self, ops: Sequence[str], dtypes: Sequence[str], providers: Sequence[str], regimes: Sequence[str] = ()
@@ -87,6 +88,7 @@ def from_content(content: Mapping[str, Any]) -> Sweep:
                 **content,
                 "cases": cases,
                 "providers": tuple(content["providers"]),
+                "cpu_providers": tuple(content.get("cpu_providers", ())),
                 "regimes": tuple(content["regimes"]),
                 "stop": StopRule(**content["stop"]),
             }
@@ -134,7 +136,7 @@ _TOP = {
     "cases": list,
 }
 _CASE = {"op": str, "shapes": list, "dtypes": list, "layouts": list, "params": list}
-_CPU = {"max_elements": int}
+_CPU = {"max_elements": int, "providers": list}
 _STOP = {field.name: type(field.default) for field in dataclasses.fields(StopRule)}
 
 
@@ -170,6 +172,7 @@ def parse(data: Mapping[str, Any], default_name: str) -> Sweep:
         stop=stop,
         case_timeout_s=float(data.get("case_timeout_s", 300.0)),
         cpu_max_elements=data.get("cpu", {}).get("max_elements", 2**24),
+        cpu_providers=tuple(_strings(data.get("cpu", {}).get("providers", []), "providers of [cpu]")),
         regimes=regimes,
         roof_curves=data.get("roof_curves", False),
     )

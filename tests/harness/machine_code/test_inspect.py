@@ -110,7 +110,7 @@ def test_other_architectures_are_counted_too(arch):
         (("--op", "gelu"), "no op 'gelu' to inspect; choose from elu,"),
         (("--dtype", "int8"), "no dtype 'int8' to inspect; choose from bfloat16,"),
         (("--provider", "nothing.py"), "there is no file nothing.py"),
-        (("--provider", "eager"), "eager has no Triton kernels to inspect"),
+        (("--provider", "eager"), "eager launches no Triton kernels here"),
         pytest.param(
             ("--arch", "sm_90", "--provider", str(PROVIDERS / "tuned.py"), "--op", "relu"),
             "defines no function named after relu;",

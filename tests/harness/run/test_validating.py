@@ -26,6 +26,7 @@ def ended(tmp_path_factory):
     folder = tmp_path_factory.mktemp("validating")
     (folder / "one.toml").write_text(SWEEP)
     files = [argument for name in FILES for argument in ("--provider", PROVIDERS / f"{name}.py")]
+    files += ["--provider", "inductor"]
     ended = elubench("run", "--sweep", folder / "one.toml", "--device", "cpu", *files, "--out", folder / "run")
     assert ended.returncode == 0, ended.stderr
     return folder / "run", ended.stdout
@@ -65,6 +66,13 @@ def test_what_a_kernel_does_to_memory_is_named_with_its_place_though_its_result_
     for record in records[provider]:
         assert record.outcome == "rejected" and record.reason.startswith("memory: ")
         assert all(word in record.reason for word in words), record.reason
+
+
+def test_the_kernels_that_torch_compile_makes_for_a_gpu_are_right_but_for_subnormals(records):
+    """As on an H200: results/nvidia-h200/default has the same mark on `compile`."""
+    for record in records["inductor"]:
+        assert (record.outcome, record.validated_by) == ("validated", "ptx sm_90"), record.reason
+        assert record.flags == ("flushes_subnormals",)
 
 
 def test_an_instruction_that_the_machine_does_not_have_is_named(records):

@@ -1,0 +1,190 @@
+"""The kernels that torch.compile makes for an NVIDIA GPU, made without one and launched on Triton's active driver.
+
+Inductor decides by what torch says of the device, not by the device: for the time in which it generates code, torch
+says that there is one. What it generates is a Python module that allocates, launches kernels and returns results. That
+module runs here, with its kernels launched as Triton launches any, so that a driver that emulates a GPU runs them, and
+one that notes launches notes them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import re
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+from unittest import mock
+
+import torch
+import triton
+from torch import Tensor
+
+from harness.ops.buffers import lay_out
+from harness.ops.cases import Case
+from harness.ops.catalogue import OPS
+from harness.ops.op import Unsupported
+
+# What stands in the generated module for what only a CUDA build of torch has.
+_ELSEWHERE = {
+    "from torch._C import _cuda_getCurrentRawStream as get_raw_stream": "get_raw_stream = lambda index: 0",
+    "async_compile = AsyncCompile()": "async_compile = here",
+    "empty_strided_cuda = torch._C._dynamo.guards._empty_strided_cuda": "empty_strided_cuda = here.empty_strided",
+    "torch.cuda._DeviceGuard(0)": "here.guard()",
+    "torch.cuda.set_device(0)": "pass",
+}
+
+
+def prepare(case: Case) -> Callable[..., None]:
+    """A call that launches Inductor's kernels for the case on Triton's active driver.
+
+    Raises Unsupported where there is no driver for an NVIDIA GPU, or where a GPU has `compile` itself.
+    """
+    if torch.cuda.is_available():
+        raise Unsupported("a GPU is here: `compile` is timed on it")
+    text = generated(case, _target())
+    here = _Here()
+    module = _loaded(text, "wrapper", {"here": here})
+    inputs = len(case.inputs)
+
+    def call(*tensors: Tensor) -> None:
+        outputs = tensors[inputs:]
+        with here.writing_to(outputs):
+            results = module.call(list(tensors[:inputs]))
+        for output, result in zip(outputs, results, strict=True):
+            if result is not output:
+                output.copy_(result)
+
+    return call
+
+
+def _target() -> Any:
+    try:
+        target = triton.runtime.driver.active.get_current_target()
+    except RuntimeError:
+        target = None
+    if target is None or target.backend != "cuda":
+        raise Unsupported("Inductor's CUDA kernels are made for a GPU or the emulated one; on a CPU there is `compile`")
+    return target
+
+
+def generated(case: Case, target: Any) -> str:
+    """The module that Inductor generates for a case and a Triton target, as text."""
+    from torch._inductor.codegen.common import init_backend_registration
+    from torch._inductor.debug import DebugContext
+    from torch._inductor.decomposition import select_decomp_table
+    from torch._inductor.graph import GraphLowering
+    from torch._inductor.virtualized import V
+    from torch._subclasses.fake_tensor import FakeTensorMode
+    from torch.fx.experimental.proxy_tensor import make_fx
+
+    compute = OPS[case.op].pytorch(case)
+    with torch.utils._python_dispatch._disable_current_modes(), _claimed(target), FakeTensorMode() as fake:
+        inputs = [
+            lay_out(torch.empty(each.numel, dtype=getattr(torch, each.dtype), device="cuda"), case, each)
+            for each in case.inputs
+        ]
+        traced = make_fx(compute, decomposition_table=select_decomp_table(), tracing_mode="fake")(*inputs)
+        init_backend_registration()
+        graph = GraphLowering(traced, example_inputs=inputs)
+        with DebugContext(), V.set_debug_handler(DebugContext()), V.set_graph_handler(graph), V.set_fake_mode(fake):
+            graph.run(*inputs)
+            code, *_ = graph.codegen()
+    return str(getattr(code, "value", code))
+
+
+@contextlib.contextmanager
+def _claimed(target: Any) -> Iterator[None]:
+    """torch says that there is one GPU, of the target's architecture."""
+    major, minor = divmod(int(target.arch), 10)
+    properties = SimpleNamespace(
+        name="", major=major, minor=minor, multi_processor_count=132, warp_size=32, total_memory=80 * 2**30,
+        L2_cache_size=50 * 2**20, max_threads_per_multi_processor=2048, max_threads_per_block=1024,
+        regs_per_multiprocessor=65536, shared_memory_per_block=48 * 2**10, shared_memory_per_block_optin=227 * 2**10,
+        shared_memory_per_multiprocessor=228 * 2**10, gcnArchName="",
+    )  # fmt: skip
+    said = {
+        "is_available": lambda: True,
+        "is_initialized": lambda: True,
+        "device_count": lambda: 1,
+        "current_device": lambda: 0,
+        "get_device_properties": lambda device=None: properties,
+        "_get_device_properties": lambda device=None: properties,
+        "get_device_capability": lambda device=None: (major, minor),
+        "_lazy_init": lambda: None,
+    }
+    with contextlib.ExitStack() as stack:
+        for name, answer in said.items():
+            stack.enter_context(mock.patch.object(torch.cuda, name, answer, create=True))
+        stack.enter_context(mock.patch.object(torch.version, "cuda", "12.8"))
+        stack.enter_context(torch._inductor.config.patch(force_disable_caches=True))
+        yield
+
+
+class _Here:
+    """What the generated module asks its device for: memory, kernels, a stream."""
+
+    def __init__(self) -> None:
+        self._outputs: list[Tensor] = []
+        self._device = torch.device("cpu")
+
+    @contextlib.contextmanager
+    def writing_to(self, outputs: Sequence[Tensor]) -> Iterator[None]:
+        """Within it the results are written into these tensors, where one is of the kind that is asked for."""
+        self._outputs, self._device = list(outputs), outputs[0].device
+        try:
+            yield
+        finally:
+            self._outputs = []
+
+    def empty_strided(self, shape: Sequence[int], strides: Sequence[int], dtype: torch.dtype) -> Tensor:
+        for index, each in enumerate(self._outputs):
+            if (tuple(each.shape), each.stride(), each.dtype) == (tuple(shape), tuple(strides), dtype):
+                return self._outputs.pop(index)
+        return torch.empty_strided(shape, strides, dtype=dtype, device=self._device)
+
+    def guard(self) -> Any:
+        return contextlib.nullcontext()
+
+    def triton(self, name: str, source: str, device_str: str) -> _Kernel:
+        source = source.replace("triton_helpers.set_driver_to_gpu()", "")
+        return _Kernel(getattr(_loaded(source, name), name))
+
+    def wait(self, names: dict[str, Any]) -> None:
+        pass
+
+
+class _Kernel:
+    """A generated kernel in the first configuration that Inductor would try, which is its default."""
+
+    def __init__(self, autotuner: Any) -> None:
+        self._function, self._config = autotuner.fn, autotuner.configs[0]
+        self._meta = autotuner.inductor_meta
+
+    def run(self, *arguments: Any, stream: int) -> None:
+        from torch._inductor.runtime.triton_heuristics import GridExpr
+
+        constants = dict(self._config.kwargs)
+        names = [name for name in self._function.arg_names if name not in constants]
+        sizes = dict(zip(names, arguments, strict=True))
+        grid = GridExpr.from_meta(self._meta, self._config).eval_slow({**sizes, **constants})
+        self._function[grid](
+            *arguments, **constants, num_warps=self._config.num_warps, num_stages=self._config.num_stages
+        )
+
+
+def _loaded(text: str, name: str, names: dict[str, Any] | None = None) -> ModuleType:
+    """A generated source as a module of its own file, since Triton reads a kernel's source from there."""
+    for theirs, ours in _ELSEWHERE.items():
+        text = text.replace(theirs, ours)
+    folder = Path(tempfile.mkdtemp(prefix="elubench-inductor-"))
+    path = folder / f"{re.sub(r'[^a-z0-9_]', '_', name)}.py"
+    path.write_text(text, encoding="utf-8")
+    spec = importlib.util.spec_from_file_location(f"{path.stem}_{folder.name}", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    module.__dict__.update(names or {})
+    spec.loader.exec_module(module)
+    return module
