@@ -53,11 +53,16 @@ _state: list[GlobalState] = []  # as it was when `watch` was called last
 
 
 def watch(modules: Iterable[ModuleType]) -> None:
-    """Note what these modules define. To be called before the first provider's code is loaded."""
+    """Note what these modules define, and the process's state. Before the first provider's code is loaded."""
     for module in modules:
         for key, value in _values(_of_module(module)).items():
             _known.setdefault(key, value)
     _state.append(GlobalState())
+
+
+def forget_state() -> None:
+    """Stop holding the process's state against what it was: from here on others may change it."""
+    _state.clear()
 
 
 def restore() -> list[str]:
