@@ -20,7 +20,8 @@ from harness.ops.cases import make_case
 from harness.ops.catalogue import KERNEL_OPS
 
 ONES = "sizes-of-one"  # in place of an op
-DTYPES = ("bfloat16", "float16", "float32", "float64")
+# fp16 and fp64 are the same instructions on all architectures.
+DTYPES = {"sm_90": ("bfloat16", "float16", "float32", "float64")}
 
 
 def main(arch: str, ex2: str, ops: list[str]) -> None:
@@ -30,7 +31,7 @@ def main(arch: str, ex2: str, ops: list[str]) -> None:
     found = []
     with emulated(arch, ex2) as gpu:  # type: ignore[arg-type]
         for op in (op for op in ops or KERNEL_OPS if op != ONES):
-            for dtype in DTYPES:
+            for dtype in DTYPES.get(arch, ("bfloat16", "float32")):
                 for specimen in specimen_shapes.specimens(op, dtype):
                     case = specimen.case
                     gpu.launches.clear()
