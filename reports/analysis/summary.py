@@ -124,6 +124,7 @@ class Folded:
     max_ulp: float | None  # the largest of them
     reason: str  # that of the first
     worst_input: str | None  # that of the first
+    flags: tuple[str, ...] = ()  # of any of them
 
 
 def folded(run: Run, *, validated: bool) -> list[Folded]:
@@ -140,6 +141,7 @@ def folded(run: Run, *, validated: bool) -> list[Folded]:
             max_ulp=max((r.max_ulp for r in records if r.max_ulp is not None), default=None),
             reason=records[0].reason or "",
             worst_input=records[0].worst_input,
+            flags=tuple(dict.fromkeys(flag for each in records for flag in each.flags)),
         )
         for key, records in found.items()
     ]

@@ -45,7 +45,7 @@ def untimed_table(run: Run, *, validated: bool, title: str | None = None) -> Tab
         Column("cases"),
         Column("outcome", Kind.WORD),
         Column("ULP", goes=1),
-        Column("why (the first of them)", Kind.PROSE),
+        Column("remark" if validated else "why (the first of them)", Kind.PROSE),
     )
     rows = tuple(
         (each.op, each.dtype, each.provider, str(each.cases), each.outcome, significant(each.max_ulp, 2),
@@ -54,4 +54,4 @@ def untimed_table(run: Run, *, validated: bool, title: str | None = None) -> Tab
     )  # fmt: skip
     by = " and ".join(dict.fromkeys(wording.ran_by(each) for each in run.records if each.outcome == "validated"))
     default = f"{VALIDATED}; run by {by}" if validated else NOT_MEASURED
-    return Table(default if title is None else title, columns, rows).without_empty("ULP", "why (the first of them)")
+    return Table(default if title is None else title, columns, rows).without_empty("ULP", "remark", "why (the first of them)")

@@ -96,7 +96,9 @@ def noise(run: Run) -> str | None:
 
 
 def why(each: Folded) -> str:
-    """Why something was not timed, with the worst input that the gate found."""
+    """Why something was not timed, with the worst input that the gate found; of what is right, what its marks mean."""
+    if each.outcome == "validated":
+        return "; ".join(FLAGS[flag][1] for flag in each.flags)
     return each.reason + (f", at {each.worst_input}" if each.worst_input else "")
 
 
