@@ -54,4 +54,5 @@ def untimed_table(run: Run, *, validated: bool, title: str | None = None) -> Tab
     )  # fmt: skip
     by = " and ".join(dict.fromkeys(wording.ran_by(each) for each in run.records if each.outcome == "validated"))
     default = f"{VALIDATED}; run by {by}" if validated else NOT_MEASURED
-    return Table(default if title is None else title, columns, rows).without_empty("ULP", "remark", "why (the first of them)")
+    made = Table(default if title is None else title, columns, rows)
+    return made.without_empty("ULP", "remark", "why (the first of them)")
