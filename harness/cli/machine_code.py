@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from harness.machine_code.rows import Row
+    from harness.machine_code.rows import InspectedRow
 
 app = typer.Typer()
 
@@ -52,7 +52,7 @@ def inspect(
         _check(rows)
 
 
-def _print(rows: tuple[Row, ...], json: bool, markdown: bool) -> None:
+def _print(rows: tuple[InspectedRow, ...], json: bool, markdown: bool) -> None:
     if json:
         from harness.machine_code.rows import to_json
 
@@ -69,7 +69,7 @@ def _print(rows: tuple[Row, ...], json: bool, markdown: bool) -> None:
         show(rows, Console())
 
 
-def _check(rows: tuple[Row, ...]) -> None:
+def _check(rows: tuple[InspectedRow, ...]) -> None:
     from harness.cli.exits import CHECK_FAILED, end
     from harness.machine_code.budget import load, violations
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.machine_code.rows import Row, totals
+from harness.machine_code.rows import InspectedRow, totals
 
 _FILE = Path(__file__).with_name("budgets.toml")
 # Where a thread's access of 16 bytes is the widest there is; later ones have 32.
@@ -37,7 +37,7 @@ def load(path: Path = _FILE) -> Budget:
     )
 
 
-def violations(rows: Sequence[Row], budget: Budget) -> Iterator[str]:
+def violations(rows: Sequence[InspectedRow], budget: Budget) -> Iterator[str]:
     """A sentence for each limit that is exceeded: instructions, spills, divergence, width of access.
 
     Instructions are held against the budget of what the rows have; that they have everything is for the caller to
@@ -51,7 +51,7 @@ def violations(rows: Sequence[Row], budget: Budget) -> Iterator[str]:
         yield from (f"{row.op} {row.variant} {row.dtype} on {row.arch}: {fault}" for fault in _faults(row))
 
 
-def _faults(row: Row) -> Iterator[str]:
+def _faults(row: InspectedRow) -> Iterator[str]:
     if row.reason:
         yield f"not counted, {row.reason}"
         return
@@ -66,7 +66,7 @@ def _faults(row: Row) -> Iterator[str]:
             yield f"a global {what} of the main tensors is {width} bytes wide, and {_WIDE_BYTES} are possible"
 
 
-def uncovered(rows: Iterable[Row], budget: Budget) -> list[tuple[str, str, str]]:
+def uncovered(rows: Iterable[InspectedRow], budget: Budget) -> list[tuple[str, str, str]]:
     """What has a budget and no row on its architecture."""
     had = {(row.op, row.variant, row.dtype) for row in rows if row.arch == budget.arch}
     return [key for key in budget.instructions if key not in had]

@@ -41,7 +41,7 @@ class Ceiling:
 
 
 @dataclass(frozen=True)
-class Row:
+class InspectedRow:
     """One kernel of one op, specialised for a dtype and parameters, compiled for an architecture.
 
     Counts are per element of the op's main tensor: everything that the threads execute on the way of a full
@@ -87,7 +87,7 @@ class Row:
     notes: tuple[str, ...] = ()  # what was assumed in counting, in sentences
 
 
-def totals(rows: Iterable[Row]) -> dict[tuple[str, str, str, str], float]:
+def totals(rows: Iterable[InspectedRow]) -> dict[tuple[str, str, str, str], float]:
     """{(arch, op, variant, dtype): instructions per element}, all launches of the op together."""
     found: dict[tuple[str, str, str, str], float] = {}
     for row in rows:
@@ -97,7 +97,7 @@ def totals(rows: Iterable[Row]) -> dict[tuple[str, str, str, str], float]:
     return found
 
 
-def to_json(rows: Iterable[Row]) -> str:
+def to_json(rows: Iterable[InspectedRow]) -> str:
     """The rows as a JSON list."""
     plain = [dataclasses.asdict(row) for row in rows]
     for row in plain:
@@ -107,20 +107,20 @@ def to_json(rows: Iterable[Row]) -> str:
     return json.dumps(plain, indent=1, allow_nan=False, ensure_ascii=False)
 
 
-_rows = Decoder(tuple[Row, ...])
+_rows = Decoder(tuple[InspectedRow, ...])
 
 
-def from_json(text: bytes) -> tuple[Row, ...]:
+def from_json(text: bytes) -> tuple[InspectedRow, ...]:
     """The rows of a JSON list. Raises ValueError where it is not one of rows."""
     return _rows(text)
 
 
-def keep_rows(run: Path, rows: Iterable[Row]) -> None:
+def keep_rows(run: Path, rows: Iterable[InspectedRow]) -> None:
     """Write the rows beside the records of a run, whole or not at all. Raises RunError."""
     write_whole(Path(run) / INSPECTION, to_json(rows))
 
 
-def read_rows(run: Path) -> tuple[Row, ...]:
+def read_rows(run: Path) -> tuple[InspectedRow, ...]:
     """The rows that a run keeps; none where it has not been inspected. Raises RunError."""
     path = Path(run) / INSPECTION
     try:

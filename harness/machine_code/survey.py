@@ -14,7 +14,7 @@ from pathlib import Path
 from harness import providers
 from harness.device.devices import usable_cores
 from harness.machine_code.pipelines import RATES
-from harness.machine_code.rows import Row, from_json
+from harness.machine_code.rows import InspectedRow, from_json
 from harness.machine_code.specimens import DTYPES
 from harness.ops.catalogue import KERNEL_OPS
 
@@ -33,7 +33,7 @@ def survey(
     ops: Sequence[str] = (),
     dtypes: Sequence[str] = (),
     listings: Path | None = None,
-) -> tuple[Row, ...]:
+) -> tuple[InspectedRow, ...]:
     """A row for every kernel that `provider` launches for `ops` in `dtypes` (all where empty), by architecture.
 
     `provider` is "triton" or a file, whose code runs with the user's rights. `listings` is a directory, made where
@@ -65,7 +65,7 @@ def _check(archs: Sequence[str], provider: str, ops: Sequence[str], dtypes: Sequ
         raise InspectError("triton is not installed, and machine code is made by it; install triton (Linux only)")
 
 
-def _worker(request: str) -> tuple[Row, ...]:
+def _worker(request: str) -> tuple[InspectedRow, ...]:
     kept = {name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"}
     path = os.pathsep.join(filter(None, (str(_ROOT), kept.get("PYTHONPATH", ""))))
     try:

@@ -100,7 +100,7 @@ class Record:
     @property
     def doubts(self) -> tuple[Flag, ...]:
         """The flags that speak against its times."""
-        return tuple(flag for flag in map(Flag, self.flags) if flag.is_against_times)
+        return tuple(flag for flag in map(Flag, self.flags) if flag.is_against_times)  # type: ignore[arg-type]
 
     @property
     def entry(self) -> str:

@@ -14,12 +14,12 @@ from harness.store.records import Record, Run
 from harness.store.vocabulary import RunError
 from reports.analysis.ratios import BASELINE
 from reports.analysis.speedups import standings
-from reports.analysis.summary import FLAGS, Group, Row, conditions, groups
+from reports.analysis.summary import FLAGS, TimedGroup, TimedRow, conditions, groups
 from reports.figures.naming import file_stem
 from reports.text import wording
 from reports.text.formatting import percent, significant, size_text, time_text
 
-_CONDITIONS = {"cold": "cold cache", "warm": "warm cache", "host": "time of the host"}  # by Group.regime
+_CONDITIONS = {"cold": "cold cache", "warm": "warm cache", "host": "time of the host"}  # by TimedGroup.regime
 OURS = "triton"  # the provider that is quoted first, where it was timed
 
 
@@ -67,7 +67,7 @@ class Citable:
 
     run: Run
     content_hash: str
-    groups: tuple[Group, ...]
+    groups: tuple[TimedGroup, ...]
     refused: tuple[Refused, ...]
     sentences: tuple[str, ...]
     is_quick: bool  # the sweep is one for a first look
@@ -119,7 +119,7 @@ def objection(record: Record) -> str | None:
     return None
 
 
-def _valid(group: Group, selection: Selection) -> Group:
+def _valid(group: TimedGroup, selection: Selection) -> TimedGroup:
     """The group with its valid rows; a speed-up over a baseline that is not valid is none."""
     rows = (
         row if row.baseline is None or objection(row.baseline) is None else replace(row, speedup=None)
@@ -129,12 +129,12 @@ def _valid(group: Group, selection: Selection) -> Group:
     return replace(group, rows=tuple(rows))
 
 
-def is_told_apart(row: Row) -> bool:
+def is_told_apart(row: TimedRow) -> bool:
     """Whether the row differs from the baseline by more than the noise."""
     return row.speedup is not None and row.verdict in ("faster", "slower")
 
 
-def _headline(found: Sequence[Group]) -> tuple[Group, Row]:
+def _headline(found: Sequence[TimedGroup]) -> tuple[TimedGroup, TimedRow]:
     """The row that the first sentence is about: ours or else the most timed one, at its largest case, cold."""
     counts = Counter(row.record.provider for group in found for row in group.rows if row.record.provider != BASELINE)
     provider = OURS if OURS in counts else next((name for name, _ in counts.most_common(1)), BASELINE)
@@ -146,7 +146,7 @@ def _headline(found: Sequence[Group]) -> tuple[Group, Row]:
     )
 
 
-def _sentences(run: Run, found: Sequence[Group], group: Group, row: Row) -> Iterator[str]:
+def _sentences(run: Run, found: Sequence[TimedGroup], group: TimedGroup, row: TimedRow) -> Iterator[str]:
     record = row.record
     assert record.ci95_s is not None
     device = run.manifest.device.name
@@ -167,7 +167,7 @@ def _sentences(run: Run, found: Sequence[Group], group: Group, row: Row) -> Iter
     yield from _overall(found, record.provider)
 
 
-def _against_baseline(row: Row) -> str:
+def _against_baseline(row: TimedRow) -> str:
     if row.record.provider == BASELINE or row.speedup is None:
         return ""
     if not is_told_apart(row):
@@ -176,7 +176,7 @@ def _against_baseline(row: Row) -> str:
     return f", {found.ratio:.2f} times (95% interval {found.low:.2f} to {found.high:.2f}) the speed of {BASELINE}"
 
 
-def _overall(found: Sequence[Group], provider: str) -> Iterator[str]:
+def _overall(found: Sequence[TimedGroup], provider: str) -> Iterator[str]:
     """The provider's means, op by op: a sentence where there are two cases and more."""
     for each in standings(found):
         if each.provider != provider or each.cases < 2:

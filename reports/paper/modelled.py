@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from harness.device.datasheets import by_driver_name
-from harness.machine_code.rows import Ceiling, Row, totals
+from harness.machine_code.rows import Ceiling, InspectedRow, totals
 from harness.ops.catalogue import KERNEL_OPS
 from harness.paper.rows import ClaimsRun
 from reports.paper.costs import OPS, PASSES, parts_of
@@ -101,7 +101,7 @@ def _against(elu: Modelled, relu: Modelled) -> str:
     return f"{counts}; ELU is bound by {bounds[0]}, and ReLU by {bounds[1]}"
 
 
-def _rows(run: ClaimsRun) -> list[Row]:
+def _rows(run: ClaimsRun) -> list[InspectedRow]:
     """The kernels that the nets of a claims run would launch."""
     return [row for row in run.inspected if (row.dtype, row.provider) == (_DTYPE, "triton") and row.variant in PLACES]
 
@@ -111,7 +111,7 @@ def _device(run: ClaimsRun) -> str | None:
     return sheet.name if sheet else None
 
 
-def _modelled(rows: list[Row], op: str, device: str | None) -> Iterator[Modelled]:
+def _modelled(rows: list[InspectedRow], op: str, device: str | None) -> Iterator[Modelled]:
     places = dict.fromkeys(PLACES[row.variant] for row in rows if row.op in parts_of(op, PASSES[-1]))
     if not places and op not in KERNEL_OPS:
         yield Modelled(op, "", "both", reason=NO_KERNEL)
@@ -126,7 +126,9 @@ def _modelled(rows: list[Row], op: str, device: str | None) -> Iterator[Modelled
         yield Modelled(op, place, passes, reason=reason) if reason else _together(rows, mains, place, passes, device)
 
 
-def _together(rows: list[Row], mains: list[Row], place: str, passes: str, device: str | None) -> Modelled:
+def _together(
+    rows: list[InspectedRow], mains: list[InspectedRow], place: str, passes: str, device: str | None
+) -> Modelled:
     """The passes one after the other; the small second launch that sums PReLU's gradient is in the instructions."""
     counted = totals(rows)
     found = [(row.bytes_per_element or 0.0, _ceiling(row, device)) for row in mains]
@@ -143,5 +145,5 @@ def _together(rows: list[Row], mains: list[Row], place: str, passes: str, device
     )
 
 
-def _ceiling(row: Row, device: str | None) -> Ceiling:
+def _ceiling(row: InspectedRow, device: str | None) -> Ceiling:
     return next((each for each in row.ceilings if each.device == device), row.ceilings[0])

@@ -9,7 +9,7 @@ from itertools import groupby
 from rich.console import Console
 from rich.text import Text
 
-from harness.machine_code.rows import TRANSACTION_BYTES, Ceiling, Row, totals
+from harness.machine_code.rows import TRANSACTION_BYTES, Ceiling, InspectedRow, totals
 from reports.render import table
 from reports.render.table import Column, Kind, Table, numbers, words
 from reports.text.formatting import MISSING, percent, printable, significant
@@ -38,10 +38,10 @@ class Count:
     """A column of counts, and how its text follows from a row."""
 
     column: Column
-    text: Callable[[Row], str]
+    text: Callable[[InspectedRow], str]
 
 
-def show(rows: Sequence[Row], console: Console) -> None:
+def show(rows: Sequence[InspectedRow], console: Console) -> None:
     """Print a table for each architecture, op and dtype, then the architecture's instruction roofline.
 
     Where there are several ops, tables that have them side by side come first.
@@ -64,7 +64,7 @@ def show(rows: Sequence[Row], console: Console) -> None:
             console.print(Text(line))
 
 
-def show_summary(rows: Sequence[Row], console: Console) -> None:
+def show_summary(rows: Sequence[InspectedRow], console: Console) -> None:
     """Print one table with a line for each kernel: what a reader of a run without a GPU learns about the kernels."""
     found = summaries(rows, _most_dtypes(console))
     for each in found:
@@ -78,7 +78,7 @@ def _most_dtypes(console: Console) -> int | None:
     return None if console.width >= _WIDE else _NARROW_DTYPES
 
 
-def summaries(rows: Sequence[Row], most_dtypes: int | None = None) -> list[Table]:
+def summaries(rows: Sequence[InspectedRow], most_dtypes: int | None = None) -> list[Table]:
     """A table for each architecture and provider: a line for each kernel, so many dtypes side by side at most."""
     counted = [row for row in rows if row.instructions_per_element is not None]
     found = []
@@ -90,7 +90,7 @@ def summaries(rows: Sequence[Row], most_dtypes: int | None = None) -> list[Table
     return found
 
 
-def _summary(rows: Sequence[Row], dtypes: Sequence[str]) -> Table:
+def _summary(rows: Sequence[InspectedRow], dtypes: Sequence[str]) -> Table:
     arch, provider, device = rows[0].arch, rows[0].provider, rows[0].ceilings[0]
     title = f"modelled, not measured: machine code of {provider} for {arch}, on the {device.device}"
     found = totals(rows)
@@ -111,7 +111,7 @@ def _summary(rows: Sequence[Row], dtypes: Sequence[str]) -> Table:
     return Table(f"{title} ({device.peak_gbps:g} GB/s)", columns, tuple(lines))
 
 
-def counts(rows: Sequence[Row], *, with_details: bool = True) -> Table:
+def counts(rows: Sequence[InspectedRow], *, with_details: bool = True) -> Table:
     """Everything that was counted, for rows of one op and dtype, or what a page has room for."""
     columns = [each for each in _columns(rows) if with_details or each.column.goes < _DETAIL]
     lines = tuple((_name(row), *(each.text(row) for each in columns)) for row in rows)
@@ -119,13 +119,13 @@ def counts(rows: Sequence[Row], *, with_details: bool = True) -> Table:
     return Table(f"{rows[0].op}  {rows[0].dtype}", (_VARIANT, *(each.column for each in columns)), lines, dim=second)
 
 
-def _name(row: Row) -> str:
+def _name(row: InspectedRow) -> str:
     if row.role != "main":
         return "  second pass"
     return f"{row.variant}{' ?' if row.branches else ''}"
 
 
-def _columns(rows: Sequence[Row]) -> Iterator[Count]:
+def _columns(rows: Sequence[InspectedRow]) -> Iterator[Count]:
     """The columns; those that only a wide terminal has room for go first."""
     yield Count(Column("instr"), lambda row: count_text(row.instructions_per_element))
     # A machine without separate pipes for products and sums has them all in one.
@@ -147,7 +147,7 @@ def _columns(rows: Sequence[Row]) -> Iterator[Count]:
     yield Count(Column("next", Kind.WORD, goes=4), lambda row: _runner_up(row.ceilings[0]))
 
 
-def _pipe(name: str) -> Callable[[Row], str]:
+def _pipe(name: str) -> Callable[[InspectedRow], str]:
     return lambda row: count_text(row.pipes.get(name, 0.0))
 
 
@@ -157,7 +157,7 @@ def _runner_up(ceiling: Ceiling) -> str:
     return f"{others[0]} {percent(ceiling.fraction / ceiling.limits[others[0]])}%" if others else MISSING
 
 
-def _fraction(index: int) -> Callable[[Row], str]:
+def _fraction(index: int) -> Callable[[InspectedRow], str]:
     return lambda row: percent(row.ceilings[index].fraction)
 
 
@@ -173,7 +173,7 @@ def issue_share(ceiling: Ceiling) -> float:
     return 1 / ceiling.limits["issue"]
 
 
-def roofline(rows: Sequence[Row]) -> Table:
+def roofline(rows: Sequence[InspectedRow]) -> Table:
     """Ding & Williams 2019: instructions per transaction of 32 bytes against what a device issues and moves."""
     ceiling = rows[0].ceilings[0]
     transactions = ceiling.peak_gbps / TRANSACTION_BYTES
@@ -199,14 +199,14 @@ def roofline(rows: Sequence[Row]) -> Table:
     return Table(title, columns, tuple(lines))
 
 
-def notes(rows: Sequence[Row]) -> Iterator[str]:
+def notes(rows: Sequence[InspectedRow]) -> Iterator[str]:
     """What was assumed in counting, each with the kernels that it is about."""
     for note in dict.fromkeys(note for row in rows for note in row.notes):
         which = dict.fromkeys(f"{row.op} {row.variant} on {row.arch}" for row in rows if note in row.notes)
         yield printable(f"{note} ({'; '.join(which)})", 400)
 
 
-def _reasons(rows: Sequence[Row]) -> Table:
+def _reasons(rows: Sequence[InspectedRow]) -> Table:
     columns = (*words("arch", "op", "dtype", "variant", kind=Kind.NAME), Column("why", Kind.PROSE))
     lines = ((row.arch, row.op, SHORT.get(row.dtype, row.dtype), row.variant, row.reason or "") for row in rows)
     return Table("not counted", columns, tuple(lines))

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from harness.store.records import Run
 from reports.analysis.citable import Citable, is_told_apart
 from reports.analysis.ratios import BASELINE
-from reports.analysis.summary import Group
+from reports.analysis.summary import TimedGroup
 from reports.render.table import Table, latex_columns, latex_head, latex_row
 from reports.render.timed import LATEX, timed_table
 from reports.text import wording
@@ -82,7 +82,7 @@ def table(cited: Citable, caption_text: str = "") -> str:
     return "\n".join([*lines, *whole, ""])
 
 
-def _body(groups: Sequence[Group], tables: Sequence[Table]) -> Iterator[str]:
+def _body(groups: Sequence[TimedGroup], tables: Sequence[Table]) -> Iterator[str]:
     for number, (group, made) in enumerate(zip(groups, tables, strict=True)):
         if number:
             yield r"\addlinespace"

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
-from harness.machine_code.rows import Row as InspectedRow
-from harness.machine_code.rows import read_rows
+from harness.machine_code.rows import InspectedRow, read_rows
 from harness.store.records import Run
 from reports.analysis.findings import findings
-from reports.analysis.summary import Group, groups
+from reports.analysis.summary import TimedGroup, groups
 from reports.render import inspection
 from reports.render.run_tables import speedup_table, untimed_table
 from reports.render.table import Table, to_markdown
@@ -56,7 +55,7 @@ def _section(heading: str, table: Table, *before: str) -> Iterator[str]:
         yield from to_markdown(table)
 
 
-def _timed_lines(run: Run, timed: Sequence[Group]) -> Iterator[str]:
+def _timed_lines(run: Run, timed: Sequence[TimedGroup]) -> Iterator[str]:
     if not timed:
         return
     yield from ("", "## Times", "")

@@ -11,14 +11,14 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from harness.machine_code.rows import Ceiling, Row, keep_rows, totals
+from harness.machine_code.rows import Ceiling, InspectedRow, keep_rows, totals
 from reports.render import markdown
 from reports.render.inspection import SHORT, show, show_summary
 from tests.reports.runs import record, run_of, stored
 
 H100 = Ceiling("H100 SXM", 3350.0, 1045.0, {"memory": 1.0, "issue": 2.5, "alu": 3.0})
 H200 = Ceiling("H200 SXM", 4800.0, 1045.0, {"memory": 1.0, "issue": 0.8, "alu": 0.9})
-ROW = Row(
+ROW = InspectedRow(
     "elu_backward", "result general", "bfloat16", "sm_90", kernel="k", instructions_per_element=14.625,
     pipes={"issue": 14.625, "fma": 10.2, "alu": 10.1, "mufu": 1.5, "memory": 1.4, "uniform": 0.1, "control": 0.3},
     load_bytes=16, store_bytes=16, registers=255, spills=0, local_bytes=0, shared_bytes=4096, branches=0,
@@ -27,10 +27,10 @@ ROW = Row(
     ceilings=(H100, H200),
 )  # fmt: skip
 SECOND = replace(ROW, role="stage2", instructions_per_element=0.0938, load_bytes=None, store_bytes=None)
-FAILED = Row("elu", "unit", "float16", "sm_90", reason="CompilationError: no \x1b[2J such thing")
+FAILED = InspectedRow("elu", "unit", "float16", "sm_90", reason="CompilationError: no \x1b[2J such thing")
 
 
-def shown(*rows: Row, width: int = 80, make=show) -> str:
+def shown(*rows: InspectedRow, width: int = 80, make=show) -> str:
     file = io.StringIO()
     make(rows, Console(file=file, width=width))
     return file.getvalue()
