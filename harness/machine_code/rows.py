@@ -12,7 +12,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from harness.device.datasheets import by_driver_name
 from harness.store.lines import Decoder, write_whole
+from harness.store.records import Run
 from harness.store.vocabulary import INSPECTION, RunError
 
 TRANSACTION_BYTES = 32  # a sector: what memory transactions are counted in
@@ -83,7 +85,7 @@ class InspectedRow:
     warp_instructions_per_transaction: float | None = None  # of 32 bytes of `bytes_per_element`
     bound_by: str | None = None  # what binds on the first device of `ceilings`
     modelled_peak_fraction: float | None = None  # of that device's memory peak; at most 1
-    ceilings: tuple[Ceiling, ...] = ()  # one for each device of this architecture in the datasheets
+    ceilings: tuple[Ceiling, ...] = ()  # one for each device of the architecture in the datasheets; see on_device
     notes: tuple[str, ...] = ()  # what was assumed in counting, in sentences
 
 
@@ -113,6 +115,25 @@ _rows = Decoder(tuple[InspectedRow, ...])
 def from_json(text: bytes) -> tuple[InspectedRow, ...]:
     """The rows of a JSON list. Raises ValueError where it is not one of rows."""
     return _rows(text)
+
+
+def rows_of(run: Run) -> tuple[InspectedRow, ...]:
+    """The rows that a run keeps, held against the run's own device where that has a datasheet. Raises RunError."""
+    return on_device(read_rows(run.path), run.manifest.device.name)
+
+
+def on_device(rows: Iterable[InspectedRow], driver_name: str) -> tuple[InspectedRow, ...]:
+    """The rows with the ceiling of the device that the driver calls so first; unchanged where they have none of it."""
+    sheet = by_driver_name(driver_name)
+    return tuple(_with_first(row, sheet.name) for row in rows) if sheet else tuple(rows)
+
+
+def _with_first(row: InspectedRow, device: str) -> InspectedRow:
+    own = next((each for each in row.ceilings if each.device == device), None)
+    if own is None:
+        return row
+    others = (each for each in row.ceilings if each is not own)
+    return dataclasses.replace(row, bound_by=own.bound_by, modelled_peak_fraction=own.fraction, ceilings=(own, *others))
 
 
 def keep_rows(run: Path, rows: Iterable[InspectedRow]) -> None:

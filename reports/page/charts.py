@@ -298,8 +298,9 @@ def instructions(arch: str, rows: Sequence[InspectedRow]) -> Chart:
             "y": [_short(instruction.modelled_gips(row, ceiling)) for row in own],
             "text": [
                 f"<b>{html.escape(row.op)}</b> {html.escape(row.variant)} {html.escape(row.dtype)} (modelled)<br>"
-                f"{significant(row.instructions_per_element)} instructions per element<br>bound by "
-                f"{html.escape(ceiling_bound(row))}: {100 * row.ceilings[0].fraction:.0f}% of the memory's peak at most"
+                f"{significant(row.instructions_per_element)} instructions per element<br>"
+                f"bound by {html.escape(row.ceilings[0].bound_by)}: "
+                f"{100 * row.ceilings[0].fraction:.0f}% of the memory's peak at most"
                 for row in own
             ],
             "marker": {"size": 9, "symbol": "circle"},
@@ -310,11 +311,6 @@ def instructions(arch: str, rows: Sequence[InspectedRow]) -> Chart:
     }
     note = "Modelled from machine code and a datasheet; nothing here was timed."
     return Chart("instructions", arch, traces, layout, note)
-
-
-def ceiling_bound(row: InspectedRow) -> str:
-    """What binds a kernel on the first device of its architecture."""
-    return row.ceilings[0].bound_by if row.ceilings else "?"
 
 
 def _short(value: float | None) -> float | None:

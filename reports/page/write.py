@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.machine_code.rows import read_rows
+from harness.machine_code.rows import rows_of
 from harness.store.records import Run
 from harness.store.vocabulary import RECORDS
 from reports.analysis.findings import findings
@@ -60,7 +60,7 @@ def page(run: Run, content_hash: str | None = None) -> Page:
     """
     plotly = _plotly()
     timed = groups(run)
-    inspected = read_rows(run.path)
+    inspected = rows_of(run)
     drawn = charts(run, timed, inspected)
     data = {
         "rows": columns(run, timed),

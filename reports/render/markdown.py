@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
-from harness.machine_code.rows import InspectedRow, read_rows
+from harness.machine_code.rows import InspectedRow, rows_of
 from harness.store.records import Run
 from reports.analysis.findings import findings
 from reports.analysis.summary import TimedGroup, groups
@@ -41,7 +41,7 @@ def _lines(run: Run, content_hash: str, figures: Sequence[str]) -> Iterator[str]
     yield from _timed_lines(run, timed)
     yield from _section("Validated: right, and not timed", untimed_table(run, validated=True, title=""))
     yield from _section("Not measured", untimed_table(run, validated=False, title=""))
-    rows = read_rows(run.path)
+    rows = rows_of(run)
     if inspection.summaries(rows):
         yield from ("", "## Modelled", "", inspection.SUMMARY_LEGEND, *summarised(rows))
     yield from ("", wording.outcome_counts(run) + ".")

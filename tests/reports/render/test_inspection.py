@@ -11,7 +11,7 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from harness.machine_code.rows import Ceiling, InspectedRow, keep_rows, totals
+from harness.machine_code.rows import Ceiling, InspectedRow, keep_rows, on_device, rows_of, totals
 from reports.render import markdown
 from reports.render.inspection import SHORT, show, show_summary
 from tests.reports.runs import record, run_of, stored
@@ -118,6 +118,22 @@ def test_the_markdown_report_has_a_section_of_what_was_modelled(tmp_path):
     text = markdown.report(run, "0" * 64)
     assert "modelled, not measured: machine code of triton for sm_90, on the H100 SXM (3350 GB/s)" in text
     assert "| `elu_backward` | `result general` | 14.7 | 40 | memory |" in text
+
+
+def test_a_run_is_held_against_its_own_device(tmp_path):
+    run = stored(run_of(record(), device={"kind": "cuda", "name": "NVIDIA H200"}), tmp_path / "run")
+    keep_rows(run.path, [ROW])
+    (row,) = rows_of(run)
+    assert [each.device for each in row.ceilings] == ["H200 SXM", "H100 SXM"]
+    assert (row.bound_by, row.modelled_peak_fraction) == ("issue", 0.8)
+    text = markdown.report(run, "0" * 64)
+    assert "machine code of triton for sm_90, on the H200 SXM (4800 GB/s)" in text
+    assert "| `elu_backward` | `result general` | 14.6 | 125 | issue |" in text
+
+
+@pytest.mark.parametrize("name", ["NVIDIA H200 MIG 1g.18gb", "NVIDIA A10"])
+def test_a_device_without_a_ceiling_of_its_own_leaves_the_rows_as_they_are(name):
+    assert on_device([ROW], name) == (ROW,)
 
 
 def test_nothing_is_shown_of_no_rows():
