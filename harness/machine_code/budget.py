@@ -43,12 +43,19 @@ def violations(rows: Sequence[InspectedRow], budget: Budget) -> Iterator[str]:
     Instructions are held against the budget of what the rows have; that they have everything is for the caller to
     see to, with `uncovered`.
     """
-    for (arch, op, variant, dtype), count in totals(rows).items():
+    for (arch, op, variant, dtype, provider), count in totals(rows).items():
         most = budget.instructions.get((op, variant, dtype)) if arch == budget.arch else None
         if most is not None and count > most:
-            yield f"{op} {variant} {dtype} on {arch}: {count:.2f} instructions per element, and {most:g} are allowed"
+            name = _name(op, variant, dtype, arch, provider)
+            yield f"{name}: {count:.2f} instructions per element, and {most:g} are allowed"
     for row in rows:
-        yield from (f"{row.op} {row.variant} {row.dtype} on {row.arch}: {fault}" for fault in _faults(row))
+        name = _name(row.op, row.variant, row.dtype, row.arch, row.provider)
+        yield from (f"{name}: {fault}" for fault in _faults(row))
+
+
+def _name(op: str, variant: str, dtype: str, arch: str, provider: str) -> str:
+    by = "" if provider == "triton" else f" by {provider}"
+    return f"{op} {variant} {dtype} on {arch}{by}"
 
 
 def _faults(row: InspectedRow) -> Iterator[str]:

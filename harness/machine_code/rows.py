@@ -89,12 +89,12 @@ class InspectedRow:
     notes: tuple[str, ...] = ()  # what was assumed in counting, in sentences
 
 
-def totals(rows: Iterable[InspectedRow]) -> dict[tuple[str, str, str, str], float]:
-    """{(arch, op, variant, dtype): instructions per element}, all launches of the op together."""
-    found: dict[tuple[str, str, str, str], float] = {}
+def totals(rows: Iterable[InspectedRow]) -> dict[tuple[str, str, str, str, str], float]:
+    """{(arch, op, variant, dtype, provider): instructions per element}, all launches of the op together."""
+    found: dict[tuple[str, str, str, str, str], float] = {}
     for row in rows:
         if row.instructions_per_element is not None:
-            key = (row.arch, row.op, row.variant, row.dtype)
+            key = (row.arch, row.op, row.variant, row.dtype, row.provider)
             found[key] = found.get(key, 0.0) + row.instructions_per_element
     return found
 

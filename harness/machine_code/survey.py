@@ -53,6 +53,31 @@ def survey(
         return tuple(row for rows in found for row in rows)
 
 
+def survey_beside_ours(
+    archs: Sequence[str],
+    files: Sequence[str],
+    ops: Sequence[str] = (),
+    dtypes: Sequence[str] = (),
+    listings: Path | None = None,
+) -> tuple[InspectedRow, ...]:
+    """The rows of this suite's kernels and of the files' for what both compute: ours first.
+
+    Raises as `survey` does, and InspectError where a file defines no function for any of the ops.
+    """
+    theirs: list[InspectedRow] = []
+    for spec in files:
+        found = survey(archs, spec, ops, dtypes, listings)
+        if not found:
+            raise InspectError(
+                f"{spec} defines no function named after {' or '.join(ops or ['an op'])}; 'elubench list ops' has the "
+                "names and what each function is given"
+            )
+        theirs += found
+    shared = {row.op for row in theirs}
+    ours = survey(archs, "triton", [op for op in ops or KERNEL_OPS if op in shared or not files], dtypes, listings)
+    return (*ours, *theirs)
+
+
 def _check(archs: Sequence[str], provider: str, ops: Sequence[str], dtypes: Sequence[str]) -> None:
     for given, known, what in ((archs, RATES, "architecture"), (ops, KERNEL_OPS, "op"), (dtypes, DTYPES, "dtype")):
         for each in given:

@@ -91,7 +91,8 @@ def _list(noted: Noted, directory: Path) -> None:
     """The kernel's code as text, in a file that is named after its row."""
     row, files = noted.row, noted.launch.files
     name = " ".join((row.op, row.variant, row.dtype, row.arch, "" if row.role == "main" else "second pass"))
-    path = directory / re.sub(r"[^\w.=-]+", "-", name.strip())
+    name = name.strip() if row.provider == "triton" else f"{row.provider} {name.strip()}"
+    path = directory / re.sub(r"[^\w.=-]+", "-", name)
     if "cubin" in files:
         path.with_name(f"{path.name}.sass").write_text(disassemble.readable(str(files["cubin"])), encoding="utf-8")
     else:

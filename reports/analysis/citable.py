@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from harness.store import seal
+from harness.store.provenance import Location, location
 from harness.store.records import Record, Run
 from harness.store.vocabulary import RunError
 from reports.analysis.ratios import BASELINE
@@ -71,6 +72,7 @@ class Citable:
     refused: tuple[Refused, ...]
     sentences: tuple[str, ...]
     is_quick: bool  # the sweep is one for a first look
+    location: Location | None  # where others find the run
     figure: str  # the stem of the figure that shows the first sentence, among the report's figures
 
 
@@ -102,6 +104,7 @@ def citable(run: Run, selection: Selection) -> Citable:
         refused=refused,
         sentences=tuple(_sentences(run, found, *headline)),
         is_quick=run.manifest.sweep.get("name") == QUICK_SWEEP,
+        location=location(run.path),
         figure=file_stem("bandwidth", headline[0].op),
     )
 

@@ -130,7 +130,7 @@ def _together(rows: list[InspectedRow], mains: list[InspectedRow], place: str, p
         mains[0].op,
         place,
         passes,
-        sum(counted[row.arch, row.op, row.variant, row.dtype] for row in mains),
+        sum(counted[row.arch, row.op, row.variant, row.dtype, row.provider] for row in mains),
         moved,
         sum(each * issue_share(ceiling) for each, ceiling in found) / moved,
         moved / sum(each / ceiling.fraction for each, ceiling in found),

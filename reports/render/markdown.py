@@ -77,13 +77,13 @@ def summarised(rows: Sequence[InspectedRow]) -> list[str]:
 
 def counted(rows: Sequence[InspectedRow]) -> list[str]:
     """All counts of each op and dtype, the instruction roofline of each architecture, and what they mean, as lines."""
-    whole = [row for row in rows if row.instructions_per_element is not None]
+    whole = inspection.beside([row for row in rows if row.instructions_per_element is not None])
     lines: list[str] = []
     for _, alike in groupby(whole, key=lambda row: (row.arch, row.op, row.dtype)):
         lines += _titled(inspection.counts(list(alike), with_details=False))
     for _, of_arch in groupby(whole, key=lambda row: row.arch):
         lines += _titled(inspection.roofline(list(of_arch)))
-    for sentence in (inspection.LEGEND, *inspection.notes(whole)) if whole else ():
+    for sentence in (inspection.details(whole), inspection.LEGEND, *inspection.notes(whole)) if whole else ():
         lines += ("", markdown_text(sentence))
     return lines
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -77,8 +78,33 @@ def test_the_instruction_roofline_says_which_roof_it_is_under():
     assert line_with(shown(over), "elu_backward", "bf16")[-4:] == ["20.0", "1045", "100", "issue"]
 
 
+def test_another_providers_kernels_stand_beside_ours():
+    mine = replace(ROW, variant="result general [BLOCK=64]", provider="mine", instructions_per_element=9.0)
+    rows = (ROW, SECOND, replace(ROW, variant="result unit"), mine)
+    text = shown(*rows, width=120)
+    together, counts = text.partition("side by side")[2].split("elu_backward  bfloat16")
+    assert [word for word in together.split() if word in ("triton", "mine")] == ["triton", "mine", "triton"]
+    lines = [
+        line for line in counts.partition("instruction roofline")[0].splitlines() if re.search("triton|mine", line)
+    ]
+    assert [re.split(" +(triton|mine)", line)[0].strip() for line in lines] == [
+        "result general", "second pass", "result general [BLOCK=64]", "result unit",
+    ]  # fmt: skip
+    assert "provider" not in shown(ROW, SECOND)
+    assert totals(rows)["sm_90", "elu_backward", "result general [BLOCK=64]", "bfloat16", "mine"] == 9.0
+
+
+def test_markdown_says_which_columns_it_leaves_out():
+    text = "\n".join(markdown.counted([ROW, SECOND]))
+    said = text.partition("Left out of these tables")[2].partition(".")[0]
+    assert "B/elem" in said and "shared" in said and "%peak H200 SXM" in said
+    assert "| B/elem |" not in text
+
+
 def test_the_summary_adds_the_second_pass_to_the_first():
-    assert totals([ROW, SECOND])["sm_90", "elu_backward", "result general", "bfloat16"] == pytest.approx(14.7188)
+    assert totals([ROW, SECOND])["sm_90", "elu_backward", "result general", "bfloat16", "triton"] == pytest.approx(
+        14.7188
+    )
     assert line_with(shown(ROW, SECOND, make=show_summary), "elu_backward")[-3:] == ["14.7", "40", "memory"]
 
 
