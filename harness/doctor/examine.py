@@ -1,4 +1,4 @@
-"""Probes what this machine can measure, and why not the rest. Changes nothing on the device."""
+"""Finds out what this machine can measure, and why it cannot measure the rest. Changes nothing on the device."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""AMD's machine code, as Triton's compiler writes it in text, read into instructions."""
+"""Reads AMD's machine code, in the text that Triton's compiler writes, into instructions."""
 
 from __future__ import annotations
 

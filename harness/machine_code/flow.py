@@ -1,4 +1,4 @@
-"""Control flow of machine code: which instructions a thread of a full block executes, and which branches need data."""
+"""Control flow of machine code: which instructions a thread of a full block executes, which branches depend on data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The row of `elubench inspect`: one kernel on one architecture. Standard library only.
+"""The row of `elubench inspect`: one kernel on one architecture. Imports no torch.
 
 Everything here is read from machine code or derived from it and a datasheet: it is modelled, never measured.
 A run keeps the rows of its kernels in `inspect.json` beside its records (`keep`).

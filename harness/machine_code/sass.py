@@ -1,4 +1,4 @@
-"""NVIDIA's machine code, as nvdisasm lists it, read into instructions."""
+"""Reads NVIDIA's machine code, in the listing that nvdisasm makes, into instructions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Collects rows for several architectures: one process for each, as many at a time as cores. Imports no torch."""
+"""Counts machine code for several architectures: one process for each, as many at a time as cores. Imports no torch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From which sources and libraries a run is made: commit, hash of the kernels, versions, settings."""
+"""What a run is made from: the commit, a hash of the kernels, versions, settings; and where it is published."""
 
 from __future__ import annotations
 

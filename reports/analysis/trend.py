@@ -1,4 +1,4 @@
-"""Many runs in order of time: how the times of each op and provider went, over commits or over devices."""
+"""How the times of each op and provider change over many runs: over commits, or over devices."""
 
 from __future__ import annotations
 
