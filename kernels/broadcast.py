@@ -29,7 +29,7 @@ from .tiles import Tiles, power_of_2
 
 
 @dataclass(frozen=True, eq=False)
-class Functions:
+class VectorFunctions:
     """The device functions of an activation, of blocks as they were loaded and a widened vector that broadcasts.
 
     Args:
@@ -42,7 +42,7 @@ class Functions:
     gradient: Any
 
 
-Choose = Callable[..., Functions]  # by the values of the parameters
+Choose = Callable[..., VectorFunctions]  # by the values of the parameters
 
 
 @triton.jit

@@ -1,4 +1,4 @@
-"""The formula of ELU and its derivative, in its one place: the device functions that the ops are made of.
+"""The formula of ELU and its derivative, as device functions. Every op that computes ELU calls these.
 
     elu(x) = scale * (x if x > 0 else alpha * expm1(input_scale * x))
 

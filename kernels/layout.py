@@ -1,4 +1,4 @@
-"""Checks the dtypes, shapes and devices of tensors, and reduces their layouts to what addresses need."""
+"""Checks the dtypes, shapes and devices of tensors, and reduces their strides to what a kernel needs for addresses."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from harness.machine_code.rows import Row
+    from harness.machine_code.rows import InspectedRow
 
 app = typer.Typer()
 
@@ -23,8 +23,11 @@ def inspect(
     op: Annotated[list[str] | None, typer.Option(help="Only this op; may be repeated.")] = None,
     dtype: Annotated[list[str] | None, typer.Option(help="Only this dtype; may be repeated.")] = None,
     provider: Annotated[
-        str, typer.Option(help="triton, or FILE.py with kernels in Triton (its code runs with your rights).")
-    ] = "triton",
+        list[str] | None,
+        typer.Option(
+            help="FILE.py with kernels in Triton, shown beside ours (its code runs with your rights); may be repeated."
+        ),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="The rows as a JSON list.")] = False,
     listings: Annotated[
         Path | None, typer.Option(help="Write the machine code of each kernel into this directory, as text.")
@@ -37,22 +40,19 @@ def inspect(
     """Count the machine code of every kernel; no GPU needed."""
     from rich.console import Console
 
-    from harness.machine_code.survey import ARCHS, InspectError, survey
+    from harness import providers
+    from harness.machine_code.survey import ARCHS, survey_beside_ours
 
     archs = arch or ARCHS
     with Console(stderr=True).status(f"compiling for {', '.join(archs)}"):
-        rows = survey(archs, provider, op or (), dtype or (), listings)
-    if not rows:
-        raise InspectError(
-            f"{provider} defines no function named after {' or '.join(op or ['an op'])}; 'elubench list ops' has the "
-            "names and what each function is given"
-        )
+        files = [spec for spec in providers.distinct(["triton", *(provider or ())]) if spec != "triton"]
+        rows = survey_beside_ours(archs, files, op or (), dtype or (), listings)
     _print(rows, json, markdown)
     if check:
         _check(rows)
 
 
-def _print(rows: tuple[Row, ...], json: bool, markdown: bool) -> None:
+def _print(rows: tuple[InspectedRow, ...], json: bool, markdown: bool) -> None:
     if json:
         from harness.machine_code.rows import to_json
 
@@ -69,7 +69,7 @@ def _print(rows: tuple[Row, ...], json: bool, markdown: bool) -> None:
         show(rows, Console())
 
 
-def _check(rows: tuple[Row, ...]) -> None:
+def _check(rows: tuple[InspectedRow, ...]) -> None:
     from harness.cli.exits import CHECK_FAILED, end
     from harness.machine_code.budget import load, violations
 

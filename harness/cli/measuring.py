@@ -1,4 +1,4 @@
-"""The life of a run on the command line, the same for every verb that measures: begun or gone on with, measured, ended.
+"""What every verb that measures does with its run: create or resume it, measure, seal it, show it, report it.
 
 `harness.store.files` opens, closes and seals the run; here is what the user gives and is told.
 """

@@ -12,11 +12,11 @@ from rich.progress import Progress as Bar
 from harness.device.devices import Device
 from harness.paper.plan import Plan
 from harness.paper.rows import ClaimRow
-from harness.paper.run import Progress
+from harness.paper.run import ClaimsProgress
 
 
 @contextmanager
-def live(plan: Plan, device: Device) -> Iterator[Progress]:
+def live(plan: Plan, device: Device) -> Iterator[ClaimsProgress]:
     """A progress bar on stderr while the body runs; where stderr is not a terminal, one line a unit instead."""
     console = Console(stderr=True)
     units = plan.units()
@@ -44,4 +44,4 @@ def live(plan: Plan, device: Device) -> Iterator[Progress]:
             console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     with bar:
-        yield Progress(lambda steps: bar.advance(task, steps), on_done)
+        yield ClaimsProgress(lambda steps: bar.advance(task, steps), on_done)

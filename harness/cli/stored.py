@@ -46,7 +46,7 @@ def show_run(path: Path, ops: Sequence[str] = (), dtypes: Sequence[str] = (), ca
     """The tables of a run, or of the cases that are asked for, and where it is."""
     from rich.console import Console
 
-    from harness.machine_code.rows import read_rows
+    from harness.machine_code.rows import rows_of
     from harness.store.records import read_run
     from reports.render import inspection
     from reports.render.terminal import show as show_tables
@@ -68,7 +68,7 @@ def show_run(path: Path, ops: Sequence[str] = (), dtypes: Sequence[str] = (), ca
         if is_part and not found.records:
             end(f"{path} has no record that fits; without --op, --dtype and --case all are shown", WRONG_USAGE)
         show_tables(found, console)
-        inspection.show_summary(read_rows(path), console)
+        inspection.show_summary(rows_of(found), console)
     print(f"run: {path}")
 
 

@@ -26,7 +26,7 @@ Provider = Callable[..., None]
 
 
 @dataclass(frozen=True)
-class Verdict:
+class GateVerdict:
     """What the gate found: whether it passed, why not, the largest error and the input that makes it."""
 
     passed: bool
@@ -36,14 +36,14 @@ class Verdict:
     flushes_subnormals: bool = False  # right but where an input or the result is subnormal: there it gives 0
 
 
-def check(case: Case, call: Provider, buffers: BufferSet, seed: int) -> Verdict:
+def check(case: Case, call: Provider, buffers: BufferSet, seed: int) -> GateVerdict:
     """Run `call(*inputs, *outputs)` on adversarial inputs, then on fresh normals, against the fp64 reference.
 
     The same buffers are filled anew in between, so a result kept from an earlier call is caught; outputs are
     poisoned before each call, and inputs are compared with what they were. The first check is of every element;
     what the second is after shows at any of them.
     """
-    worst = Verdict(True, None, 0.0, None)
+    worst = GateVerdict(True, None, 0.0, None)
     fills = (refill,) if OPS[case.op].mixes_elements else (_adversarial, refill)
     for number, fill in enumerate(fills):
         fill(case, buffers, seed)
@@ -54,13 +54,13 @@ def check(case: Case, call: Provider, buffers: BufferSet, seed: int) -> Verdict:
     return worst
 
 
-def worse(a: Verdict, b: Verdict) -> Verdict:
+def worse(a: GateVerdict, b: GateVerdict) -> GateVerdict:
     """Of two verdicts that passed: the larger error, and a flush that either saw."""
     larger = max(a, b, key=lambda each: each.max_ulp)
     return replace(larger, flushes_subnormals=a.flushes_subnormals or b.flushes_subnormals)
 
 
-def check_once(case: Case, call: Provider, buffers: BufferSet, in_spots: bool = False) -> Verdict:
+def check_once(case: Case, call: Provider, buffers: BufferSet, in_spots: bool = False) -> GateVerdict:
     """One call on the inputs as they are, against the oracle: every element, or the two ends and somewhere between.
 
     Its outputs are taken at once, in the order of the stream that the call was made on: what a thread or another
@@ -77,9 +77,9 @@ def check_once(case: Case, call: Provider, buffers: BufferSet, in_spots: bool = 
         torch.cuda.synchronize(buffers.inputs[0].device)
     for spec, tensor, kept in zip(case.inputs, buffers.inputs, before, strict=True):
         if not same_bits(tensor, kept):
-            return Verdict(False, f"the call changed its input {spec.name}", math.inf, None)
+            return GateVerdict(False, f"the call changed its input {spec.name}", math.inf, None)
     del before
-    worst = Verdict(True, None, 0.0, None)
+    worst = GateVerdict(True, None, 0.0, None)
     for inputs, outputs in _parts(case, taken, in_spots):
         verdict = compare(case, inputs, outputs)
         if not verdict.passed:
@@ -88,10 +88,10 @@ def check_once(case: Case, call: Provider, buffers: BufferSet, in_spots: bool = 
     return worst
 
 
-def compare(case: Case, inputs: Sequence[torch.Tensor], outputs: Sequence[torch.Tensor]) -> Verdict:
+def compare(case: Case, inputs: Sequence[torch.Tensor], outputs: Sequence[torch.Tensor]) -> GateVerdict:
     """What a call made of these inputs, against the reference. A flush of subnormals alone passes, and is said."""
     bound = BOUND_ULP[case.dtype]
-    worst = Verdict(True, None, 0.0, None)
+    worst = GateVerdict(True, None, 0.0, None)
     expected = OPS[case.op].expected(case, *inputs)
     for spec, actual, true in zip(case.outputs, outputs, expected, strict=True):
         error = errors.measure(actual, true, bound)
@@ -110,8 +110,8 @@ def compare(case: Case, inputs: Sequence[torch.Tensor], outputs: Sequence[torch.
             else:
                 size = f"{error.max_ulp:.3g} ULP; {bound:g} ULP is allowed"
             reason = f"{spec.name} is {got:.9g} where {wanted:.9g} is true ({size})"
-            return Verdict(False, reason, error.max_ulp, at)
-        worst = worse(worst, Verdict(True, None, error.max_ulp, at, flushed))
+            return GateVerdict(False, reason, error.max_ulp, at)
+        worst = worse(worst, GateVerdict(True, None, error.max_ulp, at, flushed))
     return worst
 
 

@@ -21,7 +21,7 @@ _LEAST_NORMAL = torch.tensor(torch.finfo(torch.float32).tiny)
 
 
 @dataclass(frozen=True)
-class Setting:
+class ProcessSetting:
     """One thing that code can set for the whole process: what it is called, how it is read and how it is set."""
 
     name: str
@@ -38,24 +38,24 @@ def _flushes_subnormals() -> bool:
 
 
 SETTINGS = (
-    Setting("torch's number of threads", torch.get_num_threads, torch.set_num_threads),
-    Setting("torch's default dtype", torch.get_default_dtype, torch.set_default_dtype),
-    Setting("torch's default device", torch.get_default_device, lambda _: torch.set_default_device(None)),
-    Setting("torch's grad mode", torch.is_grad_enabled, torch.set_grad_enabled),
-    Setting(
+    ProcessSetting("torch's number of threads", torch.get_num_threads, torch.set_num_threads),
+    ProcessSetting("torch's default dtype", torch.get_default_dtype, torch.set_default_dtype),
+    ProcessSetting("torch's default device", torch.get_default_device, lambda _: torch.set_default_device(None)),
+    ProcessSetting("torch's grad mode", torch.is_grad_enabled, torch.set_grad_enabled),
+    ProcessSetting(
         "torch's deterministic algorithms",
         lambda: (torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()),
         _set_deterministic,
     ),
-    Setting(
+    ProcessSetting(
         "torch's precision of fp32 products",
         torch.get_float32_matmul_precision,
         torch.set_float32_matmul_precision,
     ),
-    Setting("torch's seed", torch.initial_seed, torch.manual_seed),
-    Setting("the processor's flush of subnormal numbers", _flushes_subnormals, torch.set_flush_denormal),
+    ProcessSetting("torch's seed", torch.initial_seed, torch.manual_seed),
+    ProcessSetting("the processor's flush of subnormal numbers", _flushes_subnormals, torch.set_flush_denormal),
     *(
-        Setting(
+        ProcessSetting(
             f"the handler of {each.name}",
             partial(signal.getsignal, each),
             partial(signal.signal, each),

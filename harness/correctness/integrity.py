@@ -1,9 +1,9 @@
-"""Whether a provider's code has replaced what measures it (clocks, events, the gate, the sampler), or changed the state
-of the process that every number depends on.
+"""Finds out whether a provider's code has replaced what measures it (clocks, events, the gate, the sampler), or changed
+the state of the process that every number depends on.
 
 A provider runs in the measuring process, so it could. What is watched is noted when this module is imported, which
 is before any provider's code is; `restore` puts back what was replaced and names it. This finds the tricks that
-are known, and accidents. It is no fence: code that wants to deceive and runs with the user's rights can.
+are known, and accidents. It is no protection against code that sets out to deceive: that runs with the user's rights.
 """
 
 from __future__ import annotations

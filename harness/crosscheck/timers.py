@@ -1,5 +1,5 @@
-"""Other people's timers. Each takes a call and about how long to time it, and gives its median in seconds, or its
-mean where it has no median.
+"""The timers of other libraries. Each takes a call and about how long to time it, and returns the median in seconds,
+or the mean if the library gives no median.
 
 One that cannot be used here raises Missing with the reason. All are imported where they are used.
 """

@@ -1,10 +1,10 @@
-"""AMD's machine code, as Triton's compiler writes it in text, read into instructions."""
+"""Reads AMD's machine code, in the text that Triton's compiler writes, into instructions."""
 
 from __future__ import annotations
 
 import re
 
-from harness.machine_code.instructions import LOCAL, SHARED, Access, Instruction
+from harness.machine_code.instructions import LOCAL, SHARED, MachineInstruction, MemoryAccess
 
 _REGISTER = re.compile(r"\b([vsa])(?:([0-9]+)\b|\[([0-9]+):([0-9]+)\])|\b(vcc|exec|scc|m0)\b")
 _SETS_SCC = re.compile(
@@ -14,7 +14,7 @@ _WIDTH = re.compile(r"(dwordx?(?P<words>[0-9]*))|(?P<half>short)|(?P<byte>byte)|
 _SPACES = {"global": "global", "flat": "global", "buffer": "global", "ds": "shared", "scratch": "local"}
 
 
-def parse(text: str) -> list[Instruction]:
+def parse(text: str) -> list[MachineInstruction]:
     """The instructions of the one kernel in an assembly file."""
     labels: dict[str, int] = {}
     lines: list[str] = []
@@ -36,7 +36,7 @@ def number(text: str, name: str) -> int:
     return int(found[1]) if found else 0
 
 
-def _instruction(line: str, labels: dict[str, int]) -> Instruction:
+def _instruction(line: str, labels: dict[str, int]) -> MachineInstruction:
     opcode, _, rest = line.partition(" ")
     operands = [each.strip() for each in re.split(r",(?![^\[]*\])", rest)]
     access = _access(opcode)
@@ -62,7 +62,7 @@ def _instruction(line: str, labels: dict[str, int]) -> Instruction:
         (writes if access and access.is_store else reads).add(memory)
     target = labels.get(operands[0]) if is_branch else None
     ends = opcode.startswith(("s_branch", "s_endpgm", "s_setpc"))
-    return Instruction(opcode, frozenset(reads), frozenset(writes), target, ends, access=access)
+    return MachineInstruction(opcode, frozenset(reads), frozenset(writes), target, ends, access=access)
 
 
 def _registers(operands: list[str]) -> set[str]:
@@ -77,12 +77,12 @@ def _registers(operands: list[str]) -> set[str]:
     return found
 
 
-def _access(opcode: str) -> Access | None:
+def _access(opcode: str) -> MemoryAccess | None:
     unit, _, operation = opcode.partition("_")
     space = _SPACES.get(unit)
     if space is None or not operation.startswith(("load", "store", "read", "write", "atomic")):
         return None
-    return Access(space, operation.startswith(("store", "write")), _width(operation))
+    return MemoryAccess(space, operation.startswith(("store", "write")), _width(operation))
 
 
 def _width(operation: str) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.machine_code.rows import Row, totals
+from harness.machine_code.rows import InspectedRow, totals
 
 _FILE = Path(__file__).with_name("budgets.toml")
 # Where a thread's access of 16 bytes is the widest there is; later ones have 32.
@@ -37,21 +37,28 @@ def load(path: Path = _FILE) -> Budget:
     )
 
 
-def violations(rows: Sequence[Row], budget: Budget) -> Iterator[str]:
+def violations(rows: Sequence[InspectedRow], budget: Budget) -> Iterator[str]:
     """A sentence for each limit that is exceeded: instructions, spills, divergence, width of access.
 
     Instructions are held against the budget of what the rows have; that they have everything is for the caller to
     see to, with `uncovered`.
     """
-    for (arch, op, variant, dtype), count in totals(rows).items():
+    for (arch, op, variant, dtype, provider), count in totals(rows).items():
         most = budget.instructions.get((op, variant, dtype)) if arch == budget.arch else None
         if most is not None and count > most:
-            yield f"{op} {variant} {dtype} on {arch}: {count:.2f} instructions per element, and {most:g} are allowed"
+            name = _name(op, variant, dtype, arch, provider)
+            yield f"{name}: {count:.2f} instructions per element, and {most:g} are allowed"
     for row in rows:
-        yield from (f"{row.op} {row.variant} {row.dtype} on {row.arch}: {fault}" for fault in _faults(row))
+        name = _name(row.op, row.variant, row.dtype, row.arch, row.provider)
+        yield from (f"{name}: {fault}" for fault in _faults(row))
 
 
-def _faults(row: Row) -> Iterator[str]:
+def _name(op: str, variant: str, dtype: str, arch: str, provider: str) -> str:
+    by = "" if provider == "triton" else f" by {provider}"
+    return f"{op} {variant} {dtype} on {arch}{by}"
+
+
+def _faults(row: InspectedRow) -> Iterator[str]:
     if row.reason:
         yield f"not counted, {row.reason}"
         return
@@ -66,7 +73,7 @@ def _faults(row: Row) -> Iterator[str]:
             yield f"a global {what} of the main tensors is {width} bytes wide, and {_WIDE_BYTES} are possible"
 
 
-def uncovered(rows: Iterable[Row], budget: Budget) -> list[tuple[str, str, str]]:
+def uncovered(rows: Iterable[InspectedRow], budget: Budget) -> list[tuple[str, str, str]]:
     """What has a budget and no row on its architecture."""
     had = {(row.op, row.variant, row.dtype) for row in rows if row.arch == budget.arch}
     return [key for key in budget.instructions if key not in had]

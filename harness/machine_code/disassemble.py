@@ -14,7 +14,7 @@ from pathlib import Path
 import triton
 
 from harness.machine_code import sass
-from harness.machine_code.instructions import Instruction
+from harness.machine_code.instructions import MachineInstruction
 
 
 class ToolError(RuntimeError):
@@ -39,7 +39,7 @@ def tool(name: str) -> str:
     raise ToolError(f"{name} is not to be found; it comes with Triton's wheel for Linux, or with the CUDA toolkit")
 
 
-def listings(codes: Mapping[str, bytes], arch: str) -> dict[str, list[Instruction]]:
+def listings(codes: Mapping[str, bytes], arch: str) -> dict[str, list[MachineInstruction]]:
     """{key: instructions} of `codes`, bare machine code. All at once, as the tool starts slowly. Raises ToolError."""
     if not codes:
         return {}

@@ -1,4 +1,4 @@
-"""A driver of Triton without a device: kernels are compiled for its target, and launches are noted instead of run.
+"""A driver for Triton that needs no GPU: it compiles kernels for a target, and notes launches instead of running them.
 
 Triton lets the driver be replaced (`triton.runtime.driver.set_active`), so nothing of a kernel's own way to its
 launch is imitated: the values it specialises on, its options, autotuning and kept handles are the real ones.

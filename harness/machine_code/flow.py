@@ -1,4 +1,4 @@
-"""Control flow of machine code: which instructions a thread of a full block executes, and which branches need data."""
+"""Control flow of machine code: which instructions a thread of a full block executes, which branches depend on data."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import networkx
 
-from harness.machine_code.instructions import LOCAL, SHARED, Instruction
+from harness.machine_code.instructions import LOCAL, SHARED, MachineInstruction
 
-Code = Sequence[Instruction]
+Code = Sequence[MachineInstruction]
 
 
 @dataclass(frozen=True)
-class Block:
+class BasicBlock:
     """Instructions [start, stop) that are executed one after the other.
 
     `successors` are places in the blocks; `may_end`: threads may leave the kernel behind its last instruction.
@@ -33,7 +33,7 @@ class Loop:
     blocks: frozenset[int]
 
 
-def blocks(code: Code) -> list[Block]:
+def blocks(code: Code) -> list[BasicBlock]:
     """Basic blocks in the order of the code. A branch to nowhere that is known counts as a call: it comes back."""
     leaders = {0} | {each.target for each in code if each.target is not None}
     leaders |= {index + 1 for index, each in enumerate(code) if each.target is not None or each.ends or each.may_end}
@@ -45,11 +45,11 @@ def blocks(code: Code) -> list[Block]:
         following = [] if last.ends or stop == len(code) else [place[stop]]
         if last.target is not None:
             following.append(place[last.target])
-        found.append(Block(start, stop, tuple(dict.fromkeys(following)), last.ends or last.may_end))
+        found.append(BasicBlock(start, stop, tuple(dict.fromkeys(following)), last.ends or last.may_end))
     return found
 
 
-def loops(graph: Sequence[Block]) -> list[Loop]:
+def loops(graph: Sequence[BasicBlock]) -> list[Loop]:
     """The natural loops that can be reached, those with one header as one, outer ones first."""
     edges = _edges([block.successors for block in graph])
     reached = edges.subgraph(_reachable(edges, 0))
@@ -87,7 +87,7 @@ def _reachable(edges: networkx.DiGraph, first: int) -> set[int]:
     return {first, *networkx.descendants(edges, first)}
 
 
-def is_passed_by(graph: Sequence[Block], loop: Loop) -> bool:
+def is_passed_by(graph: Sequence[BasicBlock], loop: Loop) -> bool:
     """Whether there is a way from the first block to an end of the code that leaves the loop out."""
     if loop.header == 0:
         return False
@@ -96,7 +96,7 @@ def is_passed_by(graph: Sequence[Block], loop: Loop) -> bool:
 
 
 def main_path(
-    code: Code, graph: Sequence[Block], found: Sequence[Loop], diverging: frozenset[int], most_bytes: float
+    code: Code, graph: Sequence[BasicBlock], found: Sequence[Loop], diverging: frozenset[int], most_bytes: float
 ) -> set[int]:
     """The blocks that a warp of a full block executes.
 
@@ -115,7 +115,7 @@ def main_path(
     return path
 
 
-def _without_ways_back(graph: Sequence[Block], found: Sequence[Loop]) -> list[list[int]]:
+def _without_ways_back(graph: Sequence[BasicBlock], found: Sequence[Loop]) -> list[list[int]]:
     """Successors in a graph without cycles: where a loop would go back, it goes on to where it can be left."""
     onward = []
     for index, block in enumerate(graph):
@@ -127,7 +127,7 @@ def _without_ways_back(graph: Sequence[Block], found: Sequence[Loop]) -> list[li
     return onward
 
 
-def _exits(graph: Sequence[Block], loop: Loop) -> list[int]:
+def _exits(graph: Sequence[BasicBlock], loop: Loop) -> list[int]:
     return [each for index in sorted(loop.blocks) for each in graph[index].successors if each not in loop.blocks]
 
 
@@ -136,7 +136,7 @@ def _exits(graph: Sequence[Block], loop: Loop) -> list[int]:
 Ways = dict[int, tuple[int, int, frozenset[int]]]
 
 
-def _fullest(code: Code, graph: Sequence[Block], onward: Sequence[Sequence[int]], most_bytes: float) -> set[int]:
+def _fullest(code: Code, graph: Sequence[BasicBlock], onward: Sequence[Sequence[int]], most_bytes: float) -> set[int]:
     """The way from the first block to an end that `main_path` describes."""
     known: dict[int, Ways] = {}
 
@@ -150,7 +150,7 @@ def _fullest(code: Code, graph: Sequence[Block], onward: Sequence[Sequence[int]]
     return set(found[max(fitting)][2])
 
 
-def _through(code: Code, block: Block, index: int, onward: Sequence[Ways]) -> Ways:
+def _through(code: Code, block: BasicBlock, index: int, onward: Sequence[Ways]) -> Ways:
     """The ways from a block on, given those from its successors on."""
     accesses = [each for each in code[block.start : block.stop] if each.access and each.access.space == "global"]
     here = sum(each.access.bytes for each in accesses if each.access)
@@ -171,7 +171,7 @@ def _until_met(edges: networkx.DiGraph, branch: int, first: int) -> set[int]:
     return _reachable(edges, first) - meeting
 
 
-def data_dependent(code: Code, graph: Sequence[Block]) -> frozenset[int]:
+def data_dependent(code: Code, graph: Sequence[BasicBlock]) -> frozenset[int]:
     """The places of branches whose condition was computed from what was loaded from global memory."""
     entering: list[set[str]] = [set() for _ in graph]
     found: set[int] = set()

@@ -9,7 +9,7 @@ SHARED, LOCAL = "shared memory", "local memory"
 
 
 @dataclass(frozen=True)
-class Access:
+class MemoryAccess:
     """A thread's access to memory."""
 
     space: str  # "global", "shared" or "local"
@@ -18,7 +18,7 @@ class Access:
 
 
 @dataclass(frozen=True)
-class Instruction:
+class MachineInstruction:
     """One instruction: what it does to control flow and to data.
 
     `target` is the place of the instruction that a branch goes to, in the list that this one is in. `ends`: what
@@ -32,7 +32,7 @@ class Instruction:
     ends: bool = False
     may_end: bool = False
     is_predicated: bool = False
-    access: Access | None = None
+    access: MemoryAccess | None = None
 
     @property
     def brings_data(self) -> bool:

@@ -8,16 +8,16 @@ from dataclasses import dataclass, replace
 
 from harness.device.datasheets import Datasheet, of_arch
 from harness.machine_code import flow, pipelines
-from harness.machine_code.instructions import Instruction
+from harness.machine_code.instructions import MachineInstruction
 from harness.machine_code.occupancy import LIMITS, resident_warps
-from harness.machine_code.rows import TRANSACTION_BYTES, Ceiling, Row
+from harness.machine_code.rows import TRANSACTION_BYTES, Ceiling, InspectedRow
 
 # A bias is loaded again by every program, so that threads move some more bytes than tensors have.
 _SLACK = 1.25
 
 
 @dataclass(frozen=True)
-class Work:
+class LaunchWork:
     """What a launch has to do, whatever its code: what loops are weighted by, and counts divided by."""
 
     elements: int  # of the op's main tensor
@@ -29,10 +29,10 @@ class Work:
 
 
 @dataclass(frozen=True)
-class Counts:
+class ThreadCounts:
     """What one thread executes: (instruction, how often) in the order of the code, and what was assumed."""
 
-    executed: tuple[tuple[Instruction, float], ...]
+    executed: tuple[tuple[MachineInstruction, float], ...]
     diverging: int  # branches that depend on data
     notes: tuple[str, ...]
 
@@ -56,7 +56,7 @@ class Counts:
         return dict(sorted(found.items(), reverse=True))
 
 
-def count(code: Sequence[Instruction], work: Work) -> Counts:
+def count(code: Sequence[MachineInstruction], work: LaunchWork) -> ThreadCounts:
     """What a thread of a full block executes, from the first instruction to the last one.
 
     What cannot be reached (the branch to itself and the padding behind the end) is not executed. A predicated
@@ -73,16 +73,16 @@ def count(code: Sequence[Instruction], work: Work) -> Counts:
     )
     if any(each.opcode.startswith("RET") for each in code):
         notes.append("Of a function that is called and the code after it, the longer one is counted.")
-    return Counts(executed, len(diverging), tuple(notes))
+    return ThreadCounts(executed, len(diverging), tuple(notes))
 
 
 def _times(
-    code: Sequence[Instruction],
-    graph: Sequence[flow.Block],
+    code: Sequence[MachineInstruction],
+    graph: Sequence[flow.BasicBlock],
     found: Sequence[flow.Loop],
     path: set[int],
     diverging: frozenset[int],
-    work: Work,
+    work: LaunchWork,
 ) -> tuple[dict[int, float], list[str]]:
     """How often each block of the path is executed.
 
@@ -123,7 +123,7 @@ def _whole(trips: float) -> float:
     return float(nearest) if abs(trips - nearest) < 0.05 * max(1, nearest) else max(0.0, trips)
 
 
-def _global_bytes(code: Sequence[Instruction], block: flow.Block, *, is_store: bool) -> int:
+def _global_bytes(code: Sequence[MachineInstruction], block: flow.BasicBlock, *, is_store: bool) -> int:
     accesses = (code[place].access for place in range(block.start, block.stop))
     return sum(each.bytes for each in accesses if each and each.space == "global" and each.is_store == is_store)
 
@@ -142,12 +142,12 @@ def narrowest(widths: dict[int, float], bytes_per_thread: float) -> int | None:
     return least
 
 
-def _unknown(counts: Counts, arch: str) -> list[str]:
+def _unknown(counts: ThreadCounts, arch: str) -> list[str]:
     names = {each.opcode for each, _ in counts.executed if pipelines.pipe_of(each.opcode, arch) == "other"}
     return [f"{', '.join(sorted(names))}: the pipe is not known, so it costs issue alone."] if names else []
 
 
-def by_pipe(counts: Counts, work: Work, arch: str) -> dict[str, float]:
+def by_pipe(counts: ThreadCounts, work: LaunchWork, arch: str) -> dict[str, float]:
     """Instructions per element by pipe, those that none of are left out, and "issue" for all of them."""
     found: Counter[str] = Counter()
     for each, times in counts.executed:
@@ -157,13 +157,15 @@ def by_pipe(counts: Counts, work: Work, arch: str) -> dict[str, float]:
     return {"issue": counts.instructions * per_element, **named}
 
 
-def ceilings(counts: Counts, work: Work, arch: str, bytes_per_element: float, occupancy: float) -> tuple[Ceiling, ...]:
+def ceilings(
+    counts: ThreadCounts, work: LaunchWork, arch: str, bytes_per_element: float, occupancy: float
+) -> tuple[Ceiling, ...]:
     """What every device of the architecture allows."""
     return tuple(_ceiling(each, counts, work, arch, bytes_per_element, occupancy) for each in of_arch(arch))
 
 
 def _ceiling(
-    sheet: Datasheet, counts: Counts, work: Work, arch: str, bytes_per_element: float, occupancy: float
+    sheet: Datasheet, counts: ThreadCounts, work: LaunchWork, arch: str, bytes_per_element: float, occupancy: float
 ) -> Ceiling:
     clocks_per_second = sheet.multiprocessors * sheet.clock_ghz * 1e9
     limits = {"memory": 1.0}
@@ -179,7 +181,7 @@ def _ceiling(
     return Ceiling(sheet.name, sheet.memory_gbps, issue_gips, limits)
 
 
-def _clocks(counts: Counts, arch: str) -> dict[str, float]:
+def _clocks(counts: ThreadCounts, arch: str) -> dict[str, float]:
     """Clocks of each unit of a multiprocessor that one thread takes."""
     taken: Counter[str] = Counter()
     for each, times in counts.executed:
@@ -190,7 +192,7 @@ def _clocks(counts: Counts, arch: str) -> dict[str, float]:
 
 
 def _latency_limit(
-    sheet: Datasheet, counts: Counts, work: Work, arch: str, bytes_per_element: float, occupancy: float
+    sheet: Datasheet, counts: ThreadCounts, work: LaunchWork, arch: str, bytes_per_element: float, occupancy: float
 ) -> float:
     """Little's law: resident threads, each with the loads of one way through its code under way, over the latency."""
     assert sheet.latency_clocks is not None
@@ -208,10 +210,10 @@ def _latency_limit(
 
 
 def row(
-    blank: Row, code: Sequence[Instruction], work: Work, bytes_per_element: float,
+    blank: InspectedRow, code: Sequence[MachineInstruction], work: LaunchWork, bytes_per_element: float,
     *, threads: int, programs: int, registers: int, local_bytes: int, shared_bytes: int,
-) -> Row:  # fmt: skip
-    """`blank` with everything that the code says; threads, registers and memory are per block or thread, as in Row."""
+) -> InspectedRow:  # fmt: skip
+    """`blank` with everything that the code says; threads, registers and memory are per block or thread."""
     counts = count(code, work)
     arch, warp_size = blank.arch, LIMITS[blank.arch].warp_size
     per_element = work.threads / work.elements

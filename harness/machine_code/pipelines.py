@@ -1,4 +1,4 @@
-"""The pipeline that executes an instruction, and how many threads' worth of it a multiprocessor starts in a clock.
+"""Which pipeline executes an instruction, and for how many threads a multiprocessor starts it in a clock.
 
 Sources. Pipes: the section "Pipelines" of NVIDIA's Nsight Compute profiling guide (ALU: bits, logic, integers, and
 conversion from fp32 to 16 bits; FMA: arithmetic of fp32 and of 16 bits, for which the A100 has a pipe of its own, and

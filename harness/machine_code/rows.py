@@ -1,4 +1,4 @@
-"""The row of `elubench inspect`: one kernel on one architecture. Standard library only.
+"""The row of `elubench inspect`: one kernel on one architecture. Imports no torch.
 
 Everything here is read from machine code or derived from it and a datasheet: it is modelled, never measured.
 A run keeps the rows of its kernels in `inspect.json` beside its records (`keep`).
@@ -12,7 +12,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from harness.device.datasheets import by_driver_name
 from harness.store.lines import Decoder, write_whole
+from harness.store.records import Run
 from harness.store.vocabulary import INSPECTION, RunError
 
 TRANSACTION_BYTES = 32  # a sector: what memory transactions are counted in
@@ -41,7 +43,7 @@ class Ceiling:
 
 
 @dataclass(frozen=True)
-class Row:
+class InspectedRow:
     """One kernel of one op, specialised for a dtype and parameters, compiled for an architecture.
 
     Counts are per element of the op's main tensor: everything that the threads execute on the way of a full
@@ -83,21 +85,21 @@ class Row:
     warp_instructions_per_transaction: float | None = None  # of 32 bytes of `bytes_per_element`
     bound_by: str | None = None  # what binds on the first device of `ceilings`
     modelled_peak_fraction: float | None = None  # of that device's memory peak; at most 1
-    ceilings: tuple[Ceiling, ...] = ()  # one for each device of this architecture in the datasheets
+    ceilings: tuple[Ceiling, ...] = ()  # one for each device of the architecture in the datasheets; see on_device
     notes: tuple[str, ...] = ()  # what was assumed in counting, in sentences
 
 
-def totals(rows: Iterable[Row]) -> dict[tuple[str, str, str, str], float]:
-    """{(arch, op, variant, dtype): instructions per element}, all launches of the op together."""
-    found: dict[tuple[str, str, str, str], float] = {}
+def totals(rows: Iterable[InspectedRow]) -> dict[tuple[str, str, str, str, str], float]:
+    """{(arch, op, variant, dtype, provider): instructions per element}, all launches of the op together."""
+    found: dict[tuple[str, str, str, str, str], float] = {}
     for row in rows:
         if row.instructions_per_element is not None:
-            key = (row.arch, row.op, row.variant, row.dtype)
+            key = (row.arch, row.op, row.variant, row.dtype, row.provider)
             found[key] = found.get(key, 0.0) + row.instructions_per_element
     return found
 
 
-def to_json(rows: Iterable[Row]) -> str:
+def to_json(rows: Iterable[InspectedRow]) -> str:
     """The rows as a JSON list."""
     plain = [dataclasses.asdict(row) for row in rows]
     for row in plain:
@@ -107,20 +109,39 @@ def to_json(rows: Iterable[Row]) -> str:
     return json.dumps(plain, indent=1, allow_nan=False, ensure_ascii=False)
 
 
-_rows = Decoder(tuple[Row, ...])
+_rows = Decoder(tuple[InspectedRow, ...])
 
 
-def from_json(text: bytes) -> tuple[Row, ...]:
+def from_json(text: bytes) -> tuple[InspectedRow, ...]:
     """The rows of a JSON list. Raises ValueError where it is not one of rows."""
     return _rows(text)
 
 
-def keep_rows(run: Path, rows: Iterable[Row]) -> None:
+def rows_of(run: Run) -> tuple[InspectedRow, ...]:
+    """The rows that a run keeps, held against the run's own device where that has a datasheet. Raises RunError."""
+    return on_device(read_rows(run.path), run.manifest.device.name)
+
+
+def on_device(rows: Iterable[InspectedRow], driver_name: str) -> tuple[InspectedRow, ...]:
+    """The rows with the ceiling of the device that the driver calls so first; unchanged where they have none of it."""
+    sheet = by_driver_name(driver_name)
+    return tuple(_with_first(row, sheet.name) for row in rows) if sheet else tuple(rows)
+
+
+def _with_first(row: InspectedRow, device: str) -> InspectedRow:
+    own = next((each for each in row.ceilings if each.device == device), None)
+    if own is None:
+        return row
+    others = (each for each in row.ceilings if each is not own)
+    return dataclasses.replace(row, bound_by=own.bound_by, modelled_peak_fraction=own.fraction, ceilings=(own, *others))
+
+
+def keep_rows(run: Path, rows: Iterable[InspectedRow]) -> None:
     """Write the rows beside the records of a run, whole or not at all. Raises RunError."""
     write_whole(Path(run) / INSPECTION, to_json(rows))
 
 
-def read_rows(run: Path) -> tuple[Row, ...]:
+def read_rows(run: Path) -> tuple[InspectedRow, ...]:
     """The rows that a run keeps; none where it has not been inspected. Raises RunError."""
     path = Path(run) / INSPECTION
     try:

@@ -1,11 +1,11 @@
-"""NVIDIA's machine code, as nvdisasm lists it, read into instructions."""
+"""Reads NVIDIA's machine code, in the listing that nvdisasm makes, into instructions."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 
-from harness.machine_code.instructions import LOCAL, SHARED, Access, Instruction
+from harness.machine_code.instructions import LOCAL, SHARED, MachineInstruction, MemoryAccess
 
 # "/*0e20*/  @!P1 STG.E.128 desc[UR4][R2.64], R4 ;", and labels on lines of their own
 _LINE = re.compile(
@@ -34,7 +34,7 @@ def name_of(opcode: str) -> str:
     return opcode.partition(".")[0]
 
 
-def parse(listing: str, start: int = 0) -> list[Instruction]:
+def parse(listing: str, start: int = 0) -> list[MachineInstruction]:
     """The instructions of one function, which begins at address `start` of the listing.
 
     Both forms of listing are read: with labels (`nvdisasm -c FILE`), and with addresses for them
@@ -59,7 +59,7 @@ def _lines(listing: str) -> tuple[dict[str, int], list[re.Match[str]]]:
     return labels, lines
 
 
-def _instruction(line: re.Match[str], place: dict[int, int], labels: dict[str, int], start: int) -> Instruction:
+def _instruction(line: re.Match[str], place: dict[int, int], labels: dict[str, int], start: int) -> MachineInstruction:
     opcode, predicate = line["opcode"], line["predicate"]
     name = name_of(opcode)
     operands = [each.strip() for each in re.split(r",(?![^\[]*\])", line["rest"]) if each.strip()]
@@ -77,7 +77,7 @@ def _instruction(line: re.Match[str], place: dict[int, int], labels: dict[str, i
     elif memory:
         reads.add(memory)
     is_sure = predicate is None or predicate in ("PT", "UPT")
-    return Instruction(
+    return MachineInstruction(
         opcode,
         frozenset(reads),
         writes,
@@ -140,7 +140,7 @@ def _registers(name: str, opcode: str) -> int:
     return 4 if name in ("LDSM", "HMMA") else 1
 
 
-def _access(name: str, opcode: str) -> Access | None:
+def _access(name: str, opcode: str) -> MemoryAccess | None:
     space = _SPACES.get(name)
     if space is None:
         return None
@@ -148,4 +148,4 @@ def _access(name: str, opcode: str) -> Access | None:
     width = next((bits // 8 for bits in (256, 128, 64, 16, 8) if {str(bits), f"U{bits}", f"S{bits}"} & set(parts)), 4)
     if name in ("LDSM", "STSM"):
         width = 4 * next((int(part) for part in parts if part in ("2", "4")), 1)
-    return Access(space, name.startswith(("ST", "RED")), width)
+    return MemoryAccess(space, name.startswith(("ST", "RED")), width)

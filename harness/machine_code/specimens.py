@@ -1,4 +1,4 @@
-"""Which cases stand for the kernels: every op, the parameters that choose another kernel, full blocks."""
+"""The cases for which kernels are counted: every op, all parameters that choose another kernel, full blocks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Collects rows for several architectures: one process for each, as many at a time as cores. Imports no torch."""
+"""Counts machine code for several architectures: one process for each, as many at a time as cores. Imports no torch."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pathlib import Path
 from harness import providers
 from harness.device.devices import usable_cores
 from harness.machine_code.pipelines import RATES
-from harness.machine_code.rows import Row, from_json
+from harness.machine_code.rows import InspectedRow, from_json
 from harness.machine_code.specimens import DTYPES
 from harness.ops.catalogue import KERNEL_OPS
 
@@ -33,7 +33,7 @@ def survey(
     ops: Sequence[str] = (),
     dtypes: Sequence[str] = (),
     listings: Path | None = None,
-) -> tuple[Row, ...]:
+) -> tuple[InspectedRow, ...]:
     """A row for every kernel that `provider` launches for `ops` in `dtypes` (all where empty), by architecture.
 
     `provider` is one of providers.LAUNCH_TRITON, or a file, whose code runs with the user's rights. `listings` is a
@@ -53,6 +53,31 @@ def survey(
         return tuple(row for rows in found for row in rows)
 
 
+def survey_beside_ours(
+    archs: Sequence[str],
+    files: Sequence[str],
+    ops: Sequence[str] = (),
+    dtypes: Sequence[str] = (),
+    listings: Path | None = None,
+) -> tuple[InspectedRow, ...]:
+    """The rows of this suite's kernels and of the files' for what both compute: ours first.
+
+    Raises as `survey` does, and InspectError where a file defines no function for any of the ops.
+    """
+    theirs: list[InspectedRow] = []
+    for spec in files:
+        found = survey(archs, spec, ops, dtypes, listings)
+        if not found:
+            raise InspectError(
+                f"{spec} defines no function named after {' or '.join(ops or ['an op'])}; 'elubench list ops' has the "
+                "names and what each function is given"
+            )
+        theirs += found
+    shared = {row.op for row in theirs}
+    ours = survey(archs, "triton", [op for op in ops or KERNEL_OPS if op in shared or not files], dtypes, listings)
+    return (*ours, *theirs)
+
+
 def _check(archs: Sequence[str], provider: str, ops: Sequence[str], dtypes: Sequence[str]) -> None:
     for given, known, what in ((archs, RATES, "architecture"), (ops, KERNEL_OPS, "op"), (dtypes, DTYPES, "dtype")):
         for each in given:
@@ -68,7 +93,7 @@ def _check(archs: Sequence[str], provider: str, ops: Sequence[str], dtypes: Sequ
         raise InspectError("triton is not installed, and machine code is made by it; install triton (Linux only)")
 
 
-def _worker(request: str) -> tuple[Row, ...]:
+def _worker(request: str) -> tuple[InspectedRow, ...]:
     kept = {name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"}
     path = os.pathsep.join(filter(None, (str(_ROOT), kept.get("PYTHONPATH", ""))))
     try:

@@ -22,8 +22,8 @@ from harness import providers
 from harness.device.datasheets import of_arch
 from harness.machine_code import amd, disassemble, model
 from harness.machine_code.driver import NotedLaunch, NotingDriver, noting
-from harness.machine_code.instructions import Instruction
-from harness.machine_code.rows import Row, to_json
+from harness.machine_code.instructions import MachineInstruction
+from harness.machine_code.rows import InspectedRow, to_json
 from harness.machine_code.specimens import Specimen, specimens
 from harness.ops.cases import Case
 
@@ -32,7 +32,7 @@ from harness.ops.cases import Case
 class Code:
     """A kernel's instructions, and what it takes: registers and bytes of local memory, both per thread."""
 
-    instructions: list[Instruction]
+    instructions: list[MachineInstruction]
     registers: int
     local_bytes: int
 
@@ -45,9 +45,9 @@ class NoLaunch(Exception):
 class Noted:
     """A launch, the row that it is to fill, and what it has to do."""
 
-    row: Row
+    row: InspectedRow
     launch: NotedLaunch
-    work: model.Work
+    work: model.LaunchWork
     bytes_per_element: float
 
 
@@ -61,18 +61,18 @@ def main() -> None:
         file.write(to_json(rows))
 
 
-def inspect(spec: str, arch: str, ops: list[str], dtypes: list[str], listings: str | None = None) -> list[Row]:
+def inspect(spec: str, arch: str, ops: list[str], dtypes: list[str], listings: str | None = None) -> list[InspectedRow]:
     """A row for every kernel that the provider launches, or for every case in which it launches none.
 
     `listings` is a directory to write the machine code of each of them to.
     """
     provider = providers.load(spec)
     noted: list[Noted] = []
-    failed: list[Row] = []
+    failed: list[InspectedRow] = []
     with noting(target(arch), of_arch(arch)[0].multiprocessors) as driver:
         for op in ops:
             for specimen in (each for dtype in dtypes for each in specimens(op, dtype)):
-                row = Row(op, specimen.variant, specimen.case.dtype, arch, provider.name)
+                row = InspectedRow(op, specimen.variant, specimen.case.dtype, arch, provider.name)
                 try:
                     noted += _noted(row, specimen, provider, driver)
                 except providers.Unsupported as reason:
@@ -91,7 +91,8 @@ def _list(noted: Noted, directory: Path) -> None:
     """The kernel's code as text, in a file that is named after its row."""
     row, files = noted.row, noted.launch.files
     name = " ".join((row.op, row.variant, row.dtype, row.arch, "" if row.role == "main" else "second pass"))
-    path = directory / re.sub(r"[^\w.=-]+", "-", name.strip())
+    name = name.strip() if row.provider == "triton" else f"{row.provider} {name.strip()}"
+    path = directory / re.sub(r"[^\w.=-]+", "-", name)
     if "cubin" in files:
         path.with_name(f"{path.name}.sass").write_text(disassemble.readable(str(files["cubin"])), encoding="utf-8")
     else:
@@ -103,7 +104,9 @@ def target(arch: str) -> GPUTarget:
     return GPUTarget("hip", arch, 64) if arch.startswith("gfx") else GPUTarget("cuda", int(arch[3:]), 32)
 
 
-def _noted(row: Row, specimen: Specimen, provider: providers.Provider, driver: NotingDriver) -> Iterator[Noted]:
+def _noted(
+    row: InspectedRow, specimen: Specimen, provider: providers.Provider, driver: NotingDriver
+) -> Iterator[Noted]:
     """What the provider launches for the specimen, on tensors without memory."""
     case = specimen.case
     inputs, outputs = (
@@ -134,7 +137,9 @@ def _identity(launch: NotedLaunch) -> tuple[object, ...]:
     return launch.kernel, launch.constants, launch.programs, tuple(map(_storage, launch.tensors))
 
 
-def _works(case: Case, launches: list[NotedLaunch], inputs: list[Tensor], outputs: list[Tensor]) -> list[model.Work]:
+def _works(
+    case: Case, launches: list[NotedLaunch], inputs: list[Tensor], outputs: list[Tensor]
+) -> list[model.LaunchWork]:
     """What each launch has to load and store: an output is stored, and so is scratch by the first that has it."""
     given, results = {_storage(each) for each in inputs}, {_storage(each) for each in outputs}
     seen: set[int] = set()
@@ -148,7 +153,7 @@ def _works(case: Case, launches: list[NotedLaunch], inputs: list[Tensor], output
         sizes = {key: each.numel() * each.element_size() for key, each in tensors.items()}
         large = {key for key, each in tensors.items() if each.numel() == case.elements}
         works.append(
-            model.Work(
+            model.LaunchWork(
                 elements=case.elements,
                 threads=launch.programs * launch.threads,
                 stored_bytes=sum(sizes[key] for key in stored),
@@ -165,7 +170,7 @@ def _storage(tensor: Tensor) -> int:
     return int(tensor.untyped_storage()._cdata)
 
 
-def _filled(noted: list[Noted], arch: str) -> list[Row]:
+def _filled(noted: list[Noted], arch: str) -> list[InspectedRow]:
     """The rows with their numbers."""
     try:
         codes = _amd_codes(noted) if arch.startswith("gfx") else _nvidia_codes(noted, arch)
@@ -174,7 +179,7 @@ def _filled(noted: list[Noted], arch: str) -> list[Row]:
     return [_counted_row(each, code) for each, code in zip(noted, codes, strict=True)]
 
 
-def _counted_row(noted: Noted, code: Code | disassemble.ToolError) -> Row:
+def _counted_row(noted: Noted, code: Code | disassemble.ToolError) -> InspectedRow:
     if isinstance(code, disassemble.ToolError):
         return replace(noted.row, reason=str(code))
     return model.row(

@@ -1,4 +1,4 @@
-"""What references are made of: the true value, the error that is allowed beside it, and the roundoff of each dtype.
+"""The parts of a reference: the true value, the error that is allowed on top, and the roundoff of each dtype.
 
 A reference computes in fp64 by the methods of its tensors, on any device. `Expected` holds the true value and how much
 error the op's own conditioning forgives, so that a correct implementation in the usual arithmetic passes for all

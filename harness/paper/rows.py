@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.machine_code.rows import Row as InspectedRow
-from harness.machine_code.rows import read_rows
+from harness.machine_code.rows import InspectedRow, read_rows
 from harness.paper.plan import Plan, from_content
 from harness.store.lines import VersionedDecoder, is_torn, iter_lines
 from harness.store.manifest import Manifest, read_manifest

@@ -45,7 +45,7 @@ class ClaimStore(Store):
 
 
 @dataclass(frozen=True)
-class Progress:
+class ClaimsProgress:
     """What a caller is told as a run goes on: how much of the work is done, and which unit was stored last."""
 
     on_steps: Callable[[float], None]  # steps as in Plan.steps_of
@@ -87,7 +87,7 @@ def prepare() -> None:
     torch.backends.cudnn.allow_tf32 = False
 
 
-def measure(plan: Plan, device: Device, store: Store, progress: Progress) -> None:
+def measure(plan: Plan, device: Device, store: Store, progress: ClaimsProgress) -> None:
     """Measure what the store does not hold yet. On KeyboardInterrupt everything stored so far is kept.
 
     On a CPU there is a process for every core, on a GPU one for all: it is the device that is shared there.

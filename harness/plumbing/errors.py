@@ -1,4 +1,4 @@
-"""Errors of others in one line, for a record or a message."""
+"""Shortens an exception to one line, for a record or a message."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a worker process owes its parent."""
+"""Ends a worker process when its parent is gone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The kernels of this suite. Never anything else: on a CPU without the interpreter there is nothing to run."""
+"""The provider `triton`: the kernels of this suite. Where they cannot run it fails; it never uses PyTorch instead."""
 
 from __future__ import annotations
 

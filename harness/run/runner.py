@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from harness import providers
@@ -56,54 +56,87 @@ def run_sweep(
     """Measure what the store does not hold yet. On KeyboardInterrupt everything stored so far is kept."""
     for spec in sweep.providers:
         providers.check(spec)
-    log = store.path / "worker.log"
-    timing = Worker(log)
-    # Without a GPU: a process of its own, in which Triton's driver is another one.
-    emulating = Worker(log)
-    started = time.monotonic()
     ledger = Ledger()
 
     def on_stage(case: Case, stage: str, provider: str | None) -> None:
         ledger.enter(stage)
         progress.on_stage(case, stage, provider)
 
-    launch_nothing: set[tuple[str, str]] = set()  # providers and ops that turned out to be code for the CPU
-
-    def may_launch_triton(spec: str, op: str) -> bool:
-        is_file = providers.file_of(spec) is not None
-        return (spec in providers.LAUNCH_TRITON or is_file) and (spec, op) not in launch_nothing
-
+    log = store.path / "worker.log"
+    # The emulated GPU has a process of its own: Triton's driver is another one there.
+    workers = _Workers(Worker(log), Worker(log), sweep.case_timeout_s, on_stage)
     try:
-        if sweep.roof_curves:
-            _measure_roof_curves(device, store, timing, sweep.case_timeout_s, seed, on_stage, ledger)
-        for number, case in enumerate(sweep.cases):
-            ledger.enter("other")
-            todo = [spec for spec in sweep.providers if _is_missing(store, case, spec, sweep.regimes)]
-            if budget_s is not None and todo and time.monotonic() - started > budget_s:
-                return Summary(number, len(sweep.cases) - number, out_of_budget=True)
-            records: list[Record] = []
-            is_repeat = _kind(case) in map(_kind, sweep.cases[:number])
-            job = Job(case, tuple(todo), device, sweep.stop, seed + number, True, sweep.regimes, is_repeat)
-            maybe_triton = [spec for spec in todo if device.kind == "cpu" and may_launch_triton(spec, case.op)]
-            if maybe_triton:
-                on_stage(case, "start", None)
-                validating = replace(job, providers=tuple(maybe_triton), timed=False)
-                records += _run_job(emulating, validating, sweep.case_timeout_s, on_stage)
-                done = {record.provider for record in records}
-                launch_nothing |= {(spec, case.op) for spec in maybe_triton if providers.name_of(spec) not in done}
-            if timed := tuple(spec for spec in todo if providers.name_of(spec) not in {r.provider for r in records}):
-                on_stage(case, "start", None)
-                records += _run_job(timing, replace(job, providers=timed), sweep.case_timeout_s, on_stage)
-            ledger.enter("store")
-            store.append(records)
-            ledger.add(records)
-            progress.on_case_done(case, records)
-        return Summary(len(sweep.cases), 0, out_of_budget=False)
+        return _run_cases(sweep, device, store, workers, progress, ledger, seed, budget_s)
     finally:
-        timing.stop()
-        emulating.stop()
+        workers.timing.stop()
+        workers.emulating.stop()
         with contextlib.suppress(RunError):  # on a full disk, what ended the sweep is the message that counts
             add_time(store.path, ledger.content())
+
+
+@dataclass(frozen=True)
+class _Workers:
+    """The worker processes of a sweep, and what they have found out about its providers."""
+
+    timing: Worker
+    emulating: Worker
+    timeout_s: float
+    on_stage: OnStage
+    launch_nothing: set[tuple[str, str]] = field(default_factory=set)  # providers and ops that are code for the CPU
+
+    def records_of(self, job: Job) -> list[Record]:
+        """The records of one case. Without a GPU, Triton's kernels are validated; everything else is timed."""
+        records: list[Record] = []
+        if job.device.kind == "cpu" and (maybe_triton := self._that_may_launch_triton(job)):
+            records += self._run(self.emulating, replace(job, providers=maybe_triton, timed=False))
+            done = {record.provider for record in records}
+            self.launch_nothing.update(
+                (spec, job.case.op) for spec in maybe_triton if providers.name_of(spec) not in done
+            )
+        done = {record.provider for record in records}
+        if rest := tuple(spec for spec in job.providers if providers.name_of(spec) not in done):
+            records += self._run(self.timing, replace(job, providers=rest))
+        return records
+
+    def _that_may_launch_triton(self, job: Job) -> tuple[str, ...]:
+        return tuple(
+            spec
+            for spec in job.providers
+            if (spec in providers.LAUNCH_TRITON or providers.file_of(spec) is not None)
+            and (spec, job.case.op) not in self.launch_nothing
+        )
+
+    def _run(self, worker: Worker, job: Job) -> list[Record]:
+        self.on_stage(job.case, "start", None)
+        return _run_job(worker, job, self.timeout_s, self.on_stage)
+
+
+def _run_cases(
+    sweep: Sweep,
+    device: Device,
+    store: Store,
+    workers: _Workers,
+    progress: Progress,
+    ledger: Ledger,
+    seed: int,
+    budget_s: float | None,
+) -> Summary:
+    """Measure the roof curves, then case by case: what a case gave is stored before the next one starts."""
+    started = time.monotonic()
+    if sweep.roof_curves:
+        _measure_roof_curves(device, store, workers.timing, sweep.case_timeout_s, seed, workers.on_stage, ledger)
+    for number, case in enumerate(sweep.cases):
+        ledger.enter("other")
+        todo = tuple(spec for spec in sweep.providers if _is_missing(store, case, spec, sweep.regimes))
+        if budget_s is not None and todo and time.monotonic() - started > budget_s:
+            return Summary(number, len(sweep.cases) - number, out_of_budget=True)
+        is_repeat = _kind(case) in map(_kind, sweep.cases[:number])
+        records = workers.records_of(Job(case, todo, device, sweep.stop, seed + number, True, sweep.regimes, is_repeat))
+        ledger.enter("store")
+        store.append(records)
+        ledger.add(records)
+        progress.on_case_done(case, records)
+    return Summary(len(sweep.cases), 0, out_of_budget=False)
 
 
 def _kind(case: Case) -> tuple[str, str, str, str, int]:

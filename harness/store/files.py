@@ -22,7 +22,7 @@ S = TypeVar("S", bound="Store")
 P = TypeVar("P")  # what a run is made by: a sweep, or a plan
 
 
-class Row(Protocol):
+class StoredRow(Protocol):
     """What can be stored: a dataclass with a key that no other row of its run has."""
 
     @property
@@ -36,7 +36,7 @@ class Store:
     verb: ClassVar[str] = "run"
 
     @staticmethod
-    def parse(line: bytes) -> Row:
+    def parse(line: bytes) -> StoredRow:
         """The row of a line. Raises RunError where it is none."""
         return from_json(line, samples=False)
 
@@ -95,7 +95,7 @@ class Store:
         regimes = tuple(Regime) if regime is None else (regime,)
         return any((case_key, role, provider, each) in self.keys for each in (*regimes, None))
 
-    def append(self, records: Sequence[Row]) -> None:
+    def append(self, records: Sequence[StoredRow]) -> None:
         """Write the records that are not there yet, in one go, down to the disk.
 
         Raises RunError where it cannot, as on a full disk; what was stored before stays whole.

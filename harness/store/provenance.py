@@ -1,4 +1,4 @@
-"""From which sources and libraries a run is made: commit, hash of the kernels, versions, settings."""
+"""What a run is made from: the commit, a hash of the kernels, versions, settings; and where it is published."""
 
 from __future__ import annotations
 
@@ -12,10 +12,14 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.store.vocabulary import RECORDS
+
 ROOT = Path(__file__).resolve().parents[2]  # the checkout, or the site-packages that elubench lies in
 
 # Only what changes a measurement: the rest of an environment may hold secrets, and a manifest is published.
 _ENVIRONMENT = re.compile(r"(TRITON_|OMP_|GOMP_|KMP_|MKL_|TORCH|PYTORCH_).*|CUDA_VISIBLE_DEVICES")
+_HOST = r"([\w-]+(?:\.[\w-]+)*\.[A-Za-z]{2,})"  # a name with a dot, and no number of an interface
+_INSIDE = (".local", ".internal", ".lan", ".localdomain", ".home.arpa", ".test", ".invalid")  # no public host's name
 _SECRET = re.compile(r"TOKEN|SECRET|PASSW|CREDENTIAL|_KEY|_URL", re.IGNORECASE)  # a remote cache's, say
 
 
@@ -79,6 +83,32 @@ def git_state(root: Path) -> Git | None:
     # A new source matters as much as a changed one; the files that runs and reports leave do not.
     new = _git(root, "ls-files", "--others", "--exclude-standard", "--", "*.py", "*.toml")
     return Git(commit, None if changed is None or new is None else bool(changed or new))
+
+
+@dataclass(frozen=True)
+class Location:
+    """Where a run is published: the address of a repository, and the run's directory in it."""
+
+    url: str
+    directory: str
+
+
+def location(run: Path) -> Location | None:
+    """Where others find the run; None where it is in no commit, or the repository has no public address."""
+    remote = _git(run, "remote", "get-url", "origin")
+    directory = _git(run, "rev-parse", "--show-prefix")
+    url = public_address(remote or "")
+    is_in_it = directory and _git(run, "cat-file", "-e", f"HEAD:{directory}{RECORDS}") is not None
+    return Location(url, directory.rstrip("/")) if url and directory and is_in_it else None
+
+
+def public_address(remote: str) -> str | None:
+    """A remote as an https address, without user and password; None where its host has no public name."""
+    found = re.fullmatch(rf"(?:(?:https|git)://(?:[^/@]*@)?{_HOST}/|(?:ssh://)?git@{_HOST}[:/])([\w./~-]+)", remote)
+    host = found and (found[1] or found[2])
+    if not found or not host or host.endswith(_INSIDE):
+        return None
+    return f"https://{host}/{found[3].removesuffix('/').removesuffix('.git')}"
 
 
 def _git(root: Path, *arguments: str) -> str | None:

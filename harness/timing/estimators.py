@@ -1,4 +1,4 @@
-"""Estimators for timing samples: small pure functions, each saying what it assumes and where it comes from.
+"""Estimators for timing samples: small pure functions. Each docstring states the assumptions and the source.
 
 Times of a computer are bounded below, skewed above and often in clumps, so nothing here assumes a normal
 distribution (Hoefler & Belli, "Scientific Benchmarking of Parallel Computing Systems", SC15).

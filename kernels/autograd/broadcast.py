@@ -73,7 +73,7 @@ class VectorActivation:
                 return self.steps(x, along(vector, x, rest[-1]), *rest[:-1])
             if not private.has_transforms():  # which see a Function, and no operator
                 return self.operator(x, vector, *rest)
-        return _Forward.apply(self, x, vector, *rest)
+        return _VectorForward.apply(self, x, vector, *rest)
 
     def backward(self, grad_output: Tensor, x: Tensor, vector: Tensor, *rest: Any) -> tuple[Tensor, Tensor]:
         if is_ordinary(grad_output, x, vector):
@@ -85,7 +85,7 @@ class VectorActivation:
                 return self._backward_in_steps(grad_output, x, vector, *rest)
             if not private.has_transforms():
                 return self.backward_operator(grad_output, x, vector, *rest)
-        return _Backward.apply(self, grad_output, x, vector, *rest)
+        return _VectorBackward.apply(self, grad_output, x, vector, *rest)
 
     def launch(self, x: Tensor, vector: Tensor, out: Tensor, *rest: Any) -> None:
         """Write the result into `out`, by a kernel and nothing else: x and what is addressed like it are dense.
@@ -154,7 +154,7 @@ class VectorActivation:
             f"({self._arguments}) -> Tensor",
             compute=self.compute,
             fake=fake,
-            differentiable=lambda *args: _Forward.apply(self, *args),
+            differentiable=lambda *args: _VectorForward.apply(self, *args),
         )
 
     @cached_property
@@ -170,11 +170,11 @@ class VectorActivation:
             f"(Tensor grad_output, {self._arguments}) -> (Tensor, Tensor)",
             compute=self.compute_backward,
             fake=fake,
-            differentiable=lambda *args: _Backward.apply(self, *args),
+            differentiable=lambda *args: _VectorBackward.apply(self, *args),
         )
 
 
-class _Forward(Function):
+class _VectorForward(Function):
     @staticmethod
     def forward(activation: VectorActivation, x: Tensor, vector: Tensor, *rest: Any) -> Tensor:
         return run(activation.operator, activation.compute, x, vector, *rest)
@@ -204,7 +204,7 @@ class _Forward(Function):
         return activation.steps(x, spread, *parameters), 0
 
 
-class _Backward(Function):
+class _VectorBackward(Function):
     @staticmethod
     def forward(
         activation: VectorActivation, grad_output: Tensor, x: Tensor, vector: Tensor, *rest: Any

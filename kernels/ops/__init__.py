@@ -4,7 +4,7 @@ A new op is a new file here, its names in kernels/__init__.py, and its module in
 
 - device functions, of a block as it was loaded: `forward`, `gradient`, and the like; several of one kind where a value
   of a parameter allows a shorter one;
-- a function of the parameters that chooses among them, as `elementwise.Functions` or `broadcast.Functions`;
+- a function of the parameters that chooses among them, as `elementwise.Functions` or `broadcast.VectorFunctions`;
 - an `Activation` or `VectorActivation`: with PyTorch's own operators, for tensors that no kernel can compute with;
 - its `launch` and `launch_backward` as `NAME_out` and `NAME_backward_out`, which write into given tensors;
 - `NAME` and `NAME_backward`, which autograd, compilers and transforms know.

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from .. import formulas
 from ..autograd.broadcast import VectorActivation
-from ..broadcast import Functions
+from ..broadcast import VectorFunctions
 from ..dispatch import as_autocast
 from ..primitives import at_most, narrow, widen
 from .elu import ELU
@@ -51,12 +51,12 @@ def anywhere_gradient(grad, x, bias, alpha):
     return narrow(term, grad.dtype), term
 
 
-UNIT = Functions(unit, unit_gradient)
-GENERAL = Functions(general, general_gradient)
-ANYWHERE = Functions(anywhere, anywhere_gradient)
+UNIT = VectorFunctions(unit, unit_gradient)
+GENERAL = VectorFunctions(general, general_gradient)
+ANYWHERE = VectorFunctions(anywhere, anywhere_gradient)
 
 
-def functions(alpha: float) -> Functions:
+def functions(alpha: float) -> VectorFunctions:
     """The shortest device functions that are right for this alpha."""
     if alpha == 1.0:
         return UNIT

@@ -1,4 +1,4 @@
-"""leaky_relu, to be compared with elu like for like. Values, gradients and special values are PyTorch's."""
+"""leaky_relu as a Triton kernel, for elu to be compared with. Values, gradients and special values are PyTorch's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""prelu, to be compared with elu like for like. Values, gradients and special values are PyTorch's."""
+"""prelu as a Triton kernel, for elu to be compared with. Values, gradients and special values are PyTorch's."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor
 
 from .. import private
 from ..autograd.broadcast import VectorActivation
-from ..broadcast import Functions
+from ..broadcast import VectorFunctions
 from ..dispatch import as_autocast
 from ..primitives import narrow, where_above, widen
 
@@ -28,8 +28,8 @@ def gradient(grad, x, weight):
     return value, term
 
 
-def functions() -> Functions:
-    return Functions(forward, gradient)
+def functions() -> VectorFunctions:
+    return VectorFunctions(forward, gradient)
 
 
 def _second(

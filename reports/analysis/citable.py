@@ -10,16 +10,17 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from harness.store import seal
+from harness.store.provenance import Location, location
 from harness.store.records import Record, Run
 from harness.store.vocabulary import RunError
 from reports.analysis.ratios import BASELINE
 from reports.analysis.speedups import standings
-from reports.analysis.summary import FLAGS, Group, Row, conditions, groups
+from reports.analysis.summary import FLAGS, TimedGroup, TimedRow, conditions, groups
 from reports.figures.naming import file_stem
 from reports.text import wording
 from reports.text.formatting import percent, significant, size_text, time_text
 
-_CONDITIONS = {"cold": "cold cache", "warm": "warm cache", "host": "time of the host"}  # by Group.regime
+_CONDITIONS = {"cold": "cold cache", "warm": "warm cache", "host": "time of the host"}  # by TimedGroup.regime
 OURS = "triton"  # the provider that is quoted first, where it was timed
 
 
@@ -67,10 +68,11 @@ class Citable:
 
     run: Run
     content_hash: str
-    groups: tuple[Group, ...]
+    groups: tuple[TimedGroup, ...]
     refused: tuple[Refused, ...]
     sentences: tuple[str, ...]
     is_quick: bool  # the sweep is one for a first look
+    location: Location | None  # where others find the run
     figure: str  # the stem of the figure that shows the first sentence, among the report's figures
 
 
@@ -102,6 +104,7 @@ def citable(run: Run, selection: Selection) -> Citable:
         refused=refused,
         sentences=tuple(_sentences(run, found, *headline)),
         is_quick=run.manifest.sweep.get("name") == QUICK_SWEEP,
+        location=location(run.path),
         figure=file_stem("bandwidth", headline[0].op),
     )
 
@@ -119,7 +122,7 @@ def objection(record: Record) -> str | None:
     return None
 
 
-def _valid(group: Group, selection: Selection) -> Group:
+def _valid(group: TimedGroup, selection: Selection) -> TimedGroup:
     """The group with its valid rows; a speed-up over a baseline that is not valid is none."""
     rows = (
         row if row.baseline is None or objection(row.baseline) is None else replace(row, speedup=None)
@@ -129,12 +132,12 @@ def _valid(group: Group, selection: Selection) -> Group:
     return replace(group, rows=tuple(rows))
 
 
-def is_told_apart(row: Row) -> bool:
+def is_told_apart(row: TimedRow) -> bool:
     """Whether the row differs from the baseline by more than the noise."""
     return row.speedup is not None and row.verdict in ("faster", "slower")
 
 
-def _headline(found: Sequence[Group]) -> tuple[Group, Row]:
+def _headline(found: Sequence[TimedGroup]) -> tuple[TimedGroup, TimedRow]:
     """The row that the first sentence is about: ours or else the most timed one, at its largest case, cold."""
     counts = Counter(row.record.provider for group in found for row in group.rows if row.record.provider != BASELINE)
     provider = OURS if OURS in counts else next((name for name, _ in counts.most_common(1)), BASELINE)
@@ -146,7 +149,7 @@ def _headline(found: Sequence[Group]) -> tuple[Group, Row]:
     )
 
 
-def _sentences(run: Run, found: Sequence[Group], group: Group, row: Row) -> Iterator[str]:
+def _sentences(run: Run, found: Sequence[TimedGroup], group: TimedGroup, row: TimedRow) -> Iterator[str]:
     record = row.record
     assert record.ci95_s is not None
     device = run.manifest.device.name
@@ -167,7 +170,7 @@ def _sentences(run: Run, found: Sequence[Group], group: Group, row: Row) -> Iter
     yield from _overall(found, record.provider)
 
 
-def _against_baseline(row: Row) -> str:
+def _against_baseline(row: TimedRow) -> str:
     if row.record.provider == BASELINE or row.speedup is None:
         return ""
     if not is_told_apart(row):
@@ -176,7 +179,7 @@ def _against_baseline(row: Row) -> str:
     return f", {found.ratio:.2f} times (95% interval {found.low:.2f} to {found.high:.2f}) the speed of {BASELINE}"
 
 
-def _overall(found: Sequence[Group], provider: str) -> Iterator[str]:
+def _overall(found: Sequence[TimedGroup], provider: str) -> Iterator[str]:
     """The provider's means, op by op: a sentence where there are two cases and more."""
     for each in standings(found):
         if each.provider != provider or each.cases < 2:

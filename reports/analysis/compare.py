@@ -1,4 +1,4 @@
-"""Two runs held against each other, or two providers of one run: data, no layout.
+"""Compares two runs, or two providers of one run. Returns data, no layout.
 
 Every ratio is the second side's time over the first's: 1.03 is 3% slower. No difference below the A/A noise floor of
 either side is claimed.

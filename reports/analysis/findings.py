@@ -14,7 +14,7 @@ from harness.store.records import Run
 from harness.timing.estimators import geometric_mean, median
 from reports.analysis.ratios import BASELINE
 from reports.analysis.speedups import comparable, speedup_of
-from reports.analysis.summary import Group, Row, folded, groups, noise_floors
+from reports.analysis.summary import TimedGroup, TimedRow, folded, groups, noise_floors
 from reports.text import wording
 from reports.text.formatting import percent, size_text
 
@@ -30,15 +30,15 @@ class Finding:
     text: str
 
 
-def findings(run: Run, timed: Sequence[Group] | None = None) -> list[Finding]:
+def findings(run: Run, timed: Sequence[TimedGroup] | None = None) -> list[Finding]:
     """The findings of a run, the most wanted first. `timed` are its groups, where they are at hand."""
     found = groups(run) if timed is None else timed
     return [*_comparisons(found), *_roofs(found), *_untimed(run), *_certainty(run, found)]
 
 
-def _comparisons(timed: Sequence[Group]) -> Iterator[Finding]:
+def _comparisons(timed: Sequence[TimedGroup]) -> Iterator[Finding]:
     """Each provider against the baseline over all ops, with the cases of a cold cache only."""
-    rows: dict[str, list[tuple[Group, Row]]] = {}
+    rows: dict[str, list[tuple[TimedGroup, TimedRow]]] = {}
     for group in timed:
         if group.regime == "cold":
             for row in comparable(group):
@@ -52,7 +52,7 @@ def _comparisons(timed: Sequence[Group]) -> Iterator[Finding]:
         yield _comparison(provider, each)
 
 
-def _comparison(provider: str, rows: Sequence[tuple[Group, Row]]) -> Finding:
+def _comparison(provider: str, rows: Sequence[tuple[TimedGroup, TimedRow]]) -> Finding:
     counts = Counter(row.verdict for _, row in rows)
     kind = "win" if counts["faster"] > counts["slower"] else "loss" if counts["slower"] > counts["faster"] else "even"
     found = [speedup_of(row) for _, row in rows]
@@ -80,7 +80,7 @@ def _listed(counts: Counter[str | None]) -> str:
     return ", ".join(f"{word} in {counts[verdict]}" for verdict, word in words.items() if counts[verdict])
 
 
-def _means(rows: Sequence[tuple[Group, Row]], part: Callable[[Group], str]) -> list[str]:
+def _means(rows: Sequence[tuple[TimedGroup, TimedRow]], part: Callable[[TimedGroup], str]) -> list[str]:
     """The geometric means of parts of the rows: "elu 1.53×"."""
     ratios: dict[str, list[float]] = {}
     for group, row in rows:
@@ -88,7 +88,7 @@ def _means(rows: Sequence[tuple[Group, Row]], part: Callable[[Group], str]) -> l
     return [f"{name} {geometric_mean(each):.2f}×" for name, each in ratios.items()]
 
 
-def _lost(rows: Sequence[tuple[Group, Row]], counts: Counter[str | None]) -> str:
+def _lost(rows: Sequence[tuple[TimedGroup, TimedRow]], counts: Counter[str | None]) -> str:
     """The cases that it loses, where it wins more: the largest loss first."""
     if not 0 < counts["slower"] < counts["faster"]:
         return ""
@@ -101,7 +101,7 @@ def _lost(rows: Sequence[tuple[Group, Row]], counts: Counter[str | None]) -> str
     return f" It loses at {', '.join(named)}{more}."
 
 
-def _roofs(timed: Sequence[Group]) -> Iterator[Finding]:
+def _roofs(timed: Sequence[TimedGroup]) -> Iterator[Finding]:
     """How far each provider is from the roof, over all ops, cold and unmarked."""
     fractions: dict[str, list[float]] = {}
     for group in timed:
@@ -136,7 +136,7 @@ def _untimed(run: Run) -> Iterator[Finding]:
         yield Finding("caution", f"{provider} gives wrong results in {cases} {plural} ({names}); those were not timed.")
 
 
-def _certainty(run: Run, timed: Sequence[Group]) -> Iterator[Finding]:
+def _certainty(run: Run, timed: Sequence[TimedGroup]) -> Iterator[Finding]:
     rows = [row for group in timed for row in group.rows if row.record.role == "provider"]
     if not rows:
         return

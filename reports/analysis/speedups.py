@@ -11,13 +11,13 @@ from dataclasses import dataclass
 
 from harness.timing.estimators import Ratio, geometric_mean
 from reports.analysis.ratios import BASELINE, are_unmarked
-from reports.analysis.summary import Group, Row
+from reports.analysis.summary import TimedGroup, TimedRow
 
 # Kinds of time in the order in which they are shown.
 _CONDITIONS = ("cold", "warm", "host")
 
 
-def comparable(group: Group) -> list[Row]:
+def comparable(group: TimedGroup) -> list[TimedRow]:
     """The rows of a group whose speed-ups count: neither the row nor the baseline of its case carries a mark."""
     return [
         row
@@ -49,9 +49,9 @@ class Standing:
         return self.op if self.conditions == "cold" else f"{self.op} {self.conditions}"
 
 
-def standings(timed: Sequence[Group]) -> list[Standing]:
+def standings(timed: Sequence[TimedGroup]) -> list[Standing]:
     """A cold cache first, by op in the order of the run, the fastest provider first."""
-    rows: dict[tuple[str, str], dict[str, list[Row]]] = {}
+    rows: dict[tuple[str, str], dict[str, list[TimedRow]]] = {}
     for group in sorted(timed, key=lambda each: _CONDITIONS.index(each.regime)):
         for row in comparable(group):
             rows.setdefault((group.regime, group.op), {}).setdefault(row.record.provider, []).append(row)
@@ -65,14 +65,14 @@ def standings(timed: Sequence[Group]) -> list[Standing]:
     ]
 
 
-def _standing(op: str, provider: str, conditions: str, rows: Sequence[Row]) -> Standing:
+def _standing(op: str, provider: str, conditions: str, rows: Sequence[TimedRow]) -> Standing:
     ratios = [speedup_of(row).ratio for row in rows]
     counts = Counter(row.verdict for row in rows)
     numbers = (geometric_mean(ratios), min(ratios), max(ratios))
     return Standing(op, provider, conditions, len(rows), counts["faster"], counts["slower"], *numbers)
 
 
-def speedup_of(row: Row) -> Ratio:
+def speedup_of(row: TimedRow) -> Ratio:
     """The speed-up of a row that has one."""
     assert row.speedup is not None
     return row.speedup

@@ -16,7 +16,7 @@ FLAGS: dict[str, tuple[str, str]] = {flag: (flag.mark, flag.meaning) for flag in
 
 
 @dataclass(frozen=True)
-class Row:
+class TimedRow:
     """One timed record with what it is compared with. Fractions and ratios are plain numbers, not per cent."""
 
     record: Record
@@ -30,7 +30,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Group:
+class TimedGroup:
     """The timed records of one op with its parameters, one dtype, one layout, one kind of time; by size."""
 
     op: str
@@ -38,10 +38,10 @@ class Group:
     dtype: str
     layout: str
     regime: str  # "cold" for all times from a cold cache, launched one by one or as a graph; else "warm", "host"
-    rows: tuple[Row, ...]
+    rows: tuple[TimedRow, ...]
 
 
-def groups(run: Run) -> list[Group]:
+def groups(run: Run) -> list[TimedGroup]:
     """The timed records, in the order in which their groups first occur."""
     by_case: dict[tuple[str, str | None], list[Record]] = {}
     for record in run.records:
@@ -55,10 +55,10 @@ def groups(run: Run) -> list[Group]:
     return [_group(cases) for cases in found.values()]
 
 
-def _group(cases: list[list[Record]]) -> Group:
+def _group(cases: list[list[Record]]) -> TimedGroup:
     first = cases[0][0]
     ordered = sorted(cases, key=lambda records: records[0].elements)
-    return Group(
+    return TimedGroup(
         first.op,
         first.params,
         first.dtype,
@@ -73,7 +73,7 @@ def conditions(record: Record) -> str:
     return "cold" if record.regime in ("cold", "graph", None) else record.regime
 
 
-def _rows(records: list[Record]) -> list[Row]:
+def _rows(records: list[Record]) -> list[TimedRow]:
     """The providers of one case by time, the roof that they are held against last."""
     noise = noise_of(records)
     baseline = next((r for r in records if r.provider == BASELINE and r.role == "provider"), None)
@@ -83,14 +83,14 @@ def _rows(records: list[Record]) -> list[Row]:
     return [_row(record, baseline, noise, roof) for record in (*timed, *roofs[-1:])]
 
 
-def _row(record: Record, baseline: Record | None, noise: float | None, roof: Record | None) -> Row:
+def _row(record: Record, baseline: Record | None, noise: float | None, roof: Record | None) -> TimedRow:
     assert record.median_s is not None
     fraction = None
     if record.role == "provider" and record.bandwidth_gbps and record.roof_gbps:
         fraction = record.bandwidth_gbps / record.roof_gbps
     beside = baseline if record.role == "provider" else None
     ratio = time_over_baseline(record, beside) if beside is not None else None
-    return Row(
+    return TimedRow(
         record=record,
         half_width=relative_half_width(record.ci95_s, record.median_s) if record.ci95_s else None,
         elements_per_s=record.elements / record.median_s,

@@ -1,4 +1,4 @@
-"""Many runs in order of time: how the times of each op and provider went, over commits or over devices."""
+"""How the times of each op and provider change over many runs: over commits, or over devices."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from reports.text import wording
 
 
 @dataclass(frozen=True)
-class Point:
+class TrendPoint:
     """One run in one line of the trend."""
 
     run: int  # its place in the order of time
@@ -29,7 +29,7 @@ class Line:
     provider: str
     regime: str
     cases: int  # timed in every run, without a mark
-    points: tuple[Point, ...]
+    points: tuple[TrendPoint, ...]
 
 
 @dataclass(frozen=True)
@@ -76,13 +76,13 @@ def trend(runs: Sequence[Run]) -> Trend:
     )
 
 
-def _points(cases: Sequence[tuple[Record, ...]], floors: Sequence[float | None]) -> Iterator[Point]:
-    yield Point(0, Ratio(1.0, 1.0, 1.0), "")
+def _points(cases: Sequence[tuple[Record, ...]], floors: Sequence[float | None]) -> Iterator[TrendPoint]:
+    yield TrendPoint(0, Ratio(1.0, 1.0, 1.0), "")
     for number in range(1, len(floors)):
         to_previous = _mean([(case[number - 1], case[number]) for case in cases])
         known = [floor for floor in floors[number - 1 : number + 1] if floor is not None]
         said = verdict(to_previous, max(known) if len(known) == 2 else None)
-        yield Point(number, _mean([(case[0], case[number]) for case in cases]), said)
+        yield TrendPoint(number, _mean([(case[0], case[number]) for case in cases]), said)
 
 
 def _mean(pairs: Sequence[tuple[Record, Record]]) -> Ratio | None:

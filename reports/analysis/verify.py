@@ -1,4 +1,4 @@
-"""Whether a stored run is what was measured: its seal, and every figure in it computed again from the raw samples."""
+"""Checks that a stored run is what was measured: checks its seal, and computes every number again from the samples."""
 
 from __future__ import annotations
 

@@ -8,8 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from harness.store.records import Record, Run
-from reports.analysis.summary import Group, groups
-from reports.figures.curves import Point, curve
+from reports.analysis.summary import TimedGroup, groups
+from reports.figures.curves import CurvePoint, curve
 from reports.figures.naming import file_stem, variant_text
 from reports.figures.panels import bottom_row, bytes_axis, legend_below, mark_cache, panel_grid
 from reports.figures.style import ROOF_COLOUR, look_of
@@ -18,19 +18,19 @@ from reports.text.formatting import printable
 
 def figures(run: Run) -> dict[str, Figure]:
     """A figure for each op, by its file's name: a panel for each variant and dtype that was timed."""
-    by_op: dict[str, list[Group]] = {}
+    by_op: dict[str, list[TimedGroup]] = {}
     for group in groups(run):
         if group.regime != "host":
             by_op.setdefault(group.op, []).append(group)
     return {file_stem("bandwidth", op): _figure(run, op, _curves_first(found)) for op, found in by_op.items()}
 
 
-def _curves_first(found: list[Group]) -> list[Group]:
+def _curves_first(found: list[TimedGroup]) -> list[TimedGroup]:
     """The groups with several sizes; all of them where none has: a point is better than nothing."""
     return [group for group in found if len({row.record.shape for row in group.rows}) > 1] or found
 
 
-def _figure(run: Run, op: str, found: list[Group]) -> Figure:
+def _figure(run: Run, op: str, found: list[TimedGroup]) -> Figure:
     figure, panels = panel_grid([(variant_text(group), group.dtype) for group in found])
     providers: dict[str, None] = {}
     for group in found:
@@ -64,7 +64,7 @@ def _draw_roof(axes: Axes, records: Sequence[Record]) -> None:
     axes.plot(sizes, attained, color=ROOF_COLOUR, linewidth=0.8)
 
 
-def _draw_provider(axes: Axes, name: str, points: list[Point]) -> None:
+def _draw_provider(axes: Axes, name: str, points: list[CurvePoint]) -> None:
     look = look_of(name)
     sizes = [point.bytes_moved for point in points]
     rates = [point.gbps for point in points]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from harness.machine_code.rows import TRANSACTION_BYTES, Row, read_rows
+from harness.machine_code.rows import TRANSACTION_BYTES, InspectedRow, rows_of
 from harness.store.records import Run
 from reports.figures.instruction import COLOURS, MARKERS, modelled_gips, plotted
 from reports.figures.panels import WIDTH_IN, literal, plain_log_axis
@@ -16,7 +16,7 @@ from reports.text.formatting import printable, significant
 
 def figures(run: Run) -> dict[str, Figure]:
     """One figure with a panel for each architecture that has datasheets; none where nothing was inspected."""
-    found = plotted(read_rows(run.path))
+    found = plotted(rows_of(run))
     if not found:
         return {}
     columns = min(2, len(found))
@@ -34,7 +34,7 @@ def figures(run: Run) -> dict[str, Figure]:
     return {"instruction-roofline-modelled": figure}
 
 
-def _draw(axes: Axes, arch: str, rows: Sequence[Row], ops: Sequence[str]) -> None:
+def _draw(axes: Axes, arch: str, rows: Sequence[InspectedRow], ops: Sequence[str]) -> None:
     ceiling = rows[0].ceilings[0]
     intensities = [row.warp_instructions_per_transaction or 1.0 for row in rows]
     low, high = min(intensities) / 2, max(intensities) * 2

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from harness.timing.estimators import Ratio, geometric_mean, geometric_mean_ratio
 from reports.analysis.ratios import BASELINE
-from reports.analysis.summary import Group, Row
+from reports.analysis.summary import TimedGroup, TimedRow
 from reports.figures.naming import dtype_order, variant_text
 from reports.text.formatting import size_text
 
@@ -42,12 +42,12 @@ class Matrix:
         return geometric_mean([cell.speedup.ratio for cell in self.cells.values()])
 
 
-def matrices(timed: Iterable[Group]) -> list[Matrix]:
+def matrices(timed: Iterable[TimedGroup]) -> list[Matrix]:
     """A matrix for each op, in the order of the run, and provider, the fastest first.
 
     A warm cache's cases are rows of their own.
     """
-    found: dict[tuple[str, str], list[tuple[Group, Row]]] = {}
+    found: dict[tuple[str, str], list[tuple[TimedGroup, TimedRow]]] = {}
     for group in timed:
         for row in group.rows:
             if row.speedup is not None and row.record.provider != BASELINE and group.regime != "host":
@@ -57,7 +57,7 @@ def matrices(timed: Iterable[Group]) -> list[Matrix]:
     return sorted(made, key=lambda each: (ops.index(each.op), -each.mean, each.provider))
 
 
-def _matrix(op: str, provider: str, found: Sequence[tuple[Group, Row]]) -> Matrix:
+def _matrix(op: str, provider: str, found: Sequence[tuple[TimedGroup, TimedRow]]) -> Matrix:
     ordered = sorted(found, key=lambda each: (dtype_order(each[0].dtype), variant_text(each[0])))
     rows = list(dict.fromkeys(_row_text(group) for group, _ in ordered))[:MOST_ROWS]
     by_size = sorted((row.record for _, row in found), key=lambda record: (record.elements, record.shape))
@@ -65,14 +65,14 @@ def _matrix(op: str, provider: str, found: Sequence[tuple[Group, Row]]) -> Matri
     if len(names) > MOST_COLUMNS:
         names = {shape: _rounded(record.elements) for record in by_size for shape in [record.shape]}
     columns = list(dict.fromkeys(names.values()))
-    cells: dict[tuple[str, str], list[Row]] = {}
+    cells: dict[tuple[str, str], list[TimedRow]] = {}
     for group, row in found:
         cells.setdefault((_row_text(group), names[row.record.shape]), []).append(row)
     kept = {key: _cell(each) for key, each in cells.items() if key[0] in rows}
     return Matrix(op, provider, tuple(rows), tuple(columns), kept)
 
 
-def _row_text(group: Group) -> str:
+def _row_text(group: TimedGroup) -> str:
     return "  ".join(part for part in (group.dtype, variant_text(group)) if part)
 
 
@@ -81,7 +81,7 @@ def _rounded(elements: int) -> str:
     return "2" + "".join("⁰¹²³⁴⁵⁶⁷⁸⁹"[int(digit)] for digit in str(power))
 
 
-def _cell(rows: Sequence[Row]) -> Cell:
+def _cell(rows: Sequence[TimedRow]) -> Cell:
     verdicts = {row.verdict or "undecided" for row in rows}
     return Cell(
         speedup=geometric_mean_ratio([row.speedup for row in rows if row.speedup is not None]),

@@ -6,13 +6,13 @@ import re
 
 from harness.ops.catalogue import OPS
 from harness.ops.op import ITEM_BYTES
-from reports.analysis.summary import Group
+from reports.analysis.summary import TimedGroup
 from reports.text.formatting import params_text, printable
 
 _DTYPES = ("bfloat16", "float16", *(dtype for dtype in ITEM_BYTES if dtype not in ("bfloat16", "float16")))
 
 
-def variant_text(group: Group) -> str:
+def variant_text(group: TimedGroup) -> str:
     """What sets a group off from its op's defaults: parameters, layout, cache; empty for none."""
     defaults = OPS[group.op].params if group.op in OPS else {}
     layout = "" if group.layout == "contiguous" else group.layout

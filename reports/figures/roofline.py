@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from harness.store.records import Run
 from reports.analysis.summary import groups
 from reports.figures.panels import WIDTH_IN, legend_below, literal, plain_log_axis
-from reports.figures.roofs import Ceiling, Spot, ceilings, reach, spots
+from reports.figures.roofs import MeasuredCeiling, Spot, ceilings, reach, spots
 from reports.figures.style import Line, look_of
 from reports.text.formatting import printable, significant
 
@@ -44,7 +44,7 @@ def figures(run: Run) -> dict[str, Figure]:
     return {"roofline": figure}
 
 
-def _draw_ceilings(axes: Axes, roofs: Sequence[Ceiling], low: float, high: float) -> None:
+def _draw_ceilings(axes: Axes, roofs: Sequence[MeasuredCeiling], low: float, high: float) -> None:
     """Slopes for memory and caches, up to the flat roof of arithmetic where that was measured."""
     flat = [roof.value for roof in roofs if roof.level == "arithmetic"]
     for value in flat:

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from harness.store.records import Record, Run
 from harness.store.vocabulary import Mix
 from harness.timing.estimators import attained
-from reports.analysis.summary import Group
+from reports.analysis.summary import TimedGroup
 from reports.figures.naming import dtype_order, variant_text
 
 
 @dataclass(frozen=True)
-class Ceiling:
+class MeasuredCeiling:
     """A measured ceiling: of memory or a cache in GB/s, a slope; or of arithmetic in GFLOP/s, a flat line."""
 
     level: str  # "memory", "cache" or "arithmetic"
@@ -42,7 +42,7 @@ class Spot:
         return self.record.flops / self.record.median_s / 1e9
 
 
-def ceilings(run: Run) -> list[Ceiling]:
+def ceilings(run: Run) -> list[MeasuredCeiling]:
     """The highest roof of each traffic mix that an op has, by the level of memory that its data came from.
 
     Where the run has a product of matrices, what it attained is the ceiling of arithmetic.
@@ -62,7 +62,7 @@ def ceilings(run: Run) -> list[Ceiling]:
         else:
             continue
         best[key] = max(best.get(key, 0.0), value)
-    return [Ceiling(level, name, value) for (level, name), value in sorted(best.items())]
+    return [MeasuredCeiling(level, name, value) for (level, name), value in sorted(best.items())]
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def streams(run: Run) -> list[Stream]:
     ]
 
 
-def reach(found: Sequence[Spot], roofs: Sequence[Ceiling]) -> tuple[float, float]:
+def reach(found: Sequence[Spot], roofs: Sequence[MeasuredCeiling]) -> tuple[float, float]:
     """The intensities that a roofline shows: all spots, and where the steepest slope meets the flat roof.
 
     But not at the cost of most of the figure: one that lies far to the left of all spots is left out.
@@ -103,7 +103,7 @@ def reach(found: Sequence[Spot], roofs: Sequence[Ceiling]) -> tuple[float, float
     return max(min(low, ridge / 1.8), low / 20), high
 
 
-def spots(timed: Iterable[Group]) -> list[Spot]:
+def spots(timed: Iterable[TimedGroup]) -> list[Spot]:
     """The largest timed case of each group and provider; a working set in memory where there is one."""
     found: dict[tuple[str, str, str, str], Record] = {}
     for group in timed:

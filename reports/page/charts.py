@@ -11,12 +11,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.machine_code.rows import TRANSACTION_BYTES
-from harness.machine_code.rows import Row as InspectedRow
+from harness.machine_code.rows import TRANSACTION_BYTES, InspectedRow
 from harness.store.records import Record, Run
-from reports.analysis.summary import Group
+from reports.analysis.summary import TimedGroup
 from reports.figures import errors, instruction, matrix, roofs
-from reports.figures.curves import Point, curve, point_of
+from reports.figures.curves import CurvePoint, curve, point_of
 from reports.figures.naming import dtype_order, variant_text
 from reports.figures.style import MIX_LOOKS, look_of
 from reports.page.hover import interval_text, merged_text, row_text
@@ -45,7 +44,7 @@ class Chart:
         return {"name": self.name, "data": self.traces, "layout": self.layout, "note": self.note}
 
 
-def charts(run: Run, timed: Sequence[Group], inspected: Sequence[InspectedRow]) -> dict[str, list[Chart]]:
+def charts(run: Run, timed: Sequence[TimedGroup], inspected: Sequence[InspectedRow]) -> dict[str, list[Chart]]:
     """All charts by kind, those without data left out."""
     made = {
         "bandwidth": [bandwidth(group, run) for group in _by_name(timed) if group.regime != "host"],
@@ -58,7 +57,7 @@ def charts(run: Run, timed: Sequence[Group], inspected: Sequence[InspectedRow]) 
     return {kind: found[:MOST_CHARTS] for kind, found in made.items() if found}
 
 
-def _by_name(timed: Iterable[Group]) -> list[Group]:
+def _by_name(timed: Iterable[TimedGroup]) -> list[TimedGroup]:
     """Groups with curves first; ops in the order of the run, then variants and dtypes."""
     found = list(timed)
     ops = list(dict.fromkeys(group.op for group in found))
@@ -69,7 +68,7 @@ def _by_name(timed: Iterable[Group]) -> list[Group]:
     )  # fmt: skip
 
 
-def bandwidth(group: Group, run: Run) -> Chart:
+def bandwidth(group: TimedGroup, run: Run) -> Chart:
     """Bandwidth against bytes moved: one curve a provider with intervals, the roof behind them, the cache marked."""
     rows = {id(row.record): row for row in group.rows}
     records = [row.record for row in group.rows]
@@ -116,7 +115,7 @@ def _roof_traces(records: Sequence[Record]) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def _curve_trace(name: str, points: Sequence[Point], texts: Sequence[str]) -> dict[str, Any]:
+def _curve_trace(name: str, points: Sequence[CurvePoint], texts: Sequence[str]) -> dict[str, Any]:
     look = look_of(name)
     symbol = _SYMBOLS[look.marker]
     return {
@@ -182,7 +181,7 @@ def _cell_hover(found: matrix.Matrix, row: str, column: str) -> str:
     )
 
 
-def roofline(run: Run, timed: Sequence[Group]) -> list[Chart]:
+def roofline(run: Run, timed: Sequence[TimedGroup]) -> list[Chart]:
     """Every op and dtype at its largest case, below the measured ceilings."""
     found, ceilings = roofs.spots(timed), roofs.ceilings(run)
     if not found or not ceilings:
@@ -299,8 +298,9 @@ def instructions(arch: str, rows: Sequence[InspectedRow]) -> Chart:
             "y": [_short(instruction.modelled_gips(row, ceiling)) for row in own],
             "text": [
                 f"<b>{html.escape(row.op)}</b> {html.escape(row.variant)} {html.escape(row.dtype)} (modelled)<br>"
-                f"{significant(row.instructions_per_element)} instructions per element<br>bound by "
-                f"{html.escape(ceiling_bound(row))}: {100 * row.ceilings[0].fraction:.0f}% of the memory's peak at most"
+                f"{significant(row.instructions_per_element)} instructions per element<br>"
+                f"bound by {html.escape(row.ceilings[0].bound_by)}: "
+                f"{100 * row.ceilings[0].fraction:.0f}% of the memory's peak at most"
                 for row in own
             ],
             "marker": {"size": 9, "symbol": "circle"},
@@ -311,11 +311,6 @@ def instructions(arch: str, rows: Sequence[InspectedRow]) -> Chart:
     }
     note = "Modelled from machine code and a datasheet; nothing here was timed."
     return Chart("instructions", arch, traces, layout, note)
-
-
-def ceiling_bound(row: InspectedRow) -> str:
-    """What binds a kernel on the first device of its architecture."""
-    return row.ceilings[0].bound_by if row.ceilings else "?"
 
 
 def _short(value: float | None) -> float | None:

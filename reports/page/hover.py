@@ -6,12 +6,12 @@ import html
 
 from harness.store.records import Record
 from harness.timing.estimators import Ratio
-from reports.analysis.summary import FLAGS, Row
-from reports.figures.curves import Point
+from reports.analysis.summary import FLAGS, TimedRow
+from reports.figures.curves import CurvePoint
 from reports.text.formatting import bytes_text, percent, printable, significant, size_text, time_text
 
 
-def row_text(row: Row) -> str:
+def row_text(row: TimedRow) -> str:
     """A timed row, in lines. Plotly takes some HTML for markup, so names from outside are escaped."""
     record = row.record
     lines = [f"<b>{_safe(record.provider)}</b>", _safe(f"{record.op} {size_text(record.shape)} {record.dtype}")]
@@ -26,7 +26,7 @@ def row_text(row: Row) -> str:
     return "<br>".join(lines)
 
 
-def merged_text(provider: str, point: Point) -> str:
+def merged_text(provider: str, point: CurvePoint) -> str:
     """A point that stands for many cases."""
     return (
         f"<b>{_safe(provider)}</b><br>median of {point.cases} cases of about {bytes_text(point.bytes_moved)}"

@@ -9,7 +9,7 @@ from typing import Any
 from harness.ops.catalogue import OPS
 from harness.store.records import Record, Run
 from reports.analysis.ratios import BASELINE
-from reports.analysis.summary import Group, Row
+from reports.analysis.summary import TimedGroup, TimedRow
 from reports.text.formatting import params_text, printable, size_text
 
 # Columns of text are stored as places in a list of their distinct values.
@@ -31,7 +31,7 @@ NUMBERS = ("elements", "bytes", "time_us", "low_us", "high_us", "gbps", "roof_pe
            "speedup_low", "speedup_high", "max_ulp")  # fmt: skip
 
 
-def columns(run: Run, timed: Sequence[Group]) -> dict[str, Any]:
+def columns(run: Run, timed: Sequence[TimedGroup]) -> dict[str, Any]:
     """Every provider's record of a run, timed or not, in the order of the run; without samples."""
     rows = {id(row.record): row for group in timed for row in group.rows}
     records = [record for record in run.records if record.role == "provider"]
@@ -44,7 +44,7 @@ def columns(run: Run, timed: Sequence[Group]) -> dict[str, Any]:
     }
 
 
-def _texts(record: Record, row: Row | None) -> tuple[str, ...]:
+def _texts(record: Record, row: TimedRow | None) -> tuple[str, ...]:
     defaults = OPS[record.op].params if record.op in OPS else {}
     layout = "" if record.layout == "contiguous" else record.layout
     variant = " ".join(part for part in (params_text(record.params, defaults), layout) if part)
@@ -65,7 +65,7 @@ def _texts(record: Record, row: Row | None) -> tuple[str, ...]:
     return tuple(printable(each) for each in found)
 
 
-def _numbers(record: Record, row: Row | None) -> tuple[float | None, ...]:
+def _numbers(record: Record, row: TimedRow | None) -> tuple[float | None, ...]:
     low, high = record.ci95_s or (None, None)
     fraction = row.roof_fraction if row is not None else None
     speedup = row.speedup if row is not None else None

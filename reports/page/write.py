@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.machine_code.rows import read_rows
+from harness.machine_code.rows import rows_of
 from harness.store.records import Run
 from harness.store.vocabulary import RECORDS
 from reports.analysis.findings import findings
 from reports.analysis.ratios import BASELINE
-from reports.analysis.summary import FLAGS, groups, outcomes
+from reports.analysis.summary import FLAGS, TimedGroup, groups, outcomes
 from reports.page.charts import charts
 from reports.page.rows import columns, embedded
 from reports.render import inspection
@@ -57,18 +58,57 @@ def page(run: Run, content_hash: str | None = None) -> Page:
     Without plotly the page has the figures of `reports.figures` as pictures instead of the interactive charts; where
     matplotlib is missing too, it has words and tables. It says so itself.
     """
-    import jinja2
-    from markupsafe import Markup
-
     plotly = _plotly()
     timed = groups(run)
-    inspected = read_rows(run.path)
+    inspected = rows_of(run)
     drawn = charts(run, timed, inspected)
     data = {
         "rows": columns(run, timed),
         "charts": {kind: [each.content() for each in found] for kind, found in drawn.items()} if plotly else {},
         "flags": {name: meaning for name, (_, meaning) in FLAGS.items()},
     }
+    text = _rendered(
+        **_said(run, timed),
+        tabs={kind: name for kind, name in _TABS.items() if kind in drawn},
+        pictures=None if plotly else _pictures(run),
+        modelled=inspection.summaries(inspected),
+        modelled_legend=inspection.SUMMARY_LEGEND,
+        content_hash=content_hash,
+        css=_markup((_HERE / "page.css").read_text(encoding="utf-8")),
+        script=_markup((_HERE / "page.js").read_text(encoding="utf-8")),
+        plotly=_markup(plotly) if plotly else None,
+        data=_markup(embedded(data)),
+    )
+    return Page(text, () if plotly else ("the interactive charts need plotly: pip install plotly",))
+
+
+def _said(run: Run, timed: Sequence[TimedGroup]) -> dict[str, Any]:
+    """What the template has to say about the run in words and tables, by the template's names."""
+    return {
+        "title": f"elubench: {_device_name(run)}",
+        "header": list(wording.header(run)),
+        "created": (run.manifest.created or "")[:10],
+        "findings": findings(run, timed),
+        "standings": speedup_table(timed),
+        "headings": PAGE_COLUMNS,
+        "baseline": BASELINE,
+        "untimed": [untimed_table(run, validated=False), untimed_table(run, validated=True)],
+        "outcomes": outcomes(run),
+        "flags": _flags_used(run),
+        "noise": wording.noise(run),
+        "method": _method(run),
+        "torn": run.torn,
+        "is_empty": not run.records,
+        "manifest": _printable_json(asdict(run.manifest)),
+        "manifest_name": run.path.name,
+        "records_name": RECORDS,
+    }
+
+
+def _rendered(**names: Any) -> str:
+    """The template with these names in it."""
+    import jinja2
+
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_HERE), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
@@ -76,37 +116,16 @@ def page(run: Run, content_hash: str | None = None) -> Page:
         "printable": printable,
         "significant": significant,
         "percent": percent,
-        "table": lambda table: Markup(to_html(table)),
+        "table": lambda table: _markup(to_html(table)),
     }
-    text = environment.get_template("page.html.j2").render(
-        title=f"elubench: {_device_name(run)}",
-        header=list(wording.header(run)),
-        created=(run.manifest.created or "")[:10],
-        findings=findings(run, timed),
-        standings=speedup_table(timed),
-        headings=PAGE_COLUMNS,
-        baseline=BASELINE,
-        tabs={kind: name for kind, name in _TABS.items() if kind in drawn},
-        pictures=None if plotly else _pictures(run),
-        untimed=[untimed_table(run, validated=False), untimed_table(run, validated=True)],
-        outcomes=outcomes(run),
-        modelled=inspection.summaries(inspected),
-        modelled_legend=inspection.SUMMARY_LEGEND,
-        flags=_flags_used(run),
-        noise=wording.noise(run),
-        method=_method(run),
-        torn=run.torn,
-        is_empty=not run.records,
-        manifest=_printable_json(asdict(run.manifest)),
-        content_hash=content_hash,
-        manifest_name=run.path.name,
-        records_name=RECORDS,
-        css=Markup((_HERE / "page.css").read_text(encoding="utf-8")),
-        script=Markup((_HERE / "page.js").read_text(encoding="utf-8")),
-        plotly=Markup(plotly) if plotly else None,
-        data=Markup(embedded(data)),
-    )
-    return Page(text, () if plotly else ("the interactive charts need plotly: pip install plotly",))
+    return environment.get_template("page.html.j2").render(**names)
+
+
+def _markup(text: str) -> Any:
+    """Text that the template takes as it is."""
+    from markupsafe import Markup
+
+    return Markup(text)
 
 
 def _plotly() -> str | None:

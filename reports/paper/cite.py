@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from harness.paper.rows import ClaimsRun
 from harness.store import seal
+from harness.store.provenance import location
 from harness.store.records import Run
 from harness.store.vocabulary import RunError
 from reports.analysis.citable import Citable
@@ -39,7 +40,9 @@ def citation(run: ClaimsRun, caption: str = "") -> dict[str, str]:
     if unfinished:
         raise RunError(f"a run that is not finished cannot be cited. {unfinished}")
     content_hash = content_hash_of(run)
-    cited = Citable(Run(run.path, run.manifest, ()), content_hash, (), (), (), run.plan.name == "quick", "")
+    cited = Citable(
+        Run(run.path, run.manifest, ()), content_hash, (), (), (), run.plan.name == "quick", location(run.path), ""
+    )
     return {
         "elubench.bib": f"{bibtex(cited)}\n{_PAPER}",
         "table.tex": _table(run, content_hash, caption),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from harness.store.records import Record, Run
 from harness.timing.estimators import unpaired_ratio
-from reports.paper.verdicts import ABOVE, Comparison, Interval, Number
+from reports.paper.verdicts import ABOVE, Criterion, Interval, Number
 from reports.text.formatting import size_text
 
 # The activations by the names of their ops, with the op of their gradient.
@@ -97,7 +97,7 @@ def _elu_beside(found: Sequence[Cost], cost: Cost) -> Cost | None:
     return next((each for each in found if (each.op, each.shape, each.passes) == wanted), None)
 
 
-def comparisons(run: Run | None) -> list[Comparison]:
+def comparisons(run: Run | None) -> list[Criterion]:
     """Batch normalisation + ReLU over ELU at every shape, forward, and forward + backward."""
     found = costs(run)
     made = []
@@ -106,5 +106,5 @@ def comparisons(run: Run | None) -> list[Comparison]:
         if cost.op == "batch_norm_relu" and ours is not None:
             label = f"{cost.op} / elu, {size_text(cost.shape)}, {cost.passes}"
             than = 1 + max(ours.noise_floor, cost.noise_floor)
-            made.append(Comparison(label, "ratio of times", over_elu(found, cost), ABOVE, than))
+            made.append(Criterion(label, "ratio of times", over_elu(found, cost), ABOVE, than))
     return made

@@ -6,8 +6,7 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from harness.device.datasheets import by_driver_name
-from harness.machine_code.rows import Ceiling, Row, totals
+from harness.machine_code.rows import Ceiling, InspectedRow, on_device, totals
 from harness.ops.catalogue import KERNEL_OPS
 from harness.paper.rows import ClaimsRun
 from reports.paper.costs import OPS, PASSES, parts_of
@@ -52,14 +51,14 @@ def modelled(run: ClaimsRun) -> list[Modelled]:
 
     None where the run keeps no machine code.
     """
-    rows, device = _rows(run), _device(run)
-    return [each for op in OPS for each in _modelled(rows, op, device)] if rows else []
+    rows = _rows(run)
+    return [each for op in OPS for each in _modelled(rows, op)] if rows else []
 
 
 def ceiling_of(run: ClaimsRun) -> tuple[str, Ceiling] | None:
     """The architecture and the device that the numbers are about: the run's own, or the first of its architecture."""
     counted = (row for row in _rows(run) if row.ceilings)
-    return next(((row.arch, _ceiling(row, _device(run))) for row in counted), None)
+    return next(((row.arch, row.ceilings[0]) for row in counted), None)
 
 
 def sentence(run: ClaimsRun) -> str:
@@ -101,17 +100,13 @@ def _against(elu: Modelled, relu: Modelled) -> str:
     return f"{counts}; ELU is bound by {bounds[0]}, and ReLU by {bounds[1]}"
 
 
-def _rows(run: ClaimsRun) -> list[Row]:
-    """The kernels that the nets of a claims run would launch."""
-    return [row for row in run.inspected if (row.dtype, row.provider) == (_DTYPE, "triton") and row.variant in PLACES]
+def _rows(run: ClaimsRun) -> list[InspectedRow]:
+    """The kernels that the nets of a claims run would launch, on the run's own device where its datasheet is known."""
+    rows = on_device(run.inspected, run.manifest.device.name)
+    return [row for row in rows if (row.dtype, row.provider) == (_DTYPE, "triton") and row.variant in PLACES]
 
 
-def _device(run: ClaimsRun) -> str | None:
-    sheet = by_driver_name(str(run.manifest.device.name))
-    return sheet.name if sheet else None
-
-
-def _modelled(rows: list[Row], op: str, device: str | None) -> Iterator[Modelled]:
+def _modelled(rows: list[InspectedRow], op: str) -> Iterator[Modelled]:
     places = dict.fromkeys(PLACES[row.variant] for row in rows if row.op in parts_of(op, PASSES[-1]))
     if not places and op not in KERNEL_OPS:
         yield Modelled(op, "", "both", reason=NO_KERNEL)
@@ -123,25 +118,21 @@ def _modelled(rows: list[Row], op: str, device: str | None) -> Iterator[Modelled
         reasons = [part[0].reason if part else NO_KERNEL for part in parts]
         reason = next((each for each in reasons if each is not None), None)
         mains = [part[0] for part in parts if part]
-        yield Modelled(op, place, passes, reason=reason) if reason else _together(rows, mains, place, passes, device)
+        yield Modelled(op, place, passes, reason=reason) if reason else _together(rows, mains, place, passes)
 
 
-def _together(rows: list[Row], mains: list[Row], place: str, passes: str, device: str | None) -> Modelled:
+def _together(rows: list[InspectedRow], mains: list[InspectedRow], place: str, passes: str) -> Modelled:
     """The passes one after the other; the small second launch that sums PReLU's gradient is in the instructions."""
     counted = totals(rows)
-    found = [(row.bytes_per_element or 0.0, _ceiling(row, device)) for row in mains]
+    found = [(row.bytes_per_element or 0.0, row.ceilings[0]) for row in mains]
     moved = sum(each for each, _ in found)
     return Modelled(
         mains[0].op,
         place,
         passes,
-        sum(counted[row.arch, row.op, row.variant, row.dtype] for row in mains),
+        sum(counted[row.arch, row.op, row.variant, row.dtype, row.provider] for row in mains),
         moved,
         sum(each * issue_share(ceiling) for each, ceiling in found) / moved,
         moved / sum(each / ceiling.fraction for each, ceiling in found),
         tuple(dict.fromkeys(ceiling.bound_by for _, ceiling in found)),
     )
-
-
-def _ceiling(row: Row, device: str | None) -> Ceiling:
-    return next((each for each in row.ceilings if each.device == device), row.ceilings[0])

@@ -26,7 +26,7 @@ class Number:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Criterion:
     """One thing that a statement says can be seen: a number that is to lie on one side of another.
 
     `counts` is False for what is shown beside a statement without being part of it.
@@ -57,7 +57,7 @@ def of_interval(ci95: Interval | None, side: Side, than: float) -> str:
     return CANNOT_TELL
 
 
-def of_comparisons(comparisons: Iterable[Comparison]) -> str:
+def of_comparisons(comparisons: Iterable[Criterion]) -> str:
     """HOLDS where every comparison that counts holds, DOES_NOT where one of them lies on the other side."""
     verdicts = [comparison.verdict for comparison in comparisons if comparison.counts]
     if DOES_NOT in verdicts:

@@ -1,4 +1,4 @@
-"""Whether a claims run is what was measured, and whether its report says what follows from the rows."""
+"""Checks that a claims run is what was measured, and that its report says what follows from the rows."""
 
 from __future__ import annotations
 

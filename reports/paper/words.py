@@ -10,7 +10,7 @@ from harness.paper.rows import ClaimsRun
 from harness.store.records import Run
 from reports.paper.judge import Judged
 from reports.paper.number_tables import number_text, significant_signed
-from reports.paper.verdicts import CANNOT_TELL, DOES_NOT, HOLDS, Comparison
+from reports.paper.verdicts import CANNOT_TELL, DOES_NOT, HOLDS, Criterion
 from reports.render.table import Column, Kind, Table, words
 from reports.text import wording
 
@@ -109,7 +109,7 @@ def claim_summary(claim: str) -> str:
     return CLAIMS[claim]
 
 
-def comparison_table(comparisons: Sequence[Comparison], title: str = "") -> Table:
+def comparison_table(comparisons: Sequence[Criterion], title: str = "") -> Table:
     """Comparisons, a row each; those that do not count stand in parentheses."""
     styles = {f"{MARKS[verdict]} ": colour for verdict, colour in _COLOURS.items()}
     columns = (
@@ -122,7 +122,7 @@ def comparison_table(comparisons: Sequence[Comparison], title: str = "") -> Tabl
     return Table(title, columns, tuple(map(_comparison_cells, comparisons)), dim=dim)
 
 
-def _comparison_cells(comparison: Comparison) -> tuple[str, ...]:
+def _comparison_cells(comparison: Criterion) -> tuple[str, ...]:
     side = f"{comparison.side} {significant_signed(comparison.than)}"
     verdict = f"{MARKS[comparison.verdict]} {comparison.verdict}"
     if not comparison.counts:

@@ -1,4 +1,4 @@
-"""Every generated page, table and index of the documentation: `python -m reports.publish.docs` makes what is stale.
+"""Writes every generated page, table and index of the documentation that is stale: `python -m reports.publish.docs`.
 
 They are the index of results/, the reports and figures of the published runs, the figures in README.md and
 docs/gallery.md, the results in docs/claims.md and the counts in docs/kernels.md. With `--check` nothing is written:

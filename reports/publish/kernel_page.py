@@ -8,7 +8,7 @@ from pathlib import Path
 
 from harness.device.datasheets import DATASHEETS
 from harness.machine_code.pipelines import pipe_of
-from harness.machine_code.rows import Row
+from harness.machine_code.rows import InspectedRow
 from reports.render.markdown import counted, summarised
 from reports.render.table import Table, numbers, to_markdown, words
 from reports.text.blocks import with_block
@@ -37,14 +37,14 @@ def slots() -> str:
     return "\n".join(to_markdown(Table("", columns, lines))) + "\n"
 
 
-def tables(rows: tuple[Row, ...]) -> str:
+def tables(rows: tuple[InspectedRow, ...]) -> str:
     """What the tool prints of the suite's kernels on sm_90: all dtypes side by side, and all counts of one."""
     version = importlib.metadata.version("triton")
     lines = [*summarised(rows), *counted([row for row in rows if row.dtype == DTYPES[0]])]
     return "\n".join([f"With Triton {version}:", *lines]) + "\n"
 
 
-def example(rows: tuple[Row, ...]) -> str:
+def example(rows: tuple[InspectedRow, ...]) -> str:
     """Every instruction that one thread of ELU's kernel for bfloat16 executes, by what it is."""
     (row,) = (each for each in rows if (each.op, each.variant, each.dtype) == ("elu", "unit", "bfloat16"))
     assert row.elements_per_thread is not None
@@ -59,7 +59,7 @@ def example(rows: tuple[Row, ...]) -> str:
     return "\n".join(to_markdown(Table("", columns, tuple(lines)))) + "\n"
 
 
-def made(page: str, rows: tuple[Row, ...]) -> str:
+def made(page: str, rows: tuple[InspectedRow, ...]) -> str:
     """The page with its parts in place of what was between their marks. Raises LostMarks."""
     for name, part in (("slots", slots), ("example", lambda: example(rows)), ("tables", lambda: tables(rows))):
         page = with_block(page, name, part(), PAGE)

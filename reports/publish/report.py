@@ -1,4 +1,4 @@
-"""Everything under `RUN/report/`, from the stored run alone. The same run gives the same bytes."""
+"""Writes everything under `RUN/report/`, from the stored run alone. The same run gives the same bytes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A run as tables for programs: `records.csv` for spreadsheets, `records.parquet` for pandas and its kin.
+"""A run as tables for programs: `records.csv` for spreadsheets, `records.parquet` for pandas and similar libraries.
 
 Both have a row for each record and its fields as columns, under the names of `harness.store.records.Record`, times in
 seconds. Only the Parquet file holds the samples themselves.

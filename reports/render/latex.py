@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from harness.store.records import Run
 from reports.analysis.citable import Citable, is_told_apart
 from reports.analysis.ratios import BASELINE
-from reports.analysis.summary import Group
+from reports.analysis.summary import TimedGroup
 from reports.render.table import Table, latex_columns, latex_head, latex_row
 from reports.render.timed import LATEX, timed_table
 from reports.text import wording
@@ -29,7 +29,7 @@ def run_key(content_hash: str) -> str:
 
 
 def bibtex(cited: Citable) -> str:
-    """Two entries: the software, and the run with its version, commit, device, date and content hash."""
+    """Two entries: the software, and the run with its version, commit, device, date, content hash and address."""
     manifest = cited.run.manifest
     created = str(manifest.created or "")
     year = created[:4] if created[:4].isascii() and created[:4].isdigit() else None
@@ -43,16 +43,21 @@ def bibtex(cited: Citable) -> str:
         f"Triton {latex(str(versions.triton))}, begun {latex(created)}. "
         f"SHA-256 of its {covered}: \\texttt{{{digits}}}"
     )
+    where = cited.location
+    if where is not None:
+        note += f". Its directory in the repository: {latex(where.directory)}"
     title = f"{SOFTWARE_KEY} run: sweep {manifest.sweep.get('name')} on {device}"
     return (
         _entry(SOFTWARE_KEY, latex(TITLE), year, latex(version))
         + "\n"
-        + _entry(run_key(cited.content_hash), latex(title), year, note)
+        + _entry(run_key(cited.content_hash), latex(title), year, note, where.url if where else None)
     )
 
 
-def _entry(key: str, title: str, year: str | None, note: str) -> str:
+def _entry(key: str, title: str, year: str | None, note: str, url: str | None = None) -> str:
     fields = [("author", f"{{{AUTHORS}}}"), ("title", f"{{{title}}}"), ("note", note)]
+    if url:
+        fields.append(("url", url))
     if year:
         fields.insert(2, ("year", year))
     lines = ",\n".join(f"  {name} = {{{value}}}" for name, value in fields)
@@ -82,7 +87,7 @@ def table(cited: Citable, caption_text: str = "") -> str:
     return "\n".join([*lines, *whole, ""])
 
 
-def _body(groups: Sequence[Group], tables: Sequence[Table]) -> Iterator[str]:
+def _body(groups: Sequence[TimedGroup], tables: Sequence[Table]) -> Iterator[str]:
     for number, (group, made) in enumerate(zip(groups, tables, strict=True)):
         if number:
             yield r"\addlinespace"

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
-from harness.machine_code.rows import Row as InspectedRow
-from harness.machine_code.rows import read_rows
+from harness.machine_code.rows import InspectedRow, rows_of
 from harness.store.records import Run
 from reports.analysis.findings import findings
-from reports.analysis.summary import Group, groups
+from reports.analysis.summary import TimedGroup, groups
 from reports.render import inspection
 from reports.render.run_tables import speedup_table, untimed_table
 from reports.render.table import Table, to_markdown
@@ -42,7 +41,7 @@ def _lines(run: Run, content_hash: str, figures: Sequence[str]) -> Iterator[str]
     yield from _timed_lines(run, timed)
     yield from _section("Validated: right, and not timed", untimed_table(run, validated=True, title=""))
     yield from _section("Not measured", untimed_table(run, validated=False, title=""))
-    rows = read_rows(run.path)
+    rows = rows_of(run)
     if inspection.summaries(rows):
         yield from ("", "## Modelled", "", inspection.SUMMARY_LEGEND, *summarised(rows))
     yield from ("", wording.outcome_counts(run) + ".")
@@ -56,7 +55,7 @@ def _section(heading: str, table: Table, *before: str) -> Iterator[str]:
         yield from to_markdown(table)
 
 
-def _timed_lines(run: Run, timed: Sequence[Group]) -> Iterator[str]:
+def _timed_lines(run: Run, timed: Sequence[TimedGroup]) -> Iterator[str]:
     if not timed:
         return
     yield from ("", "## Times", "")
@@ -78,13 +77,13 @@ def summarised(rows: Sequence[InspectedRow]) -> list[str]:
 
 def counted(rows: Sequence[InspectedRow]) -> list[str]:
     """All counts of each op and dtype, the instruction roofline of each architecture, and what they mean, as lines."""
-    whole = [row for row in rows if row.instructions_per_element is not None]
+    whole = inspection.beside([row for row in rows if row.instructions_per_element is not None])
     lines: list[str] = []
     for _, alike in groupby(whole, key=lambda row: (row.arch, row.op, row.dtype)):
         lines += _titled(inspection.counts(list(alike), with_details=False))
     for _, of_arch in groupby(whole, key=lambda row: row.arch):
         lines += _titled(inspection.roofline(list(of_arch)))
-    for sentence in (inspection.LEGEND, *inspection.notes(whole)) if whole else ():
+    for sentence in (inspection.details(whole), inspection.LEGEND, *inspection.notes(whole)) if whole else ():
         lines += ("", markdown_text(sentence))
     return lines
 

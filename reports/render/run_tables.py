@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from harness.store.records import Run
 from reports.analysis.ratios import BASELINE
 from reports.analysis.speedups import standings
-from reports.analysis.summary import Group, folded
+from reports.analysis.summary import TimedGroup, folded
 from reports.render.table import Column, Kind, Table, words
 from reports.text import wording
 from reports.text.formatting import significant
@@ -19,7 +19,7 @@ VALIDATED = "validated: right, and not timed, as there is no GPU"
 NOT_MEASURED = "not measured"
 
 
-def speedup_table(timed: Sequence[Group], title: str = SPEEDUPS) -> Table:
+def speedup_table(timed: Sequence[TimedGroup], title: str = SPEEDUPS) -> Table:
     """Each provider's mean in each op."""
     return Table(
         title,

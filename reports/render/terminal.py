@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from harness.store.records import Run
-from reports.analysis.summary import Group, groups
+from reports.analysis.summary import TimedGroup, groups
 from reports.render import table
 from reports.render.run_tables import speedup_table, untimed_table
 from reports.render.timed import TERMINAL, timed_table
@@ -39,7 +39,7 @@ def show(run: Run, console: Console) -> None:
         )
 
 
-def _legend(run: Run, timed: Sequence[Group], console: Console) -> None:
+def _legend(run: Run, timed: Sequence[TimedGroup], console: Console) -> None:
     used = wording.flags_used(timed)
     if used:
         console.print(Text("marks:"))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from reports.analysis.ratios import BASELINE
-from reports.analysis.summary import FLAGS, Group, Row
+from reports.analysis.summary import FLAGS, TimedGroup, TimedRow
 from reports.render.table import Column, Kind, Table, sections
 from reports.text import wording
 from reports.text.formatting import (
@@ -26,7 +26,7 @@ class Timed:
     """A column of timed rows, and how its text follows from a row."""
 
     column: Column
-    text: Callable[[Row], str]
+    text: Callable[[TimedRow], str]
 
 
 class Heading(NamedTuple):
@@ -37,34 +37,34 @@ class Heading(NamedTuple):
     is_right: bool
 
 
-def _provider(row: Row) -> str:
+def _provider(row: TimedRow) -> str:
     return f"roof: {row.record.provider}" if row.record.role == "roof" else row.record.provider
 
 
-def _ulp(row: Row) -> str:
+def _ulp(row: TimedRow) -> str:
     return MISSING if row.record.role == "roof" else significant(row.record.max_ulp, 2)
 
 
-def _marks(row: Row) -> str:
+def _marks(row: TimedRow) -> str:
     return "".join(FLAGS[flag][0] if flag in FLAGS else f" {printable(flag, 20)}" for flag in row.record.flags)
 
 
-def _validity(row: Row) -> str:
+def _validity(row: TimedRow) -> str:
     return "; ".join(FLAGS[flag][1] if flag in FLAGS else flag for flag in row.record.flags)
 
 
-def _time_with_interval(row: Row) -> str:
+def _time_with_interval(row: TimedRow) -> str:
     assert row.record.median_s is not None and row.record.ci95_s is not None
     return time_interval_text(row.record.median_s, row.record.ci95_s)
 
 
-def _share(row: Row) -> str:
+def _share(row: TimedRow) -> str:
     if row.roof_fraction is None:
         return MISSING
     return f"{percent(row.roof_fraction)} of {significant(row.record.roof_gbps)}"
 
 
-def speedup_with_interval(row: Row) -> str:
+def speedup_with_interval(row: TimedRow) -> str:
     """A speed-up as it is quoted: in parentheses where it is not told apart from 1."""
     if row.record.provider == BASELINE or row.speedup is None:
         return MISSING if row.speedup is None else "1"
@@ -102,7 +102,7 @@ PAGE = (
 )  # fmt: skip
 
 
-def timed_table(group: Group, names: Sequence[str], title: str | None = None) -> Table:
+def timed_table(group: TimedGroup, names: Sequence[str], title: str | None = None) -> Table:
     """The rows of a group under the named columns; that of marks only where there are any."""
     by_name = {each.column.name: each for each in COLUMNS}
     chosen = [by_name[name] for name in names]

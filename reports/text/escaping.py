@@ -1,4 +1,4 @@
-"""Escapes text from outside for what it is written into. Pure functions.
+"""Escapes text from outside for CSV, Markdown and LaTeX. Pure functions.
 
 Names of providers, devices and paths, and the reasons that exceptions give, are anybody's text. Everywhere, what
 controls a terminal or hides is written as an escape first (`printable`); then each format's own specials follow.

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from harness.ops.catalogue import OPS
 from harness.store.records import Record, Run
 from reports.analysis.ratios import BASELINE
-from reports.analysis.summary import FLAGS, Folded, Group, Row, median_or_none, noise_floors, outcomes
+from reports.analysis.summary import FLAGS, Folded, TimedGroup, TimedRow, median_or_none, noise_floors, outcomes
 from reports.text.formatting import MISSING, params_text, percent
 
 _ROOF = (
@@ -35,7 +35,7 @@ def commit(run: Run) -> str:
     return f"commit {git.commit[:10]}{' with changes' if git.dirty else ''}"
 
 
-def title(group: Group) -> str:
+def title(group: TimedGroup) -> str:
     """The op of a group, what differs from its defaults, dtype and layout, and the regime where it is not cold."""
     defaults = OPS[group.op].params if group.op in OPS else {}
     layout = "" if group.layout == "contiguous" else group.layout
@@ -44,7 +44,7 @@ def title(group: Group) -> str:
     return "  ".join(part for part in parts if part)
 
 
-def speedup(row: Row) -> str:
+def speedup(row: TimedRow) -> str:
     """A speed-up: "1.25"; "≈1.01" for what is within the noise; "1" for the baseline itself."""
     if row.speedup is None:
         return MISSING
@@ -53,7 +53,7 @@ def speedup(row: Row) -> str:
     return ("" if row.verdict in ("faster", "slower") else "≈") + f"{row.speedup.ratio:.2f}"
 
 
-def roof(timed: Sequence[Group]) -> str | None:
+def roof(timed: Sequence[TimedGroup]) -> str | None:
     """What %roof is divided by, in a sentence, or None where no row has one."""
     return _ROOF if any(row.roof_fraction is not None for group in timed for row in group.rows) else None
 
@@ -65,7 +65,7 @@ def ran_by(record: Record) -> str:
     return f"the emulated GPU, as compiled for {record.validated_by.removeprefix('ptx ')}"
 
 
-def flags_used(timed: Sequence[Group]) -> dict[str, tuple[str, str]]:
+def flags_used(timed: Sequence[TimedGroup]) -> dict[str, tuple[str, str]]:
     """The flags that occur, in the order in which they are explained: mark and meaning."""
     used = {flag for group in timed for row in group.rows for flag in row.record.flags}
     explained = {flag: each for flag, each in FLAGS.items() if flag in used}
@@ -76,7 +76,7 @@ def flags_used(timed: Sequence[Group]) -> dict[str, tuple[str, str]]:
     return explained
 
 
-def over_roof_reasons(timed: Sequence[Group]) -> list[str]:
+def over_roof_reasons(timed: Sequence[TimedGroup]) -> list[str]:
     """Why rows may be over their roofs, as their records say; each reason once, the most frequent first."""
     records = (row.record for group in timed for row in group.rows)
     counts = Counter(reason for record in records for reason in record.over_roof_reasons)

@@ -8,7 +8,7 @@ import re
 import pytest
 import torch
 
-from harness.doctor.examine import Finding, conclusion
+from harness.doctor.examine import ProbeResult, conclusion
 from tests.harness.command import elubench, environment
 
 NO_GPU = {"CUDA_VISIBLE_DEVICES": ""}
@@ -114,13 +114,15 @@ def test_what_is_broken_is_found_and_does_not_stop_the_rest(tmp_path):
 
 def test_where_nothing_is_missing_everything_is_measured():
     topics = ("torch", "triton", "GPU", "C compiler", "C++ compiler", "interpreter", "machine code")
-    can, cannot = conclusion([Finding(topic, "ok", "fine") for topic in topics] + [Finding("load", "note", "high")])
+    can, cannot = conclusion(
+        [ProbeResult(topic, "ok", "fine") for topic in topics] + [ProbeResult("load", "note", "high")]
+    )
     assert "times on the GPU, times on the CPU" in can
     assert cannot == "not measured here: nothing, because nothing needed is missing"
 
 
 def test_what_fails_for_the_same_reason_is_said_once():
-    can, cannot = conclusion([Finding("torch", "missing", "torch is\nnot here")])
+    can, cannot = conclusion([ProbeResult("torch", "missing", "torch is\nnot here")])
     assert can == "measured here: nothing"
     assert cannot.count("because torch is not here") == 1
     assert "\n" not in cannot
@@ -137,7 +139,7 @@ def test_what_fails_for_the_same_reason_is_said_once():
     ],
 )
 def test_each_lack_costs_what_needs_it_and_no_more(topic, lost, kept):
-    can, cannot = conclusion([Finding(topic, "missing", "it is not here")])
+    can, cannot = conclusion([ProbeResult(topic, "missing", "it is not here")])
     assert lost in cannot and lost not in can
     assert kept in can and kept not in cannot
     assert cannot.endswith("because it is not here")

@@ -7,12 +7,12 @@ import os
 import pytest
 from filelock import FileLock
 
-from harness.machine_code.rows import Row, from_json, to_json
+from harness.machine_code.rows import InspectedRow, from_json, to_json
 from harness.machine_code.survey import survey
 
 
 @pytest.fixture(scope="session")
-def suite(tmp_path_factory) -> tuple[Row, ...]:
+def suite(tmp_path_factory) -> tuple[InspectedRow, ...]:
     """The suite's kernels on sm_90 in all dtypes, compiled anew: Triton's cache is an empty one."""
     pytest.importorskip("triton.backends.nvidia")
     root = tmp_path_factory.getbasetemp()

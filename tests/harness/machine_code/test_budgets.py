@@ -10,11 +10,11 @@ import pytest
 pytest.importorskip("triton.backends.nvidia")
 
 from harness.machine_code.budget import Budget, load, uncovered, violations
-from harness.machine_code.rows import Row
+from harness.machine_code.rows import InspectedRow
 from harness.machine_code.survey import survey
 
 PROVIDERS = Path(__file__).parent / "providers"
-GOOD = Row(
+GOOD = InspectedRow(
     "elu", "unit", "bfloat16", "sm_90", instructions_per_element=5.0, spills=0, local_bytes=0, branches=0,
     load_bytes=16, store_bytes=16,
 )  # fmt: skip
@@ -33,7 +33,7 @@ def test_neither_does_it_on_ampere():
 
 
 @pytest.fixture(scope="module")
-def worse() -> tuple[Row, ...]:
+def worse() -> tuple[InspectedRow, ...]:
     return survey(["sm_90"], str(PROVIDERS / "worse.py"), dtypes=["bfloat16"])
 
 

@@ -12,19 +12,21 @@ import pytest
 pytest.importorskip("triton.backends.nvidia")
 
 from harness.machine_code import amd, flow, model, sass
-from harness.machine_code.model import Work
+from harness.machine_code.model import LaunchWork
 
 LISTINGS = Path(__file__).parent / "listings"
 
 
-def counted(name: str, work: Work) -> model.Counts:
+def counted(name: str, work: LaunchWork) -> model.ThreadCounts:
     text = (LISTINGS / name).read_text()
     return model.count(amd.parse(text) if name.endswith(".amdgcn") else sass.parse(text), work)
 
 
-def work(*, per_thread: int, stored: int, loaded: int, threads: int = 128) -> Work:
+def work(*, per_thread: int, stored: int, loaded: int, threads: int = 128) -> LaunchWork:
     """A launch whose threads have `per_thread` elements and have to move so many bytes each."""
-    return Work(per_thread * threads, threads, stored * threads, loaded * threads, stored * threads, loaded * threads)
+    return LaunchWork(
+        per_thread * threads, threads, stored * threads, loaded * threads, stored * threads, loaded * threads
+    )
 
 
 COPY = work(per_thread=16, stored=32, loaded=32)  # 2048 16-bit numbers by 128 threads

@@ -144,6 +144,18 @@ def test_a_file_is_inspected_by_launching_what_it_launches():
 
 
 @pytest.mark.slow
+def test_a_file_is_shown_beside_the_suites_own_kernels_of_the_same_ops(tmp_path):
+    asked = ("--arch", "sm_90", "--op", "elu", "--op", "relu", "--dtype", "float16", "--listings", tmp_path)
+    ended = elubench("inspect", *asked, "--provider", PROVIDERS / "tuned.py", "--json")
+    assert ended.returncode == 0, ended.stderr
+    rows = json.loads(ended.stdout)
+    assert {(row["provider"], row["op"]) for row in rows} == {("triton", "elu"), ("tuned", "elu")}
+    assert {"elu-unit-float16-sm_90.sass", "tuned-elu-general-float16-sm_90.sass"} <= {
+        path.name for path in tmp_path.iterdir()
+    }
+
+
+@pytest.mark.slow
 def test_a_run_keeps_what_was_counted_and_show_needs_it_only(tmp_path):
     (tmp_path / "tiny.toml").write_text(TINY)
     run = tmp_path / "run"

@@ -8,9 +8,9 @@ pytest.importorskip("triton.backends.nvidia")
 
 from harness.device.datasheets import DATASHEETS, of_arch
 from harness.machine_code import model, pipelines, sass
-from harness.machine_code.model import Work
+from harness.machine_code.model import LaunchWork
 from harness.machine_code.occupancy import LIMITS, resident_warps
-from harness.machine_code.rows import Row, from_json, to_json
+from harness.machine_code.rows import InspectedRow, from_json, to_json
 from harness.machine_code.survey import ARCHS
 
 
@@ -19,11 +19,13 @@ def listing(*opcodes: str) -> str:
     return "\n".join(f"/*{16 * at:04x}*/ {opcode} ;" for at, opcode in enumerate((*opcodes, "EXIT")))
 
 
-def row(code: str, *, elements: int, arch: str = "sm_90", bytes_per_element: float = 4.0, **taken: int) -> Row:
+def row(code: str, *, elements: int, arch: str = "sm_90", bytes_per_element: float = 4.0, **taken: int) -> InspectedRow:
     """The row of a kernel of 128 threads, each of which has so many elements."""
-    work = Work(elements * 128, 128, 2 * elements * 128, 2 * elements * 128, 2 * elements * 128, 2 * elements * 128)
+    work = LaunchWork(
+        elements * 128, 128, 2 * elements * 128, 2 * elements * 128, 2 * elements * 128, 2 * elements * 128
+    )
     taken = {"threads": 128, "programs": 1, "registers": 32, "local_bytes": 0, "shared_bytes": 0} | taken
-    return model.row(Row("elu", "unit", "bfloat16", arch), sass.parse(code), work, bytes_per_element, **taken)
+    return model.row(InspectedRow("elu", "unit", "bfloat16", arch), sass.parse(code), work, bytes_per_element, **taken)
 
 
 @pytest.mark.parametrize(

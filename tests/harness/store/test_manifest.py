@@ -25,7 +25,7 @@ from harness.store.manifest import (
     same_device_and_schema,
     write_manifest,
 )
-from harness.store.provenance import Git, git_state, kernel_sources_sha256
+from harness.store.provenance import Git, Location, git_state, kernel_sources_sha256, location, public_address
 from harness.store.vocabulary import MANIFEST, SCHEMA, RunError
 from harness.sweeps.sweep import load
 from tests.harness.command import ROOT, environment
@@ -358,3 +358,37 @@ def test_a_run_that_would_not_be_comparable_is_refused_in_one_sentence_with_the_
         same_device_and_schema(dataclasses.replace(made, **change), CPU)
     assert "\n" not in str(caught.value)
     assert "start a new run with --out" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("remote", "address"),
+    [
+        ("https://example.org/me/elubench.git", "https://example.org/me/elubench"),
+        ("https://me:password@example.org/me/elubench/", "https://example.org/me/elubench"),
+        ("git://example.org/elubench", "https://example.org/elubench"),
+        ("git@example.org:me/elubench.git", "https://example.org/me/elubench"),
+        ("ssh://git@example.org/me/elubench.git", "https://example.org/me/elubench"),
+        ("https://build-7/me/elubench", None),
+        ("https://10.0.0.7/me/elubench", None),
+        ("https://git.firm.internal/me/elubench", None),
+        ("me@example.org:elubench", None),
+        ("/home/me/elubench", None),
+        ("../elubench", None),
+        ("", None),
+    ],
+)
+def test_a_public_address_has_a_public_host_and_no_password(remote, address):
+    assert public_address(remote) == address
+
+
+def test_a_run_has_a_location_once_it_is_committed_where_others_can_read(checkout):
+    run = checkout / "results" / "device" / "default"
+    run.mkdir(parents=True)
+    (run / "records.jsonl").touch()
+    git(checkout, "remote", "add", "origin", "https://example.org/me/elubench.git")
+    assert location(run) is None
+    git(checkout, "add", ".")
+    git(checkout, "commit", "--quiet", "--message", "a run")
+    assert location(run) == Location("https://example.org/me/elubench", "results/device/default")
+    git(checkout, "remote", "set-url", "origin", str(checkout))
+    assert location(run) is None

@@ -11,6 +11,7 @@ import pytest
 
 from harness.ops.cases import make_case
 from harness.store import seal
+from harness.store.provenance import Location
 from harness.store.vocabulary import RECORDS, RunError
 from reports.analysis.citable import NotCitable, Selection, citable
 from reports.render import latex
@@ -94,6 +95,15 @@ def test_the_entry_carries_version_commit_device_date_and_hash(run):
     assert "Version 0.1.0, commit 0123456789" in text and "Test device" in text and "2026-01-01" in text
     assert seal.content_hash(run.path) in text.replace(r"\allowbreak{}", "")
     assert latex.run_key(seal.content_hash(run.path)) in text
+
+
+def test_the_entry_of_a_run_that_others_can_find_says_where(run):
+    cited = citable(run, ALL)
+    assert "url = " not in latex.bibtex(cited)
+    text = latex.bibtex(replace(cited, location=Location("https://example.org/me/elubench", "results/my_gpu/default")))
+    software, own = text.split(f"@misc{{{latex.run_key(cited.content_hash)}")
+    assert "url = {https://example.org/me/elubench}" in own and "url = " not in software
+    assert r"Its directory in the repository: results/my\_gpu/default" in own
 
 
 def test_title_and_authors_are_those_of_the_citation_file():

@@ -8,7 +8,7 @@ import subprocess
 import pytest
 from rich.console import Console
 
-from harness.machine_code.rows import Ceiling, Row, keep_rows
+from harness.machine_code.rows import Ceiling, InspectedRow, keep_rows
 from harness.machine_code.specimens import specimens
 from harness.ops.catalogue import KERNEL_OPS
 from harness.paper.rows import COST, read_claims
@@ -33,7 +33,7 @@ def counted(op, instructions, moved, variant="unit", role="main", devices=(H100,
         Ceiling(name, peak, 1000.0, {"memory": 1.0} | {"issue": 8.0 / 2**n} | {k: v / 2**n for k, v in limits.items()})
         for n, (name, peak) in enumerate(devices)
     )
-    return Row(
+    return InspectedRow(
         op, variant, "float32", "sm_90", role=role, instructions_per_element=instructions,
         bytes_per_element=moved, ceilings=ceilings,
     )  # fmt: skip
@@ -102,7 +102,7 @@ def test_the_runs_own_device_is_meant_where_its_datasheet_is_known():
 
 def test_what_is_not_modelled_is_said():
     assert "Nothing is modelled: the run keeps no machine code" in modelled_table(of()).notes[0]
-    failed = [Row(op, "unit", "float32", "sm_90", reason="no compiler") for op in ("elu", "elu_backward")]
+    failed = [InspectedRow(op, "unit", "float32", "sm_90", reason="no compiler") for op in ("elu", "elu_backward")]
     table = modelled_table(of(*failed))
     assert {row[-1] for row in table.rows} == {"not modelled"}
     assert "ELU cannot be held against ReLU here" in table.notes[0]
@@ -111,7 +111,7 @@ def test_what_is_not_modelled_is_said():
 
 @pytest.fixture
 def stored(tmp_path):
-    run = of(*MEMORY_BOUND, Row("leaky_relu", "default", "float32", "sm_90", reason=HOSTILE))
+    run = of(*MEMORY_BOUND, InspectedRow("leaky_relu", "default", "float32", "sm_90", reason=HOSTILE))
     for path, manifest in ((tmp_path / "run", run.manifest), (tmp_path / "run" / COST, run_of().manifest)):
         path.mkdir()
         write_manifest(path / "manifest.json", dataclasses.replace(manifest, inspected=path.name == COST))

@@ -10,7 +10,7 @@ from reports.paper.verdicts import (
     CANNOT_TELL,
     DOES_NOT,
     HOLDS,
-    Comparison,
+    Criterion,
     Number,
     difference,
     number,
@@ -44,7 +44,7 @@ def test_the_two_sides_never_hold_together(low, width, than):
 
 def comparison(verdict, counts=True):
     ci95 = {HOLDS: (-2.0, -1.0), DOES_NOT: (1.0, 2.0), CANNOT_TELL: (-1.0, 1.0)}[verdict]
-    return Comparison("a − b", "loss", Number(0.0, ci95, 6), BELOW, 0.0, counts)
+    return Criterion("a − b", "loss", Number(0.0, ci95, 6), BELOW, 0.0, counts)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -11,14 +12,14 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from harness.machine_code.rows import Ceiling, Row, keep_rows, totals
+from harness.machine_code.rows import Ceiling, InspectedRow, keep_rows, on_device, rows_of, totals
 from reports.render import markdown
 from reports.render.inspection import SHORT, show, show_summary
 from tests.reports.runs import record, run_of, stored
 
 H100 = Ceiling("H100 SXM", 3350.0, 1045.0, {"memory": 1.0, "issue": 2.5, "alu": 3.0})
 H200 = Ceiling("H200 SXM", 4800.0, 1045.0, {"memory": 1.0, "issue": 0.8, "alu": 0.9})
-ROW = Row(
+ROW = InspectedRow(
     "elu_backward", "result general", "bfloat16", "sm_90", kernel="k", instructions_per_element=14.625,
     pipes={"issue": 14.625, "fma": 10.2, "alu": 10.1, "mufu": 1.5, "memory": 1.4, "uniform": 0.1, "control": 0.3},
     load_bytes=16, store_bytes=16, registers=255, spills=0, local_bytes=0, shared_bytes=4096, branches=0,
@@ -27,10 +28,10 @@ ROW = Row(
     ceilings=(H100, H200),
 )  # fmt: skip
 SECOND = replace(ROW, role="stage2", instructions_per_element=0.0938, load_bytes=None, store_bytes=None)
-FAILED = Row("elu", "unit", "float16", "sm_90", reason="CompilationError: no \x1b[2J such thing")
+FAILED = InspectedRow("elu", "unit", "float16", "sm_90", reason="CompilationError: no \x1b[2J such thing")
 
 
-def shown(*rows: Row, width: int = 80, make=show) -> str:
+def shown(*rows: InspectedRow, width: int = 80, make=show) -> str:
     file = io.StringIO()
     make(rows, Console(file=file, width=width))
     return file.getvalue()
@@ -77,8 +78,33 @@ def test_the_instruction_roofline_says_which_roof_it_is_under():
     assert line_with(shown(over), "elu_backward", "bf16")[-4:] == ["20.0", "1045", "100", "issue"]
 
 
+def test_another_providers_kernels_stand_beside_ours():
+    mine = replace(ROW, variant="result general [BLOCK=64]", provider="mine", instructions_per_element=9.0)
+    rows = (ROW, SECOND, replace(ROW, variant="result unit"), mine)
+    text = shown(*rows, width=120)
+    together, counts = text.partition("side by side")[2].split("elu_backward  bfloat16")
+    assert [word for word in together.split() if word in ("triton", "mine")] == ["triton", "mine", "triton"]
+    lines = [
+        line for line in counts.partition("instruction roofline")[0].splitlines() if re.search("triton|mine", line)
+    ]
+    assert [re.split(" +(triton|mine)", line)[0].strip() for line in lines] == [
+        "result general", "second pass", "result general [BLOCK=64]", "result unit",
+    ]  # fmt: skip
+    assert "provider" not in shown(ROW, SECOND)
+    assert totals(rows)["sm_90", "elu_backward", "result general [BLOCK=64]", "bfloat16", "mine"] == 9.0
+
+
+def test_markdown_says_which_columns_it_leaves_out():
+    text = "\n".join(markdown.counted([ROW, SECOND]))
+    said = text.partition("Left out of these tables")[2].partition(".")[0]
+    assert "B/elem" in said and "shared" in said and "%peak H200 SXM" in said
+    assert "| B/elem |" not in text
+
+
 def test_the_summary_adds_the_second_pass_to_the_first():
-    assert totals([ROW, SECOND])["sm_90", "elu_backward", "result general", "bfloat16"] == pytest.approx(14.7188)
+    assert totals([ROW, SECOND])["sm_90", "elu_backward", "result general", "bfloat16", "triton"] == pytest.approx(
+        14.7188
+    )
     assert line_with(shown(ROW, SECOND, make=show_summary), "elu_backward")[-3:] == ["14.7", "40", "memory"]
 
 
@@ -118,6 +144,22 @@ def test_the_markdown_report_has_a_section_of_what_was_modelled(tmp_path):
     text = markdown.report(run, "0" * 64)
     assert "modelled, not measured: machine code of triton for sm_90, on the H100 SXM (3350 GB/s)" in text
     assert "| `elu_backward` | `result general` | 14.7 | 40 | memory |" in text
+
+
+def test_a_run_is_held_against_its_own_device(tmp_path):
+    run = stored(run_of(record(), device={"kind": "cuda", "name": "NVIDIA H200"}), tmp_path / "run")
+    keep_rows(run.path, [ROW])
+    (row,) = rows_of(run)
+    assert [each.device for each in row.ceilings] == ["H200 SXM", "H100 SXM"]
+    assert (row.bound_by, row.modelled_peak_fraction) == ("issue", 0.8)
+    text = markdown.report(run, "0" * 64)
+    assert "machine code of triton for sm_90, on the H200 SXM (4800 GB/s)" in text
+    assert "| `elu_backward` | `result general` | 14.6 | 125 | issue |" in text
+
+
+@pytest.mark.parametrize("name", ["NVIDIA H200 MIG 1g.18gb", "NVIDIA A10"])
+def test_a_device_without_a_ceiling_of_its_own_leaves_the_rows_as_they_are(name):
+    assert on_device([ROW], name) == (ROW,)
 
 
 def test_nothing_is_shown_of_no_rows():
