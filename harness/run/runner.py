@@ -88,12 +88,12 @@ def run_sweep(
             if maybe_triton:
                 on_stage(case, "start", None)
                 validating = replace(job, providers=tuple(maybe_triton), timed=False)
-                records += _run_job(emulating, validating, sweep.case_timeout_s, on_stage)
+                records += run_in(emulating, validating, sweep.case_timeout_s, on_stage)
                 done = {record.provider for record in records}
                 launch_nothing |= {(spec, case.op) for spec in maybe_triton if providers.name_of(spec) not in done}
             if timed := tuple(spec for spec in todo if providers.name_of(spec) not in {r.provider for r in records}):
                 on_stage(case, "start", None)
-                records += _run_job(timing, replace(job, providers=timed), sweep.case_timeout_s, on_stage)
+                records += run_in(timing, replace(job, providers=timed), sweep.case_timeout_s, on_stage)
             ledger.enter("store")
             store.append(records)
             ledger.add(records)
@@ -143,7 +143,7 @@ def _measure_roof_curves(
             return
 
 
-def _run_job(worker: Worker, job: Job, timeout_s: float, on_stage: OnStage) -> list[Record]:
+def run_in(worker: Worker, job: Job, timeout_s: float, on_stage: OnStage) -> list[Record]:
     """The job's records. What kills the worker is recorded as such, and the others are measured without it."""
 
     def attempt() -> list[Record] | Died | Poisoned:
@@ -156,7 +156,7 @@ def _run_job(worker: Worker, job: Job, timeout_s: float, on_stage: OnStage) -> l
         return result
     if isinstance(result, Poisoned):  # in a new process, where this entry is not captured again
         known = replace(job, not_captured=(*job.not_captured, (result.entry, result.reason)))
-        return _run_job(worker, known, timeout_s, on_stage)
+        return run_in(worker, known, timeout_s, on_stage)
     if result.stage == "start" and result.outcome is Outcome.CRASHED:
         raise RunError(f"a worker process cannot be started ({result.reason}); {worker.log} says why")
     reason = f"{result.reason} (at: {result.stage})"
@@ -168,13 +168,13 @@ def _run_job(worker: Worker, job: Job, timeout_s: float, on_stage: OnStage) -> l
         return [
             _alone(record)
             for spec in job.providers
-            for record in _run_job(worker, replace(job, providers=(spec,)), timeout_s, on_stage)
+            for record in run_in(worker, replace(job, providers=(spec,)), timeout_s, on_stage)
         ]
     name = providers.name_of(blamed)
     others = tuple(spec for spec in job.providers if providers.name_of(spec) != name)
     return [
         _dead(job, blamed, result.outcome, reason),
-        *(_run_job(worker, replace(job, providers=others), timeout_s, on_stage) if others else []),
+        *(run_in(worker, replace(job, providers=others), timeout_s, on_stage) if others else []),
     ]
 
 
