@@ -198,7 +198,7 @@ def test_regimes_and_cases_are_chosen_and_what_is_not_there_is_named(tmp_path):
     assert chosen(regimes=("warm",)) == {(1024, "warm")}
     assert chosen(regimes=("cold",)) == {(8192, "cold"), (1024, "graph")}
     assert chosen(case="8192×8192") == chosen(case="8192x8192") == {(8192, "cold")}
-    with pytest.raises(RunError, match=r"holds no such row; it has elu float32.*regimes: cold, graph, warm"):
+    with pytest.raises(RunError, match=r"holds no such row; it has elu bfloat16 .*regimes: cold, graph, warm"):
         citable(run, Selection(regimes=("host",)))
 
 
