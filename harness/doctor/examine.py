@@ -10,7 +10,8 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,44 +24,16 @@ from rich.text import Text
 from harness.device.devices import MIB, cpu_caches, find_device
 from harness.device.health import GpuReading, Nvml, cpu_settings
 from harness.plumbing.errors import first_line, named
-from harness.store.provenance import driver_version, elubench_version
+from harness.store.provenance import ROOT, driver_version, elubench_version
 
 GIB = 1 << 30
+_CUBIN = "kernel.cubin"
+_Ended = subprocess.CompletedProcess[str]
 _STYLES = {"ok": "green", "missing": "red", "note": "yellow"}
-
-# In a file of its own, since Triton reads a kernel's source, and in a process of its own, since whether Triton
-# interprets is settled when it is imported.
-_KERNEL = """
-import sys
-import torch
-import triton
-import triton.language as tl
-
-@triton.jit
-def double(x, y, n, BLOCK: tl.constexpr):
-    i = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
-    tl.store(y + i, 2 * tl.load(x + i, mask=i < n), mask=i < n)
-"""
-_INTERPRET = """
-x = torch.arange(5.0)
-y = torch.full_like(x, -1)
-double[(2,)](x, y, 5, BLOCK=4)
-if not torch.equal(y, 2 * x):
-    sys.exit(f"a kernel that doubles gave {y.tolist()} of {x.tolist()}")
-"""
-_COMPILE = """
-from triton.backends.compiler import GPUTarget
-from triton.compiler import ASTSource
-
-signature = {"x": "*fp32", "y": "*fp32", "n": "i32", "BLOCK": "constexpr"}
-source = ASTSource(fn=double, signature=signature, constexprs={(3,): 256})
-compiled = triton.compile(source, target=GPUTarget("cuda", 90, 32))
-open(sys.argv[1], "wb").write(compiled.asm["cubin"])
-"""
 
 
 @dataclass(frozen=True)
-class Finding:
+class ProbeResult:
     """What one probe found."""
 
     topic: str
@@ -69,26 +42,40 @@ class Finding:
     mend: str | None = None
 
 
-def examine() -> list[Finding]:
+def examine() -> list[ProbeResult]:
     """Every probe's finding. A probe that fails is itself a finding: this never raises."""
+    with ThreadPoolExecutor() as pool, tempfile.TemporaryDirectory() as folder:
+        # What other processes find out, while this one imports torch.
+        kernel = pool.submit(_run_kernel, Path(folder))
+        compilers = [
+            (topic, pool.submit(_compiler, topic, variable, usual, language).result)
+            for topic, variable, usual, language in (
+                ("C compiler", "CC", ("gcc", "clang"), "c"),
+                ("C++ compiler", "CXX", ("g++",), "c++"),
+            )
+        ]
+        return [_guarded(topic, probe) for topic, probe in _probes(Path(folder), kernel.result, compilers)]
+
+
+def _probes(
+    folder: Path, kernel: Callable[[], _Ended], compilers: Sequence[tuple[str, Callable[[], ProbeResult]]]
+) -> list[tuple[str, Callable[[], ProbeResult]]]:
     gpu = _guarded("GPU", _gpu)
-    probes: list[tuple[str, Callable[[], Finding]]] = [
+    return [
         ("Python", _python),
         ("torch", lambda: _module("torch")),
         ("triton", lambda: _module("triton")),
         ("GPU", lambda: gpu),
         *([("NVML", _nvml)] if gpu.status == "ok" else []),
-        ("C compiler", lambda: _compiler("C compiler", "CC", ("gcc", "clang"), "c")),
-        ("C++ compiler", lambda: _compiler("C++ compiler", "CXX", ("g++",), "c++")),
-        ("interpreter", _interpreter),
-        ("machine code", _machine_code),
+        *compilers,
+        ("machine code", lambda: _machine_code(folder, kernel())),
+        ("emulated GPU", lambda: _emulated_gpu(folder, kernel())),
         ("CPU", _cpu),
         ("CPU clock", _cpu_clock),
         ("load", _load),
         ("memory", _memory),
         ("disk", _disk),
     ]
-    return [_guarded(topic, probe) for topic, probe in probes]
 
 
 def report(console: Console) -> None:
@@ -110,7 +97,7 @@ def report(console: Console) -> None:
         console.print(Text(line), highlight=False)
 
 
-def conclusion(findings: list[Finding]) -> tuple[str, str]:
+def conclusion(findings: list[ProbeResult]) -> tuple[str, str]:
     """Two lines: what can be measured here, and what cannot, because of what."""
     lacking = {finding.topic: finding.detail for finding in findings if finding.status == "missing"}
     can: list[str] = []
@@ -119,8 +106,8 @@ def conclusion(findings: list[Finding]) -> tuple[str, str]:
         ("times on the GPU", ("torch", "triton", "GPU", "C compiler")),
         ("times on the CPU", ("torch",)),
         ("times of torch.compile on the CPU", ("torch", "C++ compiler")),
-        ("correctness of the Triton kernels in the interpreter", ("torch", "triton", "interpreter")),
-        ("machine code of the Triton kernels", ("torch", "triton", "machine code")),
+        ("correctness of Triton kernels on the emulated GPU", ("torch", "triton", "emulated GPU")),
+        ("machine code of Triton kernels", ("torch", "triton", "machine code")),
     ):
         reason = next((lacking[need] for need in needs if need in lacking), None)
         if reason is None:
@@ -134,28 +121,28 @@ def conclusion(findings: list[Finding]) -> tuple[str, str]:
     )
 
 
-def _guarded(topic: str, probe: Callable[[], Finding]) -> Finding:
+def _guarded(topic: str, probe: Callable[[], ProbeResult]) -> ProbeResult:
     try:
         return probe()
     except Exception as error:
-        return Finding(topic, "missing", f"the probe failed: {named(error)}")
+        return ProbeResult(topic, "missing", f"the probe failed: {named(error)}")
 
 
-def _python() -> Finding:
+def _python() -> ProbeResult:
     detail = f"{platform.python_version()} on {platform.system()} {platform.release()}"
     detail += f", elubench {elubench_version() or 'of unknown version'}"
-    return Finding("Python", "ok", detail)
+    return ProbeResult("Python", "ok", detail)
 
 
-def _module(name: str) -> Finding:
+def _module(name: str) -> ProbeResult:
     try:
         module = __import__(name)
     except Exception as error:  # a broken installation raises more than ImportError
-        return Finding(name, "missing", f"{name} cannot be imported ({first_line(error)})", "run 'make setup'")
-    return Finding(name, "ok", str(module.__version__))
+        return ProbeResult(name, "missing", f"{name} cannot be imported ({first_line(error)})", "run 'make setup'")
+    return ProbeResult(name, "ok", str(module.__version__))
 
 
-def _gpu() -> Finding:
+def _gpu() -> ProbeResult:
     import torch
 
     if not torch.cuda.is_available():
@@ -168,10 +155,10 @@ def _gpu() -> Finding:
             f"{gpu.memory_bytes / GIB:.0f} GiB, L2 {gpu.last_level_cache_bytes / MIB:.0f} MiB"
         )
     lines.append(f"driver {driver_version() or 'unknown'}, CUDA {torch.version.cuda}")
-    return Finding("GPU", "ok", "\n".join(lines))
+    return ProbeResult("GPU", "ok", "\n".join(lines))
 
 
-def _no_gpu(torch_version: str, built_for_gpu: bool) -> Finding:
+def _no_gpu(torch_version: str, built_for_gpu: bool) -> ProbeResult:
     driver = driver_version()
     reasons, mends = [], []
     if driver is None:
@@ -188,10 +175,10 @@ def _no_gpu(torch_version: str, built_for_gpu: bool) -> Finding:
         else:
             reasons.append(f"CUDA_VISIBLE_DEVICES is {visible!r}")
             mends.append("unset CUDA_VISIBLE_DEVICES")
-    return Finding("GPU", "missing", "no GPU: " + " and ".join(reasons), " and ".join(mends))
+    return ProbeResult("GPU", "missing", "no GPU: " + " and ".join(reasons), " and ".join(mends))
 
 
-def _nvml() -> Finding:
+def _nvml() -> ProbeResult:
     """Clocks, heat and settings of every GPU that torch sees. NVML only reads here."""
     import torch
 
@@ -200,14 +187,14 @@ def _nvml() -> Finding:
         gpu = Nvml.of(find_device(f"cuda:{index}"))
         if not isinstance(gpu, Nvml):
             detail = f"{gpu}: clocks, heat and throttling are not recorded"
-            return Finding("NVML", "note", detail, "pip install nvidia-ml-py")
+            return ProbeResult("NVML", "note", detail, "pip install nvidia-ml-py")
         reading, settings = gpu.read(), gpu.settings()
         details.append(f"cuda:{index} {_nvml_text(reading, settings)}")
         if reading.slowed_by:
             mends.append(f"cuda:{index} is slowed down by {', '.join(reading.slowed_by)}: cool it, or lift the limit")
         if settings["other_processes"]:
             mends.append(f"stop the other processes on cuda:{index}: they share its bandwidth")
-    return Finding("NVML", "note" if mends else "ok", "\n".join(details), "; ".join(mends) or None)
+    return ProbeResult("NVML", "note" if mends else "ok", "\n".join(details), "; ".join(mends) or None)
 
 
 def _nvml_text(reading: GpuReading, settings: dict[str, Any]) -> str:
@@ -228,13 +215,13 @@ def _nvml_text(reading: GpuReading, settings: dict[str, Any]) -> str:
     )
 
 
-def _compiler(topic: str, variable: str, usual: tuple[str, ...], language: str) -> Finding:
+def _compiler(topic: str, variable: str, usual: tuple[str, ...], language: str) -> ProbeResult:
     """The compiler that Triton's launcher (C) or torch.compile (C++) will call, tried on Python's header."""
     named = os.environ.get(variable)
     command = shlex.split(named) if named else [next((c for c in usual if shutil.which(c)), usual[0])]
     if not command or shutil.which(command[0]) is None:
         what = f"${variable} is {named!r} and is not there" if named else f"{' or '.join(usual)} is not there"
-        return Finding(topic, "missing", what, f"install {usual[0]}, or set {variable}")
+        return ProbeResult(topic, "missing", what, f"install {usual[0]}, or set {variable}")
     include = sysconfig.get_path("include")
     done = subprocess.run(
         [*command, "-x", language, "-fsyntax-only", f"-I{include}", "-"],
@@ -243,52 +230,49 @@ def _compiler(topic: str, variable: str, usual: tuple[str, ...], language: str) 
     if done.returncode != 0:
         reason = _last_line(done.stderr) if (Path(include) / "Python.h").exists() else "Python.h is not there"
         mend = "install Python's headers (python3-dev) and a working compiler"
-        return Finding(topic, "missing", f"{command[0]} cannot compile an extension of Python: {reason}", mend)
+        return ProbeResult(topic, "missing", f"{command[0]} cannot compile an extension of Python: {reason}", mend)
     version = subprocess.run([*command, "--version"], capture_output=True, text=True, timeout=60)
-    return Finding(topic, "ok", version.stdout.partition("\n")[0] or command[0])
+    return ProbeResult(topic, "ok", version.stdout.partition("\n")[0] or command[0])
 
 
-def _run_kernel(body: str, folder: str, interpret: bool) -> subprocess.CompletedProcess[str]:
-    script = Path(folder) / "kernel.py"
-    script.write_text(_KERNEL + body, encoding="utf-8")
+def _run_kernel(folder: Path) -> _Ended:
+    """What comes of compiling a kernel, into the cache that `inspect` and a run use, and of running it."""
     environment = {k: v for k, v in os.environ.items() if k != "TRITON_INTERPRET"}
-    environment["TRITON_CACHE_DIR"] = str(Path(folder) / "cache")  # else an old cubin would pass for a new one
-    if interpret:
-        environment["TRITON_INTERPRET"] = "1"
+    environment["TRITON_ALWAYS_COMPILE"] = "1"  # else what was kept would pass for new
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, (str(ROOT), environment.get("PYTHONPATH", ""))))
     return subprocess.run(
-        [sys.executable, str(script), str(Path(folder) / "kernel.cubin")],
+        [sys.executable, "-m", "harness.doctor.kernel", str(folder / _CUBIN)],
         capture_output=True, text=True, env=environment, timeout=180,
     )  # fmt: skip
 
 
-def _interpreter() -> Finding:
-    with tempfile.TemporaryDirectory() as folder:
-        done = _run_kernel(_INTERPRET, folder, interpret=True)
-    if done.returncode != 0:
-        detail = f"Triton's interpreter fails: {_last_line(done.stderr)}"
-        return Finding("interpreter", "missing", detail, "install the Triton that your torch asks for")
-    return Finding("interpreter", "ok", "a Triton kernel gives the right values without a GPU")
-
-
-def _machine_code() -> Finding:
+def _machine_code(folder: Path, kernel: _Ended) -> ProbeResult:
     import triton
 
     topic, mend = "machine code", "install Triton's wheel for Linux, which carries ptxas and nvdisasm"
-    with tempfile.TemporaryDirectory() as folder:
-        done = _run_kernel(_COMPILE, folder, interpret=False)
-        if done.returncode != 0:
-            detail = f"compiling for sm_90 fails: {_last_line(done.stderr)}"
-            return Finding(topic, "missing", detail, mend)
-        carried = Path(triton.__file__).parent / "backends" / "nvidia" / "bin" / "nvdisasm"
-        disassembler = str(carried) if carried.exists() else shutil.which("nvdisasm")
-        if disassembler is None:
-            return Finding(topic, "missing", "nvdisasm is neither in Triton's wheel nor on PATH", mend)
-        read = subprocess.run(
-            [disassembler, str(Path(folder) / "kernel.cubin")], capture_output=True, text=True, timeout=60
-        )
+    cubin = folder / _CUBIN
+    if not cubin.exists():
+        why = _last_line(kernel.stderr)
+        if "Error: [Errno" in why:
+            mend = "set TRITON_CACHE_DIR to a directory that can be written to"
+        return ProbeResult(topic, "missing", f"compiling for sm_90 fails: {why}", mend)
+    carried = Path(triton.__file__).parent / "backends" / "nvidia" / "bin" / "nvdisasm"
+    disassembler = str(carried) if carried.exists() else shutil.which("nvdisasm")
+    if disassembler is None:
+        return ProbeResult(topic, "missing", "nvdisasm is neither in Triton's wheel nor on PATH", mend)
+    read = subprocess.run([disassembler, str(cubin)], capture_output=True, text=True, timeout=60)
     if read.returncode != 0 or "EXIT" not in read.stdout:
-        return Finding(topic, "missing", f"nvdisasm cannot read a kernel: {_last_line(read.stderr)}", mend)
-    return Finding(topic, "ok", "a Triton kernel compiles for sm_90 and nvdisasm reads it; no GPU needed")
+        return ProbeResult(topic, "missing", f"nvdisasm cannot read a kernel: {_last_line(read.stderr)}", mend)
+    return ProbeResult(topic, "ok", "a Triton kernel compiles for sm_90 and nvdisasm reads it; no GPU needed")
+
+
+def _emulated_gpu(folder: Path, kernel: _Ended) -> ProbeResult:
+    topic, why = "emulated GPU", _last_line(kernel.stderr)
+    if kernel.returncode == 0:
+        return ProbeResult(topic, "ok", "a Triton kernel, compiled for sm_90, gives the right values on the CPU")
+    if not (folder / _CUBIN).exists():
+        return ProbeResult(topic, "missing", f"there is no kernel to run: {why}", "see: machine code")
+    return ProbeResult(topic, "missing", f"a kernel fails there: {why}", "install the Triton that your torch asks for")
 
 
 def _last_line(text: str) -> str:
@@ -296,7 +280,7 @@ def _last_line(text: str) -> str:
     return next(reversed(text.strip().splitlines()), "it says nothing")
 
 
-def _cpu() -> Finding:
+def _cpu() -> ProbeResult:
     import torch
 
     cpu = find_device("cpu")
@@ -311,39 +295,39 @@ def _cpu() -> Finding:
         f"NUMA nodes {cpu_settings()['numa_nodes'] or 'unknown'}"
     )
     if threads > cpu.cores:
-        return Finding("CPU", "note", detail, f"set OMP_NUM_THREADS={cpu.cores}: threads share cores")
-    return Finding("CPU", "ok", detail)
+        return ProbeResult("CPU", "note", detail, f"set OMP_NUM_THREADS={cpu.cores}: threads share cores")
+    return ProbeResult("CPU", "ok", detail)
 
 
-def _cpu_clock() -> Finding:
+def _cpu_clock() -> ProbeResult:
     settings = cpu_settings()
     frequency = f"{settings['frequency_mhz']:.0f} MHz" if settings["frequency_mhz"] else "frequency not told"
     governor = settings["governor"]
     if governor is None:
-        return Finding("CPU clock", "note", f"{frequency}; the governor is not told, as in most virtual machines")
+        return ProbeResult("CPU clock", "note", f"{frequency}; the governor is not told, as in most virtual machines")
     if governor == "performance":
-        return Finding("CPU clock", "ok", f"{frequency}, governor performance")
+        return ProbeResult("CPU clock", "ok", f"{frequency}, governor performance")
     mend = "set the governor to performance for steadier times on the CPU"
-    return Finding("CPU clock", "note", f"{frequency}, governor {governor}", mend)
+    return ProbeResult("CPU clock", "note", f"{frequency}, governor {governor}", mend)
 
 
-def _load() -> Finding:
+def _load() -> ProbeResult:
     one, five, fifteen = os.getloadavg()
     detail = f"load average {one:.2f} {five:.2f} {fifteen:.2f}"
     if one > find_device("cpu").cores / 2:
-        return Finding("load", "note", detail, "wait for the other work to end: it disturbs times on the CPU")
-    return Finding("load", "ok", detail)
+        return ProbeResult("load", "note", detail, "wait for the other work to end: it disturbs times on the CPU")
+    return ProbeResult("load", "ok", detail)
 
 
-def _memory() -> Finding:
+def _memory() -> ProbeResult:
     total = find_device("cpu").memory_bytes
     free = min(total, psutil.virtual_memory().available)
-    return Finding("memory", "ok", f"{free / GIB:.1f} GiB of {total / GIB:.1f} GiB available")
+    return ProbeResult("memory", "ok", f"{free / GIB:.1f} GiB of {total / GIB:.1f} GiB available")
 
 
-def _disk() -> Finding:
+def _disk() -> ProbeResult:
     free = shutil.disk_usage(Path.cwd()).free
     detail = f"{free / GIB:.1f} GiB free in the current directory"
     if free < GIB:
-        return Finding("disk", "note", detail, "free some space, or name another place with --out")
-    return Finding("disk", "ok", detail)
+        return ProbeResult("disk", "note", detail, "free some space, or name another place with --out")
+    return ProbeResult("disk", "ok", detail)

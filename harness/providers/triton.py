@@ -1,4 +1,4 @@
-"""The kernels of this suite. Never anything else: on a CPU without the interpreter there is nothing to run."""
+"""The kernels of this suite. Never anything else: without a GPU, or an emulated one, there is nothing to run."""
 
 from __future__ import annotations
 
