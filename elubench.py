@@ -11,6 +11,15 @@ HERE = os.path.dirname(os.path.realpath(__file__))
 PACKAGES = ("kernels", "harness", "reports")
 
 
+def too_old() -> str | None:
+    """A sentence where this Python is one that elubench is not written for."""
+    if sys.version_info >= (3, 11):  # noqa: UP036 - the versions before are who it is for
+        return None
+    return (
+        f"this Python is {sys.version.split()[0]}, and elubench needs 3.11 or newer; put one first on PATH, as python3"
+    )
+
+
 def shadowed() -> str | None:
     """A sentence where another package has the name of one of ours, and Python finds it first."""
     for name in PACKAGES:
@@ -28,7 +37,7 @@ def shadowed() -> str | None:
 
 def main() -> NoReturn:
     try:
-        sentence = shadowed()
+        sentence = too_old() or shadowed()
         if sentence is None:
             from harness.cli.entry import main
 

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli import crosscheck, machine_code, paper, stored
-from harness.cli.exits import CHECK_FAILED, command_line, end
+from harness.cli import crosscheck, machine_code, paper, provider_file, stored
+from harness.cli.exits import CHECK_FAILED, WRONG_USAGE, command_line, end
 from harness.cli.measuring import measuring, new_directory, present, refuse_beside_resume, resume_hint
+from harness.cli.options import Dtypes, Ops, Shapes
 
 if TYPE_CHECKING:
     from harness.device.devices import Device
@@ -28,6 +29,7 @@ app = typer.Typer(
 app.add_typer(stored.app)
 app.add_typer(machine_code.app)
 app.add_typer(paper.app)
+app.add_typer(provider_file.app)
 app.add_typer(crosscheck.app)
 
 
@@ -45,8 +47,9 @@ def run(
     sweep: Annotated[str | None, typer.Option(help="A sweep's name, or a TOML file.  [default: default]")] = None,
     out: Annotated[Path | None, typer.Option(help="Directory of the run.  [default: runs/TIME-SWEEP]")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu or cuda:N.  [default: auto]")] = None,
-    op: Annotated[list[str] | None, typer.Option(help="Only this op; may be repeated.")] = None,
-    dtype: Annotated[list[str] | None, typer.Option(help="Only this dtype; may be repeated.")] = None,
+    op: Ops = None,
+    dtype: Dtypes = None,
+    shape: Shapes = None,
     provider: Annotated[
         list[str] | None,
         typer.Option(help="This provider, or FILE.py (its code runs with your rights); may be repeated."),
@@ -67,10 +70,13 @@ def run(
     """Measure a sweep, store every record, show the tables, write the report."""
     if resume is not None:
         given = {"--sweep": sweep, "--out": out, "--device": device, "--op": op, "--dtype": dtype}
-        refuse_beside_resume(given | {"--provider": provider, "--regime": regime})
+        refuse_beside_resume(given | {"--shape": shape, "--provider": provider, "--regime": regime})
         plan, found, store = _resumed(resume)
     else:
-        plan, found, store = _created(sweep or "default", out, device or "auto", op, dtype, provider, regime)
+        if shape and sweep:
+            end("--shape names cases of its own; leave out --sweep, or add the shape to the sweep's file", WRONG_USAGE)
+        wanted = _wanted(sweep, shape or [], op or [], dtype or [])
+        plan, found, store = _created(wanted, out, device or "auto", provider, regime)
     _measure(plan, found, store, budget, inspect)
     present(store.path, report)
     if strict:
@@ -88,27 +94,30 @@ def _resumed(path: Path) -> tuple[Sweep, Device, Store]:
     return go_on(path, Store, command_line(), lambda manifest: from_content(manifest.sweep))
 
 
+def _wanted(sweep: str | None, shapes: list[str], ops: list[str], dtypes: list[str]) -> Sweep:
+    """The sweep that is named, or is made of shapes; with the ops and dtypes that are asked for."""
+    from harness.ops.cases import parse_shape
+    from harness.sweeps.sweep import load, of_shapes
+
+    if shapes:
+        return of_shapes([parse_shape(text) for text in shapes], ops, dtypes)
+    return load(sweep or "default").only(ops, dtypes)
+
+
 def _created(
-    sweep: str,
-    out: Path | None,
-    device: str,
-    ops: list[str] | None,
-    dtypes: list[str] | None,
-    given: list[str] | None,
-    regimes: list[str] | None,
+    plan: Sweep, out: Path | None, device: str, given: list[str] | None, regimes: list[str] | None
 ) -> tuple[Sweep, Device, Store]:
     from harness import providers
     from harness.device.devices import find_device
     from harness.store.files import Store
     from harness.store.manifest import make_manifest
-    from harness.sweeps.sweep import load
 
-    plan = load(sweep)
-    specs = providers.distinct(given or plan.providers)
-    for spec in specs:
+    specs = providers.distinct(given or ())
+    for spec in specs or (*plan.providers, *plan.cpu_providers):
         providers.check(spec)
+    plan = plan.by(specs, regimes or [])
     found = find_device(device)
-    plan = plan.on(found.kind).only(ops or [], dtypes or [], specs, regimes or [])
+    plan = plan.on(found.kind)
     path = new_directory(out, plan.name)
     return plan, found, Store.create(path, make_manifest(found, plan.content(), command_line()))
 
@@ -133,29 +142,48 @@ def _measure(plan: Sweep, device: Device, store: Store, budget: float | None, in
 @app.command(name="list")
 def list_(
     what: Annotated[Listed, typer.Argument(help="What to list.")],
-    sweep: Annotated[str, typer.Option(help="The sweep whose cases to list.")] = "default",
+    sweep: Annotated[str | None, typer.Option(help="The sweep whose cases to list.  [default: default]")] = None,
+    op: Ops = None,
+    dtype: Dtypes = None,
+    shape: Shapes = None,
+    device: Annotated[
+        str | None, typer.Option(help="auto, cpu or cuda:N: the device that is to measure the cases.  [default: auto]")
+    ] = None,
 ) -> None:
-    """List ops, providers, sweeps, or the cases of a sweep."""
+    """List ops, providers, sweeps, or the cases that a run would measure."""
+    given = {"--sweep": sweep, "--op": op, "--dtype": dtype, "--shape": shape, "--device": device}
     if what is Listed.cases:
-        from harness.sweeps.sweep import load
+        if shape and sweep:
+            end("--shape names cases of its own; leave out --sweep", WRONG_USAGE)
+        from harness.device.devices import find_device
 
-        for case in load(sweep).cases:
+        wanted = _wanted(sweep, shape or [], op or [], dtype or [])
+        for case in wanted.on(find_device(device or "auto").kind).cases:
             print(case.key)
         return
+    if ignored := [name for name, value in given.items() if value]:
+        end(f"'elubench list {what}' lists all; leave out {', '.join(ignored)}", WRONG_USAGE)
+    if what is Listed.ops:
+        _list_ops()
+        return
     from rich.console import Console
-    from rich.table import Table
 
-    table = Table("name", "what it is", box=None, pad_edge=False)
-    for name, summary in _named(what):
-        table.add_row(name, summary)
-    Console().print(table, markup=False)
+    from reports.render.table import Column, Kind, Table, show, words
+
+    show(Table("", (*words("name"), Column("what it is", Kind.PROSE)), tuple(_named(what))), Console())
+
+
+def _list_ops() -> None:
+    """Each op with its inputs, its parameters with their defaults and its outputs, in the order of its functions."""
+    from harness.ops.catalogue import OPS
+
+    for op in OPS.values():
+        params = (f"{name}={value}" for name, value in op.params.items())
+        print(f"{op.name}({', '.join([*op.inputs, *params])}) -> {', '.join(op.outputs)}\n    {op.summary}")
+    print("\nA name with * is of a vector along dim; the other tensors have the shape of the case.")
 
 
 def _named(what: Listed) -> list[tuple[str, str]]:
-    if what is Listed.ops:
-        from harness.ops.catalogue import OPS
-
-        return [(op.name, op.summary) for op in OPS.values()]
     if what is Listed.providers:
         from harness.providers import BUILTIN
 

@@ -42,16 +42,20 @@ def crosscheck(
     from harness.cli.exits import WRONG_USAGE, end
     from harness.device.devices import find_device
     from harness.ops.cases import make_case
+
+    providers.check(provider or "triton")
+    wanted = [make_case(op, (elements,), dtype) for elements in _numbers(sizes or [])]
+    make_case(op, (1,), dtype)  # what is mistyped is said before torch is imported
+    found = find_device(device)
+    cases = wanted or [make_case(op, (elements,), dtype) for elements in _SIZES[found.kind]]
+    spec = provider or ("triton" if found.kind == "cuda" else "eager")
     from harness.run.validating import launches_triton
 
-    found = find_device(device)
-    spec = provider or ("triton" if found.kind == "cuda" else "eager")
-    providers.check(spec)
     if found.kind == "cpu" and launches_triton(spec, make_case(op, (64,), dtype)):
         end(f"{spec} launches Triton kernels, and needs a GPU to be timed; name another --provider", WRONG_USAGE)
     checks: list[Check] = []
-    for elements in _numbers(sizes or []) or _SIZES[found.kind]:
-        checks += _checks(make_case(op, (elements,), dtype), spec, found, rounds)
+    for case in cases:
+        checks += _checks(case, spec, found, rounds)
     if json:
         from json import dumps
 

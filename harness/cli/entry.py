@@ -11,21 +11,31 @@ import errno
 import importlib.util
 import os
 import sys
+from collections.abc import Callable
 from typing import NoReturn
 
 from harness.cli.exits import CHECK_FAILED, INTERRUPTED, PIPE_CLOSED, WRONG_USAGE, end
 
-# What the command line and its tables need beside torch and triton.
-_LIBRARIES = ("typer", "rich", "msgspec", "numpy", "scipy", "psutil", "jinja2", "matplotlib", "plotly")
+# What elubench needs beside torch and triton, which a GPU box has. They are asked for together, once one is missed.
+LIBRARIES = ("typer", "rich", "msgspec", "numpy", "scipy", "networkx", "psutil", "jinja2", "matplotlib", "plotly")
 
 
 def main() -> NoReturn:
     """`elubench`, as an installed command and as `python -m harness`."""
+    answering(_command_line)
+
+
+def _command_line() -> None:
+    from harness.cli.app import app
+
+    app()
+
+
+def answering(program: Callable[[], object]) -> NoReturn:
+    """Run a program to its end, and leave with its exit code, or with that of the error that a user can mend."""
     try:
         _mend_streams()
-        from harness.cli.app import app
-
-        app()
+        program()
         sys.stdout.flush()
     except KeyboardInterrupt:
         _end("interrupted", INTERRUPTED)
@@ -66,7 +76,7 @@ def _mend_streams() -> None:
 def _missing_library(error: ModuleNotFoundError) -> NoReturn:
     if (error.name or "").partition(".")[0] in ("harness", "reports", "kernels"):
         raise error
-    missing = [name for name in dict.fromkeys((error.name, *_LIBRARIES)) if name and _is_missing(name)]
+    missing = [name for name in dict.fromkeys((error.name, *LIBRARIES)) if name and _is_missing(name)]
     _end(
         f"{error.name} is not installed; install what elubench needs with: "
         f"{sys.executable} -m pip install {' '.join(missing)}",

@@ -12,9 +12,7 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
-from harness.device.devices import DeviceError, find_device
-from harness.store.manifest import read_manifest
-from harness.store.provenance import kernel_sources_sha256
+from harness.cli.entry import answering
 from harness.store.vocabulary import MANIFEST, RunError
 
 
@@ -25,12 +23,10 @@ def main() -> NoReturn:
     parser.add_argument("--budget", type=float, default=900.0, help="seconds after which no case is started")
     parser.add_argument("--results", type=Path, default=Path("results"))
     arguments = parser.parse_args()
-    try:
-        device = find_device()
-        run = arguments.results / slug(device.name) / slug(Path(arguments.sweep).name.removesuffix(".toml"))
-        _check_kernels(run)
-    except (DeviceError, RunError) as error:
-        parser.exit(2, f"elubench: {error}\n")
+    from harness.device.devices import find_device
+
+    run = arguments.results / slug(find_device().name) / slug(Path(arguments.sweep).name.removesuffix(".toml"))
+    _check_kernels(run)
     how = ["--resume", str(run)] if (run / MANIFEST).exists() else ["--sweep", arguments.sweep, "--out", str(run)]
     command = [sys.executable, "-m", "harness", "run", *how, "--budget", str(arguments.budget)]
     # In this process's place, so that Ctrl-C and the exit code are those of `elubench run`.
@@ -39,6 +35,9 @@ def main() -> NoReturn:
 
 def _check_kernels(run: Path) -> None:
     """Raise RunError where there is a run of other kernels: published, it is not to be written into."""
+    from harness.store.manifest import read_manifest
+    from harness.store.provenance import kernel_sources_sha256
+
     if (run / MANIFEST).exists() and read_manifest(run).kernel_sources_sha256 != kernel_sources_sha256():
         raise RunError(
             f"{run} was made with other kernel sources than those in kernels/ now; keep it under another name "
@@ -52,4 +51,4 @@ def slug(name: str) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    answering(main)

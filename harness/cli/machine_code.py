@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from harness.cli.exits import WRONG_USAGE, end
+from harness.cli.options import Dtypes, Ops
+
 if TYPE_CHECKING:
     from harness.machine_code.rows import InspectedRow
 
@@ -20,8 +23,8 @@ def inspect(
         list[str] | None,
         typer.Option(help="sm_80, sm_86, sm_89, sm_90, sm_100, sm_120 or gfx942; may be repeated. Default: most."),
     ] = None,
-    op: Annotated[list[str] | None, typer.Option(help="Only this op; may be repeated.")] = None,
-    dtype: Annotated[list[str] | None, typer.Option(help="Only this dtype; may be repeated.")] = None,
+    op: Ops = None,
+    dtype: Dtypes = None,
     provider: Annotated[
         list[str] | None,
         typer.Option(
@@ -38,6 +41,8 @@ def inspect(
     ] = False,
 ) -> None:
     """Count the machine code of every kernel; no GPU needed."""
+    if json and markdown:
+        end("choose one of --markdown and --json", WRONG_USAGE)
     from rich.console import Console
 
     from harness import providers

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -36,7 +37,7 @@ def refuse_beside_resume(given: Mapping[str, object]) -> None:
 
 def resume_hint(store: Store) -> str:
     """How to go on with the run of a store."""
-    return f"go on with: elubench {store.verb} --resume {store.path}"
+    return f"go on with: elubench {store.verb} --resume {shlex.quote(str(store.path))}"
 
 
 @contextmanager
@@ -59,6 +60,6 @@ def present(path: Path, report: bool = True) -> None:
     except Exception as error:
         print(
             f"elubench: the report could not be made ({named(error)}); the run is whole, "
-            f"and 'elubench report {path}' tries again",
+            f"and `elubench report {shlex.quote(str(path))}` tries again",
             file=sys.stderr,
         )

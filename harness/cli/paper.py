@@ -50,17 +50,21 @@ def claims(
 
 def _created(plan: Plan, out: Path | None, device: str) -> tuple[Plan, Device, Store]:
     from harness.device.devices import find_device
-    from harness.paper import data, run
 
     found = find_device(device)
+    from harness.paper import data, run
+
     data.load(plan.dataset)  # what is missing is said before there is a run
     path = new_directory(out, "claims")
     return plan, found, run.ClaimStore.create(path, run.make_manifest(plan, found, command_line()))
 
 
 def _resumed(path: Path) -> tuple[Plan, Device, Store]:
-    from harness.paper import run
     from harness.store.files import go_on
+    from harness.store.manifest import read_manifest
+
+    read_manifest(path)  # what is no run is said before torch is imported
+    from harness.paper import run
 
     return go_on(path, run.ClaimStore, command_line(), run.plan_of)
 

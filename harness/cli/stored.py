@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.cli.exits import CHECK_FAILED, WRONG_USAGE, end
+from harness.cli.options import CaseText, Dtypes, Ops
 from harness.store.vocabulary import Regime
 
 if TYPE_CHECKING:
@@ -34,9 +36,9 @@ def is_of_claims(path: Path) -> bool:
 @app.command()
 def show(
     run: RunArgument,
-    op: Annotated[list[str] | None, typer.Option(help="Only this op; may be repeated.")] = None,
-    dtype: Annotated[list[str] | None, typer.Option(help="Only this dtype; may be repeated.")] = None,
-    case: Annotated[str, typer.Option(help="Only cases with this text in their key, such as 4096x4096.")] = "",
+    op: Ops = None,
+    dtype: Dtypes = None,
+    case: CaseText = "",
 ) -> None:
     """Print a stored run as tables."""
     show_run(run, op or (), dtype or (), case)
@@ -47,14 +49,19 @@ def show_run(path: Path, ops: Sequence[str] = (), dtypes: Sequence[str] = (), ca
     from rich.console import Console
 
     from harness.machine_code.rows import rows_of
-    from harness.store.records import read_run
+    from harness.store.records import iter_records, read_run
     from reports.render import inspection
     from reports.render.terminal import show as show_tables
+    from reports.text.wording import cases_text
 
     console = Console()
+    is_part = bool(ops or dtypes or case)
     if is_of_claims(path):
         from harness.paper.rows import read_claims
         from reports.paper.tables import show as show_claims
+
+        if is_part:
+            end("a run of 'elubench claims' is shown whole; leave out --op, --dtype and --case", WRONG_USAGE)
 
         show_claims(read_claims(path), console)
     else:
@@ -63,10 +70,10 @@ def show_run(path: Path, ops: Sequence[str] = (), dtypes: Sequence[str] = (), ca
             fits = (not ops or head.op in ops) and (not dtypes or head.dtype in dtypes)
             return fits and case in head.case_key
 
-        is_part = bool(ops or dtypes or case)
         found = read_run(path, wanted if is_part else None, samples=False)
         if is_part and not found.records:
-            end(f"{path} has no record that fits; without --op, --dtype and --case all are shown", WRONG_USAGE)
+            there = cases_text(iter_records(path, samples=False))
+            end(f"{path} has no record that fits; it has {there}", WRONG_USAGE)
         show_tables(found, console)
         inspection.show_summary(rows_of(found), console)
     print(f"run: {path}")
@@ -223,11 +230,11 @@ _MOST_SHOWN = 20
 @app.command()
 def cite(
     run: RunArgument,
-    op: Annotated[list[str] | None, typer.Option(help="Only this op; may be repeated.")] = None,
-    dtype: Annotated[list[str] | None, typer.Option(help="Only this dtype; may be repeated.")] = None,
+    op: Ops = None,
+    dtype: Dtypes = None,
     provider: Annotated[list[str] | None, typer.Option(help="Only this provider; may be repeated.")] = None,
     regime: Annotated[list[Regime] | None, typer.Option(help="Only this regime; may be repeated.")] = None,
-    case: Annotated[str, typer.Option(help="Only cases with this text in their key, such as 4096x4096.")] = "",
+    case: CaseText = "",
     caption: Annotated[str, typer.Option(help="How the table's caption begins, in place of our words.")] = "",
     out: Annotated[
         Path | None, typer.Option(help="Write elubench.bib, table.tex, sentences.tex and the figure there.")
@@ -299,7 +306,7 @@ def _name_figure(cited: Citable) -> None:
     from reports.text.formatting import printable
 
     path = cited.run.path / REPORT / FIGURES / f"{cited.figure}.pdf"
-    missing = "" if path.exists() else f"  ('elubench report {cited.run.path}' makes it)"
+    missing = "" if path.exists() else f"  (made by: elubench report {shlex.quote(str(cited.run.path))})"
     print(printable(f"% the figure: {path}{missing}", 2000))
 
 

@@ -10,7 +10,8 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,40 +24,12 @@ from rich.text import Text
 from harness.device.devices import MIB, cpu_caches, find_device
 from harness.device.health import GpuReading, Nvml, cpu_settings
 from harness.plumbing.errors import first_line, named
-from harness.store.provenance import driver_version, elubench_version
+from harness.store.provenance import ROOT, driver_version, elubench_version
 
 GIB = 1 << 30
+_CUBIN = "kernel.cubin"
+_Ended = subprocess.CompletedProcess[str]
 _STYLES = {"ok": "green", "missing": "red", "note": "yellow"}
-
-# In a file of its own, since Triton reads a kernel's source, and in a process of its own, since whether Triton
-# interprets is settled when it is imported.
-_KERNEL = """
-import sys
-import torch
-import triton
-import triton.language as tl
-
-@triton.jit
-def double(x, y, n, BLOCK: tl.constexpr):
-    i = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
-    tl.store(y + i, 2 * tl.load(x + i, mask=i < n), mask=i < n)
-"""
-_INTERPRET = """
-x = torch.arange(5.0)
-y = torch.full_like(x, -1)
-double[(2,)](x, y, 5, BLOCK=4)
-if not torch.equal(y, 2 * x):
-    sys.exit(f"a kernel that doubles gave {y.tolist()} of {x.tolist()}")
-"""
-_COMPILE = """
-from triton.backends.compiler import GPUTarget
-from triton.compiler import ASTSource
-
-signature = {"x": "*fp32", "y": "*fp32", "n": "i32", "BLOCK": "constexpr"}
-source = ASTSource(fn=double, signature=signature, constexprs={(3,): 256})
-compiled = triton.compile(source, target=GPUTarget("cuda", 90, 32))
-open(sys.argv[1], "wb").write(compiled.asm["cubin"])
-"""
 
 
 @dataclass(frozen=True)
@@ -71,24 +44,38 @@ class ProbeResult:
 
 def examine() -> list[ProbeResult]:
     """Every probe's finding. A probe that fails is itself a finding: this never raises."""
+    with ThreadPoolExecutor() as pool, tempfile.TemporaryDirectory() as folder:
+        # What other processes find out, while this one imports torch.
+        kernel = pool.submit(_run_kernel, Path(folder))
+        compilers = [
+            (topic, pool.submit(_compiler, topic, variable, usual, language).result)
+            for topic, variable, usual, language in (
+                ("C compiler", "CC", ("gcc", "clang"), "c"),
+                ("C++ compiler", "CXX", ("g++",), "c++"),
+            )
+        ]
+        return [_guarded(topic, probe) for topic, probe in _probes(Path(folder), kernel.result, compilers)]
+
+
+def _probes(
+    folder: Path, kernel: Callable[[], _Ended], compilers: Sequence[tuple[str, Callable[[], ProbeResult]]]
+) -> list[tuple[str, Callable[[], ProbeResult]]]:
     gpu = _guarded("GPU", _gpu)
-    probes: list[tuple[str, Callable[[], ProbeResult]]] = [
+    return [
         ("Python", _python),
         ("torch", lambda: _module("torch")),
         ("triton", lambda: _module("triton")),
         ("GPU", lambda: gpu),
         *([("NVML", _nvml)] if gpu.status == "ok" else []),
-        ("C compiler", lambda: _compiler("C compiler", "CC", ("gcc", "clang"), "c")),
-        ("C++ compiler", lambda: _compiler("C++ compiler", "CXX", ("g++",), "c++")),
-        ("interpreter", _interpreter),
-        ("machine code", _machine_code),
+        *compilers,
+        ("machine code", lambda: _machine_code(folder, kernel())),
+        ("emulated GPU", lambda: _emulated_gpu(folder, kernel())),
         ("CPU", _cpu),
         ("CPU clock", _cpu_clock),
         ("load", _load),
         ("memory", _memory),
         ("disk", _disk),
     ]
-    return [_guarded(topic, probe) for topic, probe in probes]
 
 
 def report(console: Console) -> None:
@@ -119,8 +106,8 @@ def conclusion(findings: list[ProbeResult]) -> tuple[str, str]:
         ("times on the GPU", ("torch", "triton", "GPU", "C compiler")),
         ("times on the CPU", ("torch",)),
         ("times of torch.compile on the CPU", ("torch", "C++ compiler")),
-        ("correctness of the Triton kernels in the interpreter", ("torch", "triton", "interpreter")),
-        ("machine code of the Triton kernels", ("torch", "triton", "machine code")),
+        ("correctness of Triton kernels on the emulated GPU", ("torch", "triton", "emulated GPU")),
+        ("machine code of Triton kernels", ("torch", "triton", "machine code")),
     ):
         reason = next((lacking[need] for need in needs if need in lacking), None)
         if reason is None:
@@ -248,47 +235,44 @@ def _compiler(topic: str, variable: str, usual: tuple[str, ...], language: str) 
     return ProbeResult(topic, "ok", version.stdout.partition("\n")[0] or command[0])
 
 
-def _run_kernel(body: str, folder: str, interpret: bool) -> subprocess.CompletedProcess[str]:
-    script = Path(folder) / "kernel.py"
-    script.write_text(_KERNEL + body, encoding="utf-8")
+def _run_kernel(folder: Path) -> _Ended:
+    """What comes of compiling a kernel, into the cache that `inspect` and a run use, and of running it."""
     environment = {k: v for k, v in os.environ.items() if k != "TRITON_INTERPRET"}
-    environment["TRITON_CACHE_DIR"] = str(Path(folder) / "cache")  # else an old cubin would pass for a new one
-    if interpret:
-        environment["TRITON_INTERPRET"] = "1"
+    environment["TRITON_ALWAYS_COMPILE"] = "1"  # else what was kept would pass for new
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, (str(ROOT), environment.get("PYTHONPATH", ""))))
     return subprocess.run(
-        [sys.executable, str(script), str(Path(folder) / "kernel.cubin")],
+        [sys.executable, "-m", "harness.doctor.kernel", str(folder / _CUBIN)],
         capture_output=True, text=True, env=environment, timeout=180,
     )  # fmt: skip
 
 
-def _interpreter() -> ProbeResult:
-    with tempfile.TemporaryDirectory() as folder:
-        done = _run_kernel(_INTERPRET, folder, interpret=True)
-    if done.returncode != 0:
-        detail = f"Triton's interpreter fails: {_last_line(done.stderr)}"
-        return ProbeResult("interpreter", "missing", detail, "install the Triton that your torch asks for")
-    return ProbeResult("interpreter", "ok", "a Triton kernel gives the right values without a GPU")
-
-
-def _machine_code() -> ProbeResult:
+def _machine_code(folder: Path, kernel: _Ended) -> ProbeResult:
     import triton
 
     topic, mend = "machine code", "install Triton's wheel for Linux, which carries ptxas and nvdisasm"
-    with tempfile.TemporaryDirectory() as folder:
-        done = _run_kernel(_COMPILE, folder, interpret=False)
-        if done.returncode != 0:
-            detail = f"compiling for sm_90 fails: {_last_line(done.stderr)}"
-            return ProbeResult(topic, "missing", detail, mend)
-        carried = Path(triton.__file__).parent / "backends" / "nvidia" / "bin" / "nvdisasm"
-        disassembler = str(carried) if carried.exists() else shutil.which("nvdisasm")
-        if disassembler is None:
-            return ProbeResult(topic, "missing", "nvdisasm is neither in Triton's wheel nor on PATH", mend)
-        read = subprocess.run(
-            [disassembler, str(Path(folder) / "kernel.cubin")], capture_output=True, text=True, timeout=60
-        )
+    cubin = folder / _CUBIN
+    if not cubin.exists():
+        why = _last_line(kernel.stderr)
+        if "Error: [Errno" in why:
+            mend = "set TRITON_CACHE_DIR to a directory that can be written to"
+        return ProbeResult(topic, "missing", f"compiling for sm_90 fails: {why}", mend)
+    carried = Path(triton.__file__).parent / "backends" / "nvidia" / "bin" / "nvdisasm"
+    disassembler = str(carried) if carried.exists() else shutil.which("nvdisasm")
+    if disassembler is None:
+        return ProbeResult(topic, "missing", "nvdisasm is neither in Triton's wheel nor on PATH", mend)
+    read = subprocess.run([disassembler, str(cubin)], capture_output=True, text=True, timeout=60)
     if read.returncode != 0 or "EXIT" not in read.stdout:
         return ProbeResult(topic, "missing", f"nvdisasm cannot read a kernel: {_last_line(read.stderr)}", mend)
     return ProbeResult(topic, "ok", "a Triton kernel compiles for sm_90 and nvdisasm reads it; no GPU needed")
+
+
+def _emulated_gpu(folder: Path, kernel: _Ended) -> ProbeResult:
+    topic, why = "emulated GPU", _last_line(kernel.stderr)
+    if kernel.returncode == 0:
+        return ProbeResult(topic, "ok", "a Triton kernel, compiled for sm_90, gives the right values on the CPU")
+    if not (folder / _CUBIN).exists():
+        return ProbeResult(topic, "missing", f"there is no kernel to run: {why}", "see: machine code")
+    return ProbeResult(topic, "missing", f"a kernel fails there: {why}", "install the Triton that your torch asks for")
 
 
 def _last_line(text: str) -> str:

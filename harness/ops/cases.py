@@ -6,13 +6,16 @@ Bytes moved are derived here, once, from the tensors an op reads and writes.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from harness.ops.catalogue import OPS
-from harness.ops.op import ITEM_BYTES, TensorSpec
+from harness.ops.op import ITEM_BYTES, SHORT_DTYPES, TensorSpec
 
+_SCALAR = "scalar"
+_LONG_DTYPES = {short: name for name, short in SHORT_DTYPES.items()}
 LAYOUTS = ("contiguous", "transposed", "channels_last")
 
 
@@ -34,7 +37,7 @@ class Case:
     def key(self) -> str:
         """The case as one readable string; equal cases have equal keys."""
         params = ",".join(f"{name}={_text(value)}" for name, value in sorted(self.params.items()))
-        shape = "x".join(map(str, self.shape)) or "scalar"
+        shape = "x".join(map(str, self.shape)) or _SCALAR
         return f"{self.op}({params}) {shape} {self.dtype} {self.layout}"
 
     @property
@@ -85,6 +88,26 @@ class Case:
         return Case(self.op, self.params, (max(1, max_elements // row), *self.shape[1:]), self.dtype, self.layout)
 
 
+def full_dtype(name: str) -> str:
+    """The name that a case has for a dtype, also of what a table prints: "bf16" is "bfloat16"."""
+    return _LONG_DTYPES.get(name, name)
+
+
+def full_text(text: str) -> str:
+    """A part of a case's key, also as tables print it: "4096×4096 bf16" is "4096x4096 bfloat16"."""
+    return re.sub(r"\b\w+\b", lambda word: full_dtype(word[0]), text.replace("×", "x"))
+
+
+def parse_shape(text: str) -> tuple[int, ...]:
+    """The shape that a text such as "4096x4096", "4096×4096", "300" or "scalar" names. Raises CaseError."""
+    if text == _SCALAR:
+        return ()
+    sizes = re.split(r"[x×]", text)
+    if not all(re.fullmatch(r"[0-9]{1,18}", size) and int(size) for size in sizes):
+        raise CaseError(f"{text!r} is no shape; write one as 4096x4096, each size at least 1, or as {_SCALAR}")
+    return tuple(map(int, sizes))
+
+
 def _text(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
@@ -97,6 +120,7 @@ def make_case(
     layout: str = "contiguous",
 ) -> Case:
     """A checked case with the op's defaults filled in. Raises CaseError."""
+    dtype = full_dtype(dtype)
     if op not in OPS:
         raise CaseError(f"there is no op {op!r}; choose from {', '.join(OPS)}")
     if dtype not in ITEM_BYTES:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from harness.ops.reference import Expected
 
 ITEM_BYTES = {"float16": 2, "bfloat16": 2, "float32": 4, "float64": 8}
+# As narrow tables print dtypes; what is printed is taken as input too.
+SHORT_DTYPES = {"bfloat16": "bf16", "float16": "fp16", "float32": "fp32", "float64": "fp64"}
 
 Params = Mapping[str, Any]
 

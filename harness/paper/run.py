@@ -195,7 +195,7 @@ def measure_cost(plan: Plan, device: Device, run: Path, inspect: bool, live: Liv
         cases, _, store = go_on(path, Store, COST_ARGV, lambda manifest: sweep.from_content(manifest.sweep))
     else:
         # On a CPU what the nets run on: PyTorch's operators, one call each.
-        cases = sweep.load("activations").on(device.kind).only([], [], ["eager"] if device.kind == "cpu" else [])
+        cases = sweep.load("activations").on(device.kind).by(["eager"] if device.kind == "cpu" else [], [])
         if plan.name == "quick":
             cases = dataclasses.replace(cases, stop=dataclasses.replace(cases.stop, max_seconds=0.05))
         store = Store.create(path, manifest.make_manifest(device, cases.content(), COST_ARGV))

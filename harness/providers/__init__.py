@@ -15,15 +15,15 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.providers.errors import ProviderError, Unsupported, WrongOutput
+from harness.providers.errors import ProviderError, Unsupported, WrongOutput, WrongSignature
 from harness.providers.file import load_module, prepared
 
 if TYPE_CHECKING:
     from harness.ops.cases import Case
 
 __all__ = [
-    "BUILTIN", "LAUNCH_TRITON", "Provider", "ProviderError", "Unsupported", "WrongOutput", "check", "distinct",
-    "file_of", "load", "name_of",
+    "BUILTIN", "LAUNCH_TRITON", "Provider", "ProviderError", "Unsupported", "WrongOutput", "WrongSignature", "check",
+    "check_name", "distinct", "file_of", "load", "name_of",
 ]  # fmt: skip
 
 BUILTIN = {
@@ -96,14 +96,7 @@ def check(spec: str) -> None:
         raise ProviderError(
             f"there is no provider {spec!r}; choose from {', '.join(BUILTIN)}, or name a .py file of your own"
         )
-    name = name_of(spec)
-    if not re.fullmatch(r"[\w.+-]+", name):
-        raise ProviderError(f"a provider cannot be called {name!r}; use letters, digits and ._+-")
-    if name in BUILTIN:
-        raise ProviderError(
-            f"{spec} has the name of the built-in provider {name!r}; rename the file, or give it another name, as in "
-            f"--provider mine={path}"
-        )
+    check_name(spec)
     try:
         path.read_bytes()
     except FileNotFoundError:
@@ -112,6 +105,18 @@ def check(spec: str) -> None:
         ) from None
     except OSError as error:
         raise ProviderError(f"{path} cannot be read ({error.strerror}); a provider is a Python file") from None
+
+
+def check_name(spec: str) -> None:
+    """Raise ProviderError where a file cannot be a provider for its name."""
+    name = name_of(spec)
+    if not re.fullmatch(r"[\w.+-]+", name):
+        raise ProviderError(f"a provider cannot be called {name!r}; use letters, digits and ._+-")
+    if name in BUILTIN:
+        raise ProviderError(
+            f"{spec} has the name of the built-in provider {name!r}; rename the file, or give it another name, as in "
+            f"--provider mine={file_of(spec)}"
+        )
 
 
 def load(spec: str) -> Provider:

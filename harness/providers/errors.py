@@ -2,7 +2,7 @@
 
 from harness.ops.op import Unsupported
 
-__all__ = ["ProviderError", "Unsupported", "WrongOutput"]
+__all__ = ["ProviderError", "Unsupported", "WrongOutput", "WrongSignature"]
 
 
 class ProviderError(ValueError):
@@ -11,3 +11,7 @@ class ProviderError(ValueError):
 
 class WrongOutput(ValueError):
     """Raised by a call whose results have not the number, shape, dtype or device of the op's outputs."""
+
+
+class WrongSignature(ValueError):
+    """Raised by `prepare` for a function that does not take what the op's functions are given."""

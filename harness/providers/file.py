@@ -14,7 +14,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from harness.providers.errors import ProviderError, Unsupported, WrongOutput
+from harness.providers.errors import ProviderError, Unsupported, WrongOutput, WrongSignature
 
 if TYPE_CHECKING:
     from harness.ops.cases import Case
@@ -117,15 +117,35 @@ def prepared(module: ModuleType, path: Path, case: Case) -> Callable[..., None]:
     It takes the inputs, the op's parameters by name and `out`, a tensor, or a tuple where the op has several outputs.
     A function without `out` returns its result instead, which is then copied inside the timed call.
 
-    Raises Unsupported where there is no such function; the call raises WrongOutput.
+    Raises Unsupported where there is no such function, and WrongSignature; the call raises WrongOutput.
     """
     function = getattr(module, case.op, None)
     if function is None:
-        raise Unsupported(f"{path.name} defines no function {case.op}")
+        raise Unsupported(lacks(path, case.op))
     names = [spec.name for spec in case.outputs]
-    if "out" in inspect.signature(function).parameters:
+    takes_out = "out" in inspect.signature(function).parameters
+    _check_signature(function, case, {**case.params, **({"out": None} if takes_out else {})})
+    if takes_out:
         return _Writing(function, len(case.inputs), dict(case.params))
     return _returning(function, len(case.inputs), dict(case.params), names)
+
+
+def lacks(path: Path, op: str) -> str:
+    """What is said of a file without a function for an op."""
+    return f"{path.name} defines no function {op}"
+
+
+def _check_signature(function: Callable[..., Any], case: Case, named: dict[str, Any]) -> None:
+    inputs = [spec.name for spec in case.inputs]
+    signature = inspect.signature(function)
+    try:
+        signature.bind(*inputs, **named)
+    except TypeError as error:
+        wanted = ", ".join([*inputs, *case.params, "out"])
+        raise WrongSignature(
+            f"{case.op}{signature} does not take what it is given ({error}); write it as {case.op}({wanted}), or "
+            "without `out` and return the result"
+        ) from None
 
 
 class _Writing:

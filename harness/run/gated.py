@@ -44,7 +44,7 @@ def _through_gate(job: Job, case: Case, spec: str, buffers: BufferSet) -> tuple[
         verdict = gate.check(case, call, buffers, job.seed)
     except (providers.Unsupported, UnsupportedInstruction) as error:
         return blank_record(job.case, name, job.device.name, Outcome.UNSUPPORTED, str(error)), None
-    except (providers.WrongOutput, DeadlockError) as error:
+    except (providers.WrongOutput, providers.WrongSignature, DeadlockError) as error:
         return blank_record(job.case, name, job.device.name, Outcome.REJECTED, f"gate: {error}"), None
     except Exception as error:
         return failed_record(job, spec, error), None

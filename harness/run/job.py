@@ -54,6 +54,7 @@ class Job:
     timed: bool
     regimes: tuple[str, ...] = (regimes.AUTO,)
     is_repeat: bool = False  # a case before it in the sweep differs from it in the sizes of its shape only
+    gate_only: bool = False  # every provider through the gate, and nothing is timed
     not_captured: tuple[tuple[str, str], ...] = ()  # entries that failed in a capture, and why: in an earlier process
 
 
@@ -78,9 +79,20 @@ def run_job(job: Job | RoofJob, stage: Stage) -> list[Record]:
     if isinstance(job, RoofJob):
         records = _curve_point(job, stage)
     else:
-        records = _measure(job, stage) if job.timed else validate(job, stage)
+        on_device = _gate if job.gate_only else _measure
+        records = on_device(job, stage) if job.timed else validate(job, stage)
     wall_s = time.monotonic() - began_s
     return [replace(record, wall_s=wall_s) for record in records]
+
+
+def _gate(job: Job, stage: Stage) -> list[Record]:
+    stage("allocate", None)
+    buffers = allocate(job.case, 1, job.device.torch_device, job.seed)[0]
+    records = []
+    for spec in job.providers:
+        stage("gate", spec)
+        records.append(gated(job, job.case, spec, buffers)[0])
+    return records
 
 
 def _measure(job: Job, stage: Stage) -> list[Record]:

@@ -108,7 +108,7 @@ class _Workers:
 
     def _run(self, worker: Worker, job: Job) -> list[Record]:
         self.on_stage(job.case, "start", None)
-        return _run_job(worker, job, self.timeout_s, self.on_stage)
+        return run_in(worker, job, self.timeout_s, self.on_stage)
 
 
 def _run_cases(
@@ -176,7 +176,7 @@ def _measure_roof_curves(
             return
 
 
-def _run_job(worker: Worker, job: Job, timeout_s: float, on_stage: OnStage) -> list[Record]:
+def run_in(worker: Worker, job: Job, timeout_s: float, on_stage: OnStage) -> list[Record]:
     """The job's records. What kills the worker is recorded as such, and the others are measured without it."""
 
     def attempt() -> list[Record] | Died | Poisoned:
@@ -189,7 +189,7 @@ def _run_job(worker: Worker, job: Job, timeout_s: float, on_stage: OnStage) -> l
         return result
     if isinstance(result, Poisoned):  # in a new process, where this entry is not captured again
         known = replace(job, not_captured=(*job.not_captured, (result.entry, result.reason)))
-        return _run_job(worker, known, timeout_s, on_stage)
+        return run_in(worker, known, timeout_s, on_stage)
     if result.stage == "start" and result.outcome is Outcome.CRASHED:
         raise RunError(f"a worker process cannot be started ({result.reason}); {worker.log} says why")
     reason = f"{result.reason} (at: {result.stage})"
@@ -201,13 +201,13 @@ def _run_job(worker: Worker, job: Job, timeout_s: float, on_stage: OnStage) -> l
         return [
             _alone(record)
             for spec in job.providers
-            for record in _run_job(worker, replace(job, providers=(spec,)), timeout_s, on_stage)
+            for record in run_in(worker, replace(job, providers=(spec,)), timeout_s, on_stage)
         ]
     name = providers.name_of(blamed)
     others = tuple(spec for spec in job.providers if providers.name_of(spec) != name)
     return [
         _dead(job, blamed, result.outcome, reason),
-        *(_run_job(worker, replace(job, providers=others), timeout_s, on_stage) if others else []),
+        *(run_in(worker, replace(job, providers=others), timeout_s, on_stage) if others else []),
     ]
 
 

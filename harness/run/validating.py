@@ -28,7 +28,7 @@ ELEMENTS_AGAIN = 2**16
 def validate(job: Job, stage: Stage) -> list[Record]:
     """The records of those providers that launch a Triton kernel, by a small version of the case.
 
-    What launches nothing is not here: it is code for the CPU, which can be timed.
+    What launches nothing is not here, unless only the gate is asked for: it is code for the CPU, which can be timed.
     """
     case = job.case.reduced(ELEMENTS_AGAIN if job.is_repeat else ELEMENTS)
     stage("allocate", None)
@@ -39,7 +39,8 @@ def validate(job: Job, stage: Stage) -> list[Record]:
             stage("validate", spec)
             gpu.launches.clear()
             record, _ = gated(job, case, spec, buffers)
-            if gpu.launches or spec in providers.LAUNCH_TRITON or record.outcome == Outcome.UNSUPPORTED:
+            is_ours = spec in providers.LAUNCH_TRITON
+            if job.gate_only or gpu.launches or is_ours or record.outcome == Outcome.UNSUPPORTED:
                 records.append(_judged(record, gpu.launches, "×".join(map(str, case.shape))))
     return records
 
@@ -60,7 +61,7 @@ def _judged(record: Record, launches: list[EmulatedLaunch], shape: str) -> Recor
     record = replace(record, validated_by=f"ptx {ARCH}" if launches else None)
     if faults:
         return replace(record, outcome=Outcome.REJECTED, reason=f"memory: {faults[0]}")
-    if record.outcome != Outcome.OK:
+    if record.outcome != Outcome.OK or not launches:
         return record
     reason = f"right as compiled for {ARCH}, not timed: run by the emulated GPU at {shape}, as there is no GPU"
     return replace(record, outcome=Outcome.VALIDATED, reason=reason)

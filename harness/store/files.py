@@ -6,6 +6,7 @@ import contextlib
 import errno
 import fcntl
 import os
+import shlex
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -55,7 +56,9 @@ class Store:
         if path.exists() and not path.is_dir():
             raise RunError(f"{path} is a file; name a directory with --out")
         if (path / MANIFEST).exists():
-            raise RunError(f"{path} holds another run; continue it with --resume {path}, or choose another --out")
+            raise RunError(
+                f"{path} holds another run; continue it with --resume {shlex.quote(str(path))}, or choose another --out"
+            )
         if path.exists() and any(path.iterdir()):
             raise RunError(f"{path} is not empty; choose a new directory with --out")
         try:
@@ -76,7 +79,7 @@ class Store:
         """Raise RunError where another verb made the run."""
         if manifest.verb != cls.verb:
             made_by = f"elubench {manifest.verb}"
-            raise RunError(f"{path} was made by '{made_by}'; go on with: {made_by} --resume {path}")
+            raise RunError(f"{path} was made by '{made_by}'; go on with: {made_by} --resume {shlex.quote(str(path))}")
 
     def __enter__(self) -> Self:
         return self
@@ -138,7 +141,7 @@ def _not_written(path: Path, error: OSError) -> RunError:
         fault, mend = f"the disk of {path} is full", "free some space"
     else:
         fault, mend = f"{path} cannot be written to ({error.strerror})", "mend that"
-    return RunError(f"{fault}; everything before is intact: {mend}, then go on with --resume {path}")
+    return RunError(f"{fault}; everything before is intact: {mend}, then go on with --resume {shlex.quote(str(path))}")
 
 
 def _locked(descriptor: int) -> bool:

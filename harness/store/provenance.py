@@ -16,6 +16,8 @@ from harness.store.vocabulary import RECORDS
 
 ROOT = Path(__file__).resolve().parents[2]  # the checkout, or the site-packages that elubench lies in
 
+_SOURCES = ("kernels", "harness", "reports", "elubench.py")
+
 # Only what changes a measurement: the rest of an environment may hold secrets, and a manifest is published.
 _ENVIRONMENT = re.compile(r"(TRITON_|OMP_|GOMP_|KMP_|MKL_|TORCH|PYTORCH_).*|CUDA_VISIBLE_DEVICES")
 _HOST = r"([\w-]+(?:\.[\w-]+)*\.[A-Za-z]{2,})"  # a name with a dot, and no number of an interface
@@ -25,7 +27,7 @@ _SECRET = re.compile(r"TOKEN|SECRET|PASSW|CREDENTIAL|_KEY|_URL", re.IGNORECASE) 
 
 @dataclass(frozen=True)
 class Git:
-    """The commit of the sources, and whether they differ from it; None where that is not known."""
+    """The commit of the sources, and whether those that are tracked differ from it; None where that is not known."""
 
     commit: str | None = None
     dirty: bool | None = None
@@ -79,10 +81,9 @@ def git_state(root: Path) -> Git | None:
     # An environment inside somebody's checkout is ignored there: that repository's commit is not ours.
     if commit is None or _git(root, "check-ignore", "--quiet", "harness/store/manifest.py") is not None:
         return None
-    changed = _git(root, "status", "--porcelain", "--untracked-files=no")
-    # A new source matters as much as a changed one; the files that runs and reports leave do not.
-    new = _git(root, "ls-files", "--others", "--exclude-standard", "--", "*.py", "*.toml")
-    return Git(commit, None if changed is None or new is None else bool(changed or new))
+    # Sources that are tracked: a new one matters once a tracked one imports it. A user's provider and sweep do not.
+    changed = _git(root, "status", "--porcelain", "--untracked-files=no", "--", *_SOURCES)
+    return Git(commit, None if changed is None else bool(changed))
 
 
 @dataclass(frozen=True)

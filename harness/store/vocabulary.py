@@ -80,7 +80,7 @@ class Flag(StrEnum):
     mark: str
     meaning: str
 
-    def __new__(cls, name: str, mark: str, meaning: str) -> Flag:
+    def __new__(cls, name: str, mark: str = "", meaning: str = "") -> Flag:
         member = str.__new__(cls, name)
         member._value_, member.mark, member.meaning = name, mark, meaning
         return member

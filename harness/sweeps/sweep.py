@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,32 +42,34 @@ class Sweep:
         if kind != "cpu":
             return self
         small = tuple(case for case in self.cases if case.elements <= self.cpu_max_elements)
+        if not small:
+            least = min(case.elements for case in self.cases)
+            raise SweepError(
+                f"all that is left of sweep {self.name!r} is too large for a CPU: from {least:,} elements, and its "
+                f"[cpu] max_elements is {self.cpu_max_elements:,}; use a GPU, or name smaller cases with --shape"
+            )
         return dataclasses.replace(self, cases=small, providers=self.cpu_providers or self.providers)
 
-    def only(
-        self, ops: Sequence[str], dtypes: Sequence[str], providers: Sequence[str], regimes: Sequence[str] = ()
-    ) -> Sweep:
-        """This sweep with only the named ops and dtypes, and with the named providers and regimes; empty means all."""
-        for given, known, what in (
-            (ops, OPS, "op"),
-            (dtypes, ITEM_BYTES, "dtype"),
-            (regimes, (AUTO, *Regime), "regime"),
-        ):
-            for name in given:
-                if name not in known:
-                    raise SweepError(f"there is no {what} {name!r}; choose from {', '.join(known)}")
+    def only(self, ops: Sequence[str], dtypes: Sequence[str]) -> Sweep:
+        """This sweep with only the named ops and dtypes; empty means all. Raises SweepError where none is left."""
+        _check_names(ops, OPS, "op")
+        _check_names(dtypes, ITEM_BYTES, "dtype")
         cases = tuple(
             case for case in self.cases if (not ops or case.op in ops) and (not dtypes or case.dtype in dtypes)
         )
         if not cases:
-            raise SweepError(
-                f"sweep {self.name!r} has no case left with --op {' '.join(ops) or 'any'} and "
-                f"--dtype {' '.join(dtypes) or 'any'} on this device; 'elubench list cases' shows what it has"
-            )
+            there = {op: sorted({case.dtype for case in self.cases if case.op == op}) for op in _ops_of(self.cases)}
+            has = "; ".join(f"{op} in {', '.join(names)}" for op, names in there.items())
+            raise SweepError(f"sweep {self.name!r} has no case of that op and dtype; it has {has}")
+        return dataclasses.replace(self, cases=cases)
+
+    def by(self, providers: Sequence[str], regimes: Sequence[str]) -> Sweep:
+        """This sweep by the named providers, in the named regimes; empty means its own. Raises SweepError."""
+        _check_names(regimes, (AUTO, *Regime), "regime")
         return dataclasses.replace(
             self,
-            cases=cases,
             providers=tuple(providers) or self.providers,
+            cpu_providers=() if providers else self.cpu_providers,
             regimes=tuple(dict.fromkeys(regimes)) or self.regimes,
         )
 
@@ -95,6 +97,40 @@ def from_content(content: Mapping[str, Any]) -> Sweep:
         )
     except (KeyError, TypeError, ValueError) as error:
         raise SweepError(f"the manifest's sweep cannot be read ({error}); start a new run") from None
+
+
+def of_shapes(shapes: Sequence[tuple[int, ...]], ops: Sequence[str], dtypes: Sequence[str]) -> Sweep:
+    """A sweep of these shapes, of elu in two dtypes where nothing else is named; no shape is too large for its device.
+
+    Raises CaseError and SweepError.
+    """
+    model = load("default")
+    _check_names(dtypes, ITEM_BYTES, "dtype")
+    cases = {
+        case.key: case
+        for op in ops or ("elu",)
+        for dtype in dtypes or ("bfloat16", "float32")
+        for shape in shapes
+        for case in [make_case(op, shape, dtype)]
+    }
+    return dataclasses.replace(
+        model,
+        name="shapes",
+        description="Shapes named on the command line",
+        cases=tuple(cases.values()),
+        cpu_max_elements=max(case.elements for case in cases.values()),
+        roof_curves=False,
+    )
+
+
+def _check_names(given: Sequence[str], known: Iterable[str], what: str) -> None:
+    for name in given:
+        if name not in known:
+            raise SweepError(f"there is no {what} {name!r}; choose from {', '.join(known)}")
+
+
+def _ops_of(cases: Sequence[Case]) -> list[str]:
+    return list(dict.fromkeys(case.op for case in cases))
 
 
 def names() -> list[str]:
@@ -138,6 +174,8 @@ _TOP = {
 _CASE = {"op": str, "shapes": list, "dtypes": list, "layouts": list, "params": list}
 _CPU = {"max_elements": int, "providers": list}
 _STOP = {field.name: type(field.default) for field in dataclasses.fields(StopRule)}
+# The keys of a sweep's file by table, each with its type; docs/sweeps.md says what they mean.
+KEYS: Mapping[str, Mapping[str, type]] = {"sweep": _TOP, "[stop]": _STOP, "[cpu]": _CPU, "[[cases]]": _CASE}
 
 
 def parse(data: Mapping[str, Any], default_name: str) -> Sweep:
@@ -149,9 +187,7 @@ def parse(data: Mapping[str, Any], default_name: str) -> Sweep:
     if not providers:
         raise SweepError("'providers' is missing or empty; name at least one, such as [\"eager\"]")
     regimes = tuple(dict.fromkeys(_strings(data.get("regimes", [AUTO]), "regimes")))
-    for name in regimes:
-        if name not in (AUTO, *Regime):
-            raise SweepError(f"there is no regime {name!r}; choose from {', '.join((AUTO, *Regime))}")
+    _check_names(regimes, (AUTO, *Regime), "regime")
     if not regimes:
         raise SweepError("'regimes' is empty; leave it out, or name one, such as [\"auto\"]")
     cases: dict[str, Case] = {}

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -83,15 +84,17 @@ def citable(run: Run, selection: Selection) -> Citable:
     """
     if seal.state(run.path) == seal.BROKEN:
         raise NotCitable(
-            f"{run.path} was changed after it ended, so it cannot be cited; see 'elubench verify {run.path}'"
+            f"{run.path} was changed after it ended, so it cannot be cited; see: "
+            f"elubench verify {shlex.quote(str(run.path))}"
         )
     wanted = [record for record in run.records if record.role == "provider" and selection.holds(record)]
     if not wanted:
         there = [record for record in run.records if record.role == "provider"]
-        known = sorted({(record.op, record.provider) for record in there})
-        names = ", ".join(f"{op} by {provider}" for op, provider in known[:12])
+        names = ", ".join(dict.fromkeys(record.provider for record in there)) or "none"
         regimes = ", ".join(sorted({record.regime for record in there if record.regime})) or "none"
-        raise RunError(f"{run.path} holds no such row; it has {names or 'none'}; regimes: {regimes}")
+        raise RunError(
+            f"{run.path} holds no such row; it has {wording.cases_text(there)}; providers: {names}; regimes: {regimes}"
+        )
     refused = tuple(Refused(record, why) for record in wanted if (why := objection(record)))
     found = tuple(kept for group in groups(run) if (kept := _valid(group, selection)).rows)
     if not found:

@@ -6,6 +6,7 @@ either side is claimed.
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -172,7 +173,7 @@ def differences(first: Run, second: Run) -> Iterator[str]:
     """Why a difference between two runs may not be the kernels': a sentence on each thing that is not alike."""
     for run in (first, second):
         if seal.state(run.path) == seal.BROKEN:
-            yield f"{run.path} was changed after it ended; 'elubench verify {run.path}' says where"
+            yield f"{run.path} was changed after it ended; to see where: elubench verify {shlex.quote(str(run.path))}"
     contents = [asdict(run.manifest) for run in (first, second)]
     for name, path in _ALIKE:
         a, b = (_at(content, path) for content in contents)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 from harness.paper.rows import ClaimsRun
 from harness.store import seal
 from harness.store.provenance import location
@@ -35,7 +37,10 @@ def citation(run: ClaimsRun, caption: str = "") -> dict[str, str]:
     """
     changed = [path for path in (run.path, run.path / "cost") if path.exists() and seal.state(path) == seal.BROKEN]
     if changed:
-        raise RunError(f"{changed[0]} has been changed since it ended; 'elubench verify {run.path}' says what differs")
+        raise RunError(
+            f"{changed[0]} has been changed since it ended; to see what differs: "
+            f"elubench verify {shlex.quote(str(run.path))}"
+        )
     unfinished = words.incomplete(run)
     if unfinished:
         raise RunError(f"a run that is not finished cannot be cited. {unfinished}")

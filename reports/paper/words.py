@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
@@ -86,7 +87,8 @@ def incomplete(run: ClaimsRun) -> str | None:
     missing = expected * len(run.plan.seeds) - len(run.rows)
     if missing <= 0:
         return None
-    return f"The run is not finished: {missing} rows are missing; go on with: elubench claims --resume {run.path.name}"
+    go_on = f"elubench claims --resume {shlex.quote(run.path.name)}"
+    return f"The run is not finished: {missing} rows are missing; go on with: {go_on}"
 
 
 def look(run: ClaimsRun) -> str | None:

@@ -10,11 +10,11 @@ from rich.console import Console
 from rich.text import Text
 
 from harness.machine_code.rows import TRANSACTION_BYTES, Ceiling, InspectedRow, totals
+from harness.ops.op import SHORT_DTYPES
 from reports.render import table
 from reports.render.table import Column, Kind, Table, numbers, words
 from reports.text.formatting import MISSING, percent, printable, significant
 
-SHORT = {"bfloat16": "bf16", "float16": "fp16", "float32": "fp32", "float64": "fp64"}
 _WIDE = 120  # columns of a terminal that have room for everything
 _NARROW_DTYPES = 3  # that a summary has side by side in a narrower one
 
@@ -128,7 +128,7 @@ def _summary(rows: Sequence[InspectedRow], dtypes: Sequence[str]) -> Table:
         ]
         bounds = dict.fromkeys(row.bound_by or MISSING for row in of_dtype if row is not None)
         lines.append((op, variant, provider, *(cell for pair in pairs for cell in pair), "/".join(bounds)))
-    head = numbers(*(name for dtype in dtypes for name in (SHORT.get(dtype, dtype), "issue%")))
+    head = numbers(*(name for dtype in dtypes for name in (SHORT_DTYPES.get(dtype, dtype), "issue%")))
     columns = (Column("op", Kind.NAME, is_shared=True), _VARIANT, _PROVIDER, *head, Column("bound", Kind.WORD))
     return _of_providers(Table(f"{title} ({device.peak_gbps:g} GB/s)", columns, tuple(lines)), providers)
 
@@ -223,7 +223,7 @@ def roofline(rows: Sequence[InspectedRow]) -> Table:
             attained = min(intensity * transactions, ceiling.issue_gips)
             share, roof = attained / ceiling.issue_gips, "memory" if attained < ceiling.issue_gips else "issue"
             cells = (significant(intensity), significant(attained), percent(share), roof)
-            lines.append((row.op, SHORT.get(row.dtype, row.dtype), row.variant, row.provider, *cells))
+            lines.append((row.op, SHORT_DTYPES.get(row.dtype, row.dtype), row.variant, row.provider, *cells))
     columns = (
         Column("op", Kind.NAME, is_shared=True),
         Column("dtype", Kind.WORD),
@@ -245,7 +245,7 @@ def notes(rows: Sequence[InspectedRow]) -> Iterator[str]:
 def _reasons(rows: Sequence[InspectedRow]) -> Table:
     columns = (*words("arch", "op", "dtype", "variant", "provider", kind=Kind.NAME), Column("why", Kind.PROSE))
     lines = (
-        (row.arch, row.op, SHORT.get(row.dtype, row.dtype), row.variant, row.provider, row.reason)
+        (row.arch, row.op, SHORT_DTYPES.get(row.dtype, row.dtype), row.variant, row.provider, row.reason)
         for row in rows
         if row.reason
     )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from harness.ops.catalogue import OPS
 from harness.store.records import Record, Run
+from harness.store.vocabulary import Role
 from reports.analysis.ratios import BASELINE
 from reports.analysis.summary import FLAGS, Folded, TimedGroup, TimedRow, median_or_none, noise_floors, outcomes
-from reports.text.formatting import MISSING, params_text, percent
+from reports.text.formatting import MISSING, params_text, percent, printable, size_text
 
 _ROOF = (
     "%roof is GB/s over roof GB/s: what the fastest plain stream with the same traffic, named below its case, attains "
@@ -33,6 +34,15 @@ def commit(run: Run) -> str:
     if git is None or not git.commit:
         return "no commit"
     return f"commit {git.commit[:10]}{' with changes' if git.dirty else ''}"
+
+
+def cases_text(records: Iterable[Record]) -> str:
+    """The cases of providers' records, as far as a sentence may be long: "elu bfloat16 (1024×1024, 64×64); …"."""
+    found: dict[str, dict[str, None]] = {}
+    for record in records:
+        if record.role == Role.PROVIDER:
+            found.setdefault(f"{record.op} {record.dtype}", {})[size_text(record.shape)] = None
+    return printable("; ".join(f"{case} ({', '.join(shapes)})" for case, shapes in found.items()) or "none", 600)
 
 
 def title(group: TimedGroup) -> str:

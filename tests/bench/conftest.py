@@ -43,7 +43,7 @@ def device_of(spec):
 def _plan(sweep, kind, providers):
     from harness.sweeps.sweep import load
 
-    return load(sweep).on(kind).only([], [], providers)
+    return load(sweep).on(kind).by(providers, [])
 
 
 def plan(config):

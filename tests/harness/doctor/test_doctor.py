@@ -54,21 +54,21 @@ def test_it_keeps_to_the_width_and_pipes_plain_text(sound):
 def test_it_has_a_line_about_everything_that_a_measurement_needs(sound):
     found = findings(sound)
     assert list(found) == [
-        "Python", "torch", "triton", "GPU", "C compiler", "C++ compiler", "interpreter", "machine code",
+        "Python", "torch", "triton", "GPU", "C compiler", "C++ compiler", "machine code", "emulated GPU",
         "CPU", "CPU clock", "load", "memory", "disk",
     ]  # fmt: skip
     assert found["torch"] == ("ok", torch.__version__)
     assert re.search(r"[0-9]+ of [0-9]+ cores usable, [0-9]+ threads in torch", found["CPU"][1])
 
 
-def test_kernels_are_interpreted_and_compiled_without_a_gpu(sound):
+def test_kernels_are_compiled_and_emulated_without_a_gpu(sound):
     found = findings(sound)
-    assert found["interpreter"] == ("ok", "a Triton kernel gives the right values without a GPU")
+    assert found["emulated GPU"] == ("ok", "a Triton kernel, compiled for sm_90, gives the right values on the CPU")
     assert found["machine code"][0] == "ok"
     assert "compiles for sm_90 and nvdisasm reads it; no GPU needed" in found["machine code"][1]
     measured, _ = conclusions(sound)
-    assert "correctness of the Triton kernels in the interpreter" in measured
-    assert "machine code of the Triton kernels" in measured
+    assert "correctness of Triton kernels on the emulated GPU" in measured
+    assert "machine code of Triton kernels" in measured
 
 
 def test_that_there_is_no_gpu_is_said_with_the_reason_and_the_mend(sound):
@@ -104,16 +104,26 @@ def test_what_is_broken_is_found_and_does_not_stop_the_rest(tmp_path):
         "triton cannot be imported ([/red] libLLVM is broken) → run 'make setup'",
     )
     assert found["C compiler"] == ("missing", "$CC is '[bold]none' and is not there → install gcc, or set CC")
-    assert found["interpreter"][0] == found["machine code"][0] == "missing"
+    assert found["emulated GPU"][0] == found["machine code"][0] == "missing"
     assert found["torch"][0] == "ok"
     measured, not_measured = conclusions(ended.stdout)
     assert "times on the CPU" in measured
     assert "Triton" not in measured
-    assert "machine code of the Triton kernels, because triton cannot be imported" in not_measured
+    assert "machine code of Triton kernels, because triton cannot be imported" in not_measured
+
+
+@pytest.mark.slow
+def test_where_inspect_cannot_write_its_cache_there_is_no_machine_code(tmp_path):
+    (tmp_path / "file").write_text("no directory")
+    ended = elubench("doctor", COLUMNS="200", TRITON_CACHE_DIR=str(tmp_path / "file"), **NO_GPU)
+    status, text = findings(ended.stdout)["machine code"]
+    assert status == "missing" and str(tmp_path / "file") in text and "→ set TRITON_CACHE_DIR" in text
+    _, not_measured = conclusions(ended.stdout)
+    assert "machine code of Triton kernels" in not_measured and "Triton kernels on the emulated GPU" in not_measured
 
 
 def test_where_nothing_is_missing_everything_is_measured():
-    topics = ("torch", "triton", "GPU", "C compiler", "C++ compiler", "interpreter", "machine code")
+    topics = ("torch", "triton", "GPU", "C compiler", "C++ compiler", "machine code", "emulated GPU")
     can, cannot = conclusion(
         [ProbeResult(topic, "ok", "fine") for topic in topics] + [ProbeResult("load", "note", "high")]
     )
@@ -132,10 +142,10 @@ def test_what_fails_for_the_same_reason_is_said_once():
     ("topic", "lost", "kept"),
     [
         ("GPU", "times on the GPU", "times on the CPU"),
-        ("C compiler", "times on the GPU", "machine code of the Triton kernels"),
+        ("C compiler", "times on the GPU", "machine code of Triton kernels"),
         ("C++ compiler", "times of torch.compile on the CPU", "times on the GPU"),
-        ("interpreter", "correctness of the Triton kernels", "machine code of the Triton kernels"),
-        ("machine code", "machine code of the Triton kernels", "correctness of the Triton kernels"),
+        ("emulated GPU", "correctness of Triton kernels", "machine code of Triton kernels"),
+        ("machine code", "machine code of Triton kernels", "correctness of Triton kernels"),
     ],
 )
 def test_each_lack_costs_what_needs_it_and_no_more(topic, lost, kept):

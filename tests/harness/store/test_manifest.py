@@ -125,6 +125,7 @@ def checkout(tmp_path):
     root = tmp_path / "checkout"
     (root / "harness").mkdir(parents=True)
     (root / "harness" / "manifest.py").write_text("x = 1\n")
+    (root / "README.md").write_text("# elubench\n")
     (root / ".gitignore").write_text(".venv/\nruns/\n")
     git(root, "init", "--quiet")
     git(root, "add", ".")
@@ -139,9 +140,11 @@ def test_a_clean_checkout_is_known_by_its_commit(checkout):
 @pytest.mark.parametrize(
     ("name", "dirty"),
     [
-        ("harness/store/manifest.py", True),  # tracked: changed
-        ("kernels/new.py", True),
-        ("mine.toml", True),
+        ("harness/manifest.py", True),
+        ("kernels/new.py", False),  # nothing that is tracked imports it
+        ("mine.py", False),
+        ("harness/sweeps/mine.toml", False),
+        ("README.md", False),  # tracked, and no source
         ("notes.txt", False),
         ("results/a-gpu/records.jsonl", False),
         ("runs/kernel.py", False),  # ignored

@@ -1,8 +1,16 @@
+import dataclasses
+import re
+from pathlib import Path
+
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from harness import providers
-from harness.sweeps.sweep import SweepError, from_content, load, names
+from harness.ops.cases import CaseError, parse_shape
+from harness.sweeps.stop_rule import StopRule
+from harness.sweeps.sweep import KEYS, SweepError, from_content, load, names, of_shapes
 
 GOOD = """
 providers = ["eager"]
@@ -104,12 +112,55 @@ def test_unknown_names_are_answered_with_the_known_ones(tmp_path):
         load(str(tmp_path / "none.toml"))
     sweep = load("smoke")
     with pytest.raises(SweepError, match="no op 'gelu'"):
-        sweep.only(["gelu"], [], [])
+        sweep.only(["gelu"], [])
     with pytest.raises(SweepError, match="no dtype 'int8'"):
-        sweep.only([], ["int8"], [])
+        sweep.only([], ["int8"])
     with pytest.raises(SweepError, match="no regime 'hot'"):
-        sweep.only([], [], [], ["hot"])
+        sweep.by([], ["hot"])
     assert sweep.regimes == ("auto",)
-    assert sweep.only([], [], [], ["warm", "cold", "warm"]).regimes == ("warm", "cold")
-    with pytest.raises(SweepError, match="no case left"):
-        sweep.only([], ["float16"], [])
+    assert sweep.by([], ["warm", "cold", "warm"]).regimes == ("warm", "cold")
+    with pytest.raises(SweepError, match="no case of that op and dtype; it has elu in"):
+        sweep.only([], ["float16"])
+
+
+DOCS = (Path(__file__).parents[3] / "docs" / "sweeps.md").read_text()
+TYPES = {
+    "string": str, "list": list, "number": float, "whole number": int, "true or false": bool, "table": dict,
+    "tables": list,
+}  # fmt: skip
+
+
+def test_the_page_on_sweeps_has_every_key_of_the_reader_with_its_type_and_no_other():
+    documented = {}
+    for part in DOCS.split("\n## ")[1:]:
+        rows = re.findall(r"^\| `(\w+)` \| ([^|]+?)(?: of [^|]+)? \| .+ \| (.+) \|$", part, re.MULTILINE)
+        documented[part.partition("\n")[0].strip("`").lower().removeprefix("the ")] = rows
+    for table, keys in KEYS.items():
+        assert {name: TYPES[kind] for name, kind, _ in documented[table]} == keys
+    assert {name: float(default) for name, _, default in documented["[stop]"]} == dataclasses.asdict(StopRule())
+
+
+def test_the_example_on_the_page_is_a_sweep(tmp_path):
+    sweep = load(write(tmp_path, re.search(r"```toml\n(.+?)```", DOCS, re.DOTALL)[1]))
+    assert {case.op for case in sweep.cases} == {"elu", "bias_elu"} and len(sweep.cases) == 9
+
+
+@given(st.lists(st.integers(1, 10**9), max_size=5), st.sampled_from("x×"))
+def test_a_shape_is_read_as_it_is_printed(shape, between):
+    assert parse_shape(between.join(map(str, shape)) or "scalar") == tuple(shape)
+
+
+@pytest.mark.parametrize("text", ["", "0x3", "3x", "-1", "3y4", "3.5", "٣", "[3, 4]"])
+def test_what_is_no_shape_is_said(text):
+    with pytest.raises(CaseError, match="is no shape; write one as 4096x4096"):
+        parse_shape(text)
+
+
+def test_what_is_left_of_a_sweep_says_what_there_is_and_what_size_it_has():
+    sweep = load("default")
+    with pytest.raises(SweepError, match="it has elu in bfloat16, float16, float32; elu_backward in bfloat16, float32"):
+        sweep.only(["relu"], [])
+    large = dataclasses.replace(sweep, cpu_max_elements=10)
+    with pytest.raises(SweepError, match=r"too large for a CPU: from 1,048,576 elements, .* max_elements is 10"):
+        large.on("cpu")
+    assert len(of_shapes([(30000, 30000)], [], []).on("cpu").cases) == 2

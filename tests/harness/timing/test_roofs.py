@@ -7,6 +7,7 @@ import importlib
 import itertools
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -16,6 +17,7 @@ from harness.ops.buffers import allocate
 from harness.ops.cases import make_case
 from harness.run.job import RoofJob, run_job
 from harness.run.recording import CONTROL, Sampling, blank_record, roof_record, timed
+from harness.store.vocabulary import Mix
 from harness.sweeps.stop_rule import StopRule
 from harness.timing import roofs
 from harness.timing.clocks import ScriptedClock
@@ -192,3 +194,10 @@ def test_the_streams_of_a_gpu_compile_for_one():
         [sys.executable, "-c", COMPILES], cwd=ROOT, env=environment(), capture_output=True, text=True
     )
     assert ended.returncode == 0, ended.stderr
+
+
+def test_the_docs_name_every_stream_that_a_table_can_show():
+    page = (Path(__file__).parents[3] / "docs" / "method.md").read_text()
+    for mix in Mix:
+        for kind in ("cpu", "cuda"):
+            assert all(f"`{name}`" in page for name in roofs.streams(mix, kind))

@@ -13,8 +13,9 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from harness.machine_code.rows import Ceiling, InspectedRow, keep_rows, on_device, rows_of, totals
+from harness.ops.op import SHORT_DTYPES
 from reports.render import markdown
-from reports.render.inspection import SHORT, show, show_summary
+from reports.render.inspection import show, show_summary
 from tests.reports.runs import record, run_of, stored
 
 H100 = Ceiling("H100 SXM", 3350.0, 1045.0, {"memory": 1.0, "issue": 2.5, "alu": 3.0})
@@ -111,10 +112,10 @@ def test_the_summary_adds_the_second_pass_to_the_first():
 @pytest.mark.parametrize(("width", "tables"), [(80, 2), (140, 1)])
 def test_several_ops_come_side_by_side_first_whole_at_any_width(width, tables):
     ops = ("elu_plus_one_backward", "relu_backward")
-    rows = [replace(ROW, op=op, dtype=dtype, variant="result odd") for op in ops for dtype in SHORT]
+    rows = [replace(ROW, op=op, dtype=dtype, variant="result odd") for op in ops for dtype in SHORT_DTYPES]
     text, first = shown(*rows, width=width), "side by side, on the H100 SXM"
     assert text.count(first) == tables and text.index(first) < text.index("elu_plus_one_backward  bfloat16")
-    assert first not in shown(*rows[: len(SHORT)], width=width)  # one op has its own tables, and they are enough
+    assert first not in shown(*rows[: len(SHORT_DTYPES)], width=width)  # one op has its own tables, and they are enough
     summary = shown(*rows, width=width, make=show_summary)
     assert max(cell_len(line) for line in summary.splitlines()) <= width
     lines = [line.split() for line in summary.splitlines() if line.startswith(ops)]
@@ -123,8 +124,8 @@ def test_several_ops_come_side_by_side_first_whole_at_any_width(width, tables):
     ] * tables
     for op in ops:
         cells = [cell for line in lines if line[0] == op for cell in line]
-        assert cells.count("14.6") == cells.count("40") == len(SHORT)
-    assert summary.count("issue%") == len(SHORT) + 1  # and the legend
+        assert cells.count("14.6") == cells.count("40") == len(SHORT_DTYPES)
+    assert summary.count("issue%") == len(SHORT_DTYPES) + 1  # and the legend
 
 
 def test_what_was_not_counted_has_its_reason_without_control_codes():
