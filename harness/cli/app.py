@@ -16,6 +16,7 @@ from harness.cli.measuring import measuring, new_directory, present, refuse_besi
 if TYPE_CHECKING:
     from harness.device.devices import Device
     from harness.store.files import Store
+    from harness.store.manifest import Manifest
     from harness.sweeps.sweep import Sweep
 
 app = typer.Typer(
@@ -82,10 +83,16 @@ def run(
 
 
 def _resumed(path: Path) -> tuple[Sweep, Device, Store]:
+    from harness import providers
     from harness.store.files import Store, go_on
     from harness.sweeps.sweep import from_content
 
-    return go_on(path, Store, command_line(), lambda manifest: from_content(manifest.sweep))
+    def plan_of(manifest: Manifest) -> Sweep:
+        plan = from_content(manifest.sweep)
+        providers.check_unchanged(plan.providers, path)
+        return plan
+
+    return go_on(path, Store, command_line(), plan_of)
 
 
 def _created(
@@ -110,7 +117,8 @@ def _created(
     found = find_device(device)
     plan = plan.on(found.kind).only(ops or [], dtypes or [], specs, regimes or [])
     path = new_directory(out, plan.name)
-    return plan, found, Store.create(path, make_manifest(found, plan.content(), command_line()))
+    manifest = make_manifest(found, plan.content(), command_line())
+    return plan, found, Store.create(path, manifest, providers.sources_of(specs))
 
 
 def _measure(plan: Sweep, device: Device, store: Store, budget: float | None, inspect: bool) -> None:

@@ -16,14 +16,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.providers.errors import ProviderError, Unsupported, WrongOutput
-from harness.providers.file import load_module, prepared
+from harness.providers.file import load_module, prepared, sources
+from harness.store.manifest import read_manifest
+from harness.store.sources import kept, sources_sha256
+from harness.store.vocabulary import PROVIDERS
 
 if TYPE_CHECKING:
     from harness.ops.cases import Case
 
 __all__ = [
-    "BUILTIN", "Provider", "ProviderError", "Unsupported", "WrongOutput", "check", "distinct", "file_of", "load",
-    "name_of",
+    "BUILTIN", "Provider", "ProviderError", "Unsupported", "WrongOutput", "check", "check_unchanged", "distinct",
+    "file_of", "load", "name_of", "sources_of",
 ]  # fmt: skip
 
 BUILTIN = {
@@ -95,7 +98,7 @@ def check(spec: str) -> None:
             f"there is no provider {spec!r}; choose from {', '.join(BUILTIN)}, or name a .py file of your own"
         )
     name = name_of(spec)
-    if not re.fullmatch(r"[\w.+-]+", name):
+    if not re.fullmatch(r"[\w.+-]+", name) or not name.strip("."):
         raise ProviderError(f"a provider cannot be called {name!r}; use letters, digits and ._+-")
     if name in BUILTIN:
         raise ProviderError(
@@ -110,6 +113,30 @@ def check(spec: str) -> None:
         ) from None
     except OSError as error:
         raise ProviderError(f"{path} cannot be read ({error.strerror}); a provider is a Python file") from None
+
+
+def sources_of(specs: Sequence[str]) -> dict[str, dict[str, bytes]]:
+    """The sources of the providers that are files, by provider and path."""
+    return {name_of(spec): sources(path) for spec in specs if (path := file_of(spec)) is not None}
+
+
+def check_unchanged(specs: Sequence[str], run: Path) -> None:
+    """Raise ProviderError where a file, or what it imports from beside it, is not what the run keeps of it.
+
+    Of a run from before sources were kept, nothing can be said.
+    """
+    known = read_manifest(run).provider_sources_sha256
+    for spec in specs:
+        path, name = file_of(spec), name_of(spec)
+        if path is None or name not in known:
+            continue
+        before, now = kept(run, name), sources(path)
+        if sources_sha256(now) != known[name]:
+            changed = sorted(file for file in before.keys() | now.keys() if before.get(file) != now.get(file))
+            raise ProviderError(
+                f"the run was made with other sources of the provider {name!r} than those of {path} now (changed: "
+                f"{', '.join(changed)}); put them back from {run / PROVIDERS / name}, or start a new run with --out"
+            )
 
 
 def load(spec: str) -> Provider:

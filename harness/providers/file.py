@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import hashlib
 import importlib.util
 import inspect
 import sys
@@ -99,16 +98,6 @@ def _imported(source: bytes, folder: Path) -> Iterator[Path]:
                 yield top.with_suffix(".py")
             elif (top / "__init__.py").is_file():
                 yield from top.rglob("*.py")
-
-
-def sources_sha256(files: dict[str, bytes]) -> str:
-    """A hash over the names and bytes of a provider's sources, the same on every machine."""
-    digest = hashlib.sha256()
-    for name, content in sorted(files.items()):
-        # The length keeps the end of one file apart from the name of the next.
-        digest.update(f"{name}\0{len(content)}\0".encode())
-        digest.update(content)
-    return digest.hexdigest()
 
 
 def prepared(module: ModuleType, path: Path, case: Case) -> Callable[..., None]:

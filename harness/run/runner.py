@@ -95,6 +95,7 @@ def run_sweep(
                 on_stage(case, "start", None)
                 records += _run_job(timing, replace(job, providers=timed), sweep.case_timeout_s, on_stage)
             ledger.enter("store")
+            providers.check_unchanged(todo, store.path)  # else these records may be of neither version
             store.append(records)
             ledger.add(records)
             progress.on_case_done(case, records)

@@ -49,6 +49,7 @@ class Manifest:
     versions: Versions = field(default_factory=Versions)
     git: Git | None = None
     kernel_sources_sha256: str | None = None
+    provider_sources_sha256: dict[str, str] = field(default_factory=dict)  # of those that are files, by name
     argv: tuple[str, ...] = ()
     sweep: dict[str, Any] = field(default_factory=dict)  # harness.sweeps.sweep reads it
     environment: dict[str, str] = field(default_factory=dict)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from harness.store import sources
 from harness.store.lines import Decoder, iter_lines, write_whole
 from harness.store.manifest import manifest_content, read_manifest
 from harness.store.vocabulary import INSPECTION, RECORDS, SEAL, RunError
@@ -38,22 +39,24 @@ _seal = Decoder(_Seal)
 
 
 def content_hash(run: Path) -> str:
-    """SHA-256 over the manifest, the records and the inspection of a run, as 64 hexadecimal digits; over nothing else.
+    """SHA-256 over manifest, records, inspection and providers' sources of a run, as 64 hexadecimal digits.
 
     The manifest counts as JSON with sorted keys and no white space, each record as its line: neither the indent of
     the one nor a line ending that git changed in the other matters. A torn last line does not count. The inspection
-    counts, line by line too, where the manifest says that the run has one.
+    counts, line by line too, where the manifest says that the run has one, and so do sources, byte by byte.
     """
     digest = hashlib.sha256()
-    inspected = read_manifest(run).inspected
+    manifest = read_manifest(run)
     content = json.loads(manifest_content(run).decode("utf-8", errors="replace"))
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     digest.update(text.encode("utf-8", "surrogatepass") + b"\n")
     for line in iter_lines(Path(run) / RECORDS):
         digest.update(line.rstrip(b"\r\n") + b"\n")
     inspection = Path(run) / INSPECTION
-    if inspected and inspection.exists():
+    if manifest.inspected and inspection.exists():
         digest.update(b"\n".join(inspection.read_bytes().splitlines()))
+    for name, found in sources.edited(run, manifest.provider_sources_sha256):  # else the manifest speaks for them
+        digest.update(f"{name}\0{found}\0".encode())
     return digest.hexdigest()
 
 

@@ -15,6 +15,7 @@ MANIFEST = "manifest.json"
 RECORDS = "records.jsonl"
 INSPECTION = "inspect.json"  # what the machine code of the run's kernels would cost: harness.machine_code.rows
 SEAL = "seal.json"
+PROVIDERS = "providers"  # a folder: the sources of those that are files, by name
 
 
 class RunError(ValueError):
@@ -80,7 +81,7 @@ class Flag(StrEnum):
     mark: str
     meaning: str
 
-    def __new__(cls, name: str, mark: str, meaning: str) -> Flag:
+    def __new__(cls, name: str, mark: str = "", meaning: str = "") -> Flag:
         member = str.__new__(cls, name)
         member._value_, member.mark, member.meaning = name, mark, meaning
         return member

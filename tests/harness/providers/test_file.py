@@ -10,8 +10,9 @@ import pytest
 from harness import providers
 from harness.device.devices import find_device
 from harness.ops.cases import make_case
-from harness.providers.file import sources, sources_sha256
+from harness.providers.file import sources
 from harness.run.job import Job, run_job
+from harness.store.sources import sources_sha256
 from harness.sweeps.stop_rule import StopRule
 from tests.harness.command import elubench
 
