@@ -57,7 +57,12 @@ def run(
     ] = None,
     resume: Annotated[Path | None, typer.Option(help="Go on with the run in this directory.")] = None,
     budget: Annotated[float | None, typer.Option(min=0, help="Start no case after so many seconds.")] = None,
-    strict: Annotated[bool, typer.Option(help="Exit with 1 where a provider was rejected.")] = False,
+    strict: Annotated[
+        bool,
+        typer.Option(
+            help="Exit with 1 where a provider was rejected, crashed, ran out of time or memory, or names no op."
+        ),
+    ] = False,
     report: Annotated[
         bool, typer.Option(help="Write RUN/report/ at the end.", envvar="ELUBENCH_REPORT", show_envvar=True)
     ] = True,
@@ -75,11 +80,10 @@ def run(
     _measure(plan, found, store, budget, inspect)
     present(store.path, report)
     if strict:
-        from harness.store.records import iter_records
+        from harness.cli.strict import failure
 
-        rejected = sum(record.outcome == "rejected" for record in iter_records(store.path))
-        if rejected:
-            end(f"{rejected} records were rejected by the gate; the table above says why", CHECK_FAILED)
+        if sentence := failure(store.path, plan.providers):
+            end(sentence, CHECK_FAILED)
 
 
 def _resumed(path: Path) -> tuple[Sweep, Device, Store]:

@@ -110,11 +110,16 @@ def prepared(module: ModuleType, path: Path, case: Case) -> Callable[..., None]:
     """
     function = getattr(module, case.op, None)
     if function is None:
-        raise Unsupported(f"{path.name} defines no function {case.op}")
+        raise Unsupported(no_function(path, case.op))
     names = [spec.name for spec in case.outputs]
     if "out" in inspect.signature(function).parameters:
         return _Writing(function, len(case.inputs), dict(case.params))
     return _returning(function, len(case.inputs), dict(case.params), names)
+
+
+def no_function(path: Path, op: str) -> str:
+    """The reason of a record where a provider's file has no function for the op."""
+    return f"{path.name} defines no function {op}"
 
 
 class _Writing:
