@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -51,7 +52,7 @@ def write_page(run: Run, directory: Path, content_hash: str | None = None) -> Pa
     return path
 
 
-def page(run: Run, content_hash: str | None = None) -> Page:
+def page(run: Run, content_hash: str | None = None, doubts: Sequence[str] = ()) -> Page:
     """The page of a run. Everything from the run is escaped by the template, or embedded as JSON.
 
     Without plotly the page has the figures of `reports.figures` as pictures instead of the interactive charts; where
@@ -95,7 +96,7 @@ def page(run: Run, content_hash: str | None = None) -> Page:
         flags=_flags_used(run),
         noise=wording.noise(run),
         method=_method(run),
-        torn=run.torn,
+        doubts=doubts,
         is_empty=not run.records,
         manifest=_printable_json(asdict(run.manifest)),
         content_hash=content_hash,
