@@ -6,7 +6,6 @@ import ast
 import importlib.util
 import inspect
 import sys
-import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +13,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from harness.providers.errors import ProviderError, Unsupported, WrongOutput
+from harness.providers.places import location
 
 if TYPE_CHECKING:
     from harness.ops.cases import Case
@@ -52,17 +52,6 @@ def _importing_from(folder: Path) -> Iterator[None]:
             file = getattr(sys.modules[name], "__file__", None)
             if file and Path(file).resolve().is_relative_to(folder):
                 del sys.modules[name]
-
-
-def location(error: BaseException, path: Path) -> str:
-    """The last line of the file, or of a file beside it, that an exception passed: "mine.py, line 7"; "" for none."""
-    if isinstance(error, SyntaxError) and error.filename:
-        return f"{Path(error.filename).name}, line {error.lineno}"
-    folder = path.resolve().parent
-    for frame in reversed(traceback.extract_tb(error.__traceback__)):
-        if Path(frame.filename).resolve().is_relative_to(folder):
-            return f"{Path(frame.filename).name}, line {frame.lineno}"
-    return ""
 
 
 def sources(path: Path) -> dict[str, bytes]:

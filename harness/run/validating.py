@@ -38,8 +38,10 @@ def validate(job: Job, stage: Stage) -> list[Record]:
         for spec in job.providers:
             stage("validate", spec)
             gpu.launches.clear()
+            gpu.is_asked = False
             record, _ = gated(job, case, spec, buffers)
-            if gpu.launches or spec == "triton" or record.outcome == Outcome.UNSUPPORTED:
+            failed_to_launch = gpu.is_asked and record.outcome != Outcome.OK
+            if gpu.launches or failed_to_launch or spec == "triton" or record.outcome == Outcome.UNSUPPORTED:
                 records.append(_judged(record, gpu.launches, "×".join(map(str, case.shape))))
     return records
 
