@@ -17,6 +17,7 @@ from harness.cli.options import Dtypes, Ops, Shapes
 if TYPE_CHECKING:
     from harness.device.devices import Device
     from harness.store.files import Store
+    from harness.store.manifest import Manifest
     from harness.sweeps.sweep import Sweep
 
 app = typer.Typer(
@@ -59,7 +60,12 @@ def run(
     ] = None,
     resume: Annotated[Path | None, typer.Option(help="Go on with the run in this directory.")] = None,
     budget: Annotated[float | None, typer.Option(min=0, help="Start no case after so many seconds.")] = None,
-    strict: Annotated[bool, typer.Option(help="Exit with 1 where a provider was rejected.")] = False,
+    strict: Annotated[
+        bool,
+        typer.Option(
+            help="Exit with 1 where a provider was rejected, crashed, ran out of time or memory, or names no op."
+        ),
+    ] = False,
     report: Annotated[
         bool, typer.Option(help="Write RUN/report/ at the end.", envvar="ELUBENCH_REPORT", show_envvar=True)
     ] = True,
@@ -80,18 +86,23 @@ def run(
     _measure(plan, found, store, budget, inspect)
     present(store.path, report)
     if strict:
-        from harness.store.records import iter_records
+        from harness.cli.strict import failure
 
-        rejected = sum(record.outcome == "rejected" for record in iter_records(store.path))
-        if rejected:
-            end(f"{rejected} records were rejected by the gate; the table above says why", CHECK_FAILED)
+        if sentence := failure(store.path, plan.providers):
+            end(sentence, CHECK_FAILED)
 
 
 def _resumed(path: Path) -> tuple[Sweep, Device, Store]:
+    from harness import providers
     from harness.store.files import Store, go_on
     from harness.sweeps.sweep import from_content
 
-    return go_on(path, Store, command_line(), lambda manifest: from_content(manifest.sweep))
+    def plan_of(manifest: Manifest) -> Sweep:
+        plan = from_content(manifest.sweep)
+        providers.check_unchanged(plan.providers, path)
+        return plan
+
+    return go_on(path, Store, command_line(), plan_of)
 
 
 def _wanted(sweep: str | None, shapes: list[str], ops: list[str], dtypes: list[str]) -> Sweep:
@@ -119,7 +130,8 @@ def _created(
     found = find_device(device)
     plan = plan.on(found.kind)
     path = new_directory(out, plan.name)
-    return plan, found, Store.create(path, make_manifest(found, plan.content(), command_line()))
+    manifest = make_manifest(found, plan.content(), command_line())
+    return plan, found, Store.create(path, manifest, providers.sources_of(specs))
 
 
 def _measure(plan: Sweep, device: Device, store: Store, budget: float | None, inspect: bool) -> None:

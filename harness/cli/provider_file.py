@@ -69,10 +69,10 @@ def _checked(spec: str, ops: list[str], dtypes: list[str] | None, device: Device
 
 def _is_missing(record: Record, spec: str) -> bool:
     from harness.providers import file_of
-    from harness.providers.file import lacks
+    from harness.providers.file import no_function
 
     path = file_of(spec)
-    return path is not None and record.reason == lacks(path, record.op)
+    return path is not None and record.reason == no_function(path, record.op)
 
 
 def _passed(record: Record) -> bool:

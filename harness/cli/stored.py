@@ -87,8 +87,10 @@ def report(run: RunArgument) -> None:
 
 def write_report(path: Path) -> None:
     """The report of a run, and where to look at it."""
+    from harness.store import seal
     from harness.store.records import read_run
     from reports.publish.report import build
+    from reports.text.formatting import printable
 
     if is_of_claims(path):
         from harness.paper.rows import read_claims
@@ -97,6 +99,8 @@ def write_report(path: Path) -> None:
         built = build_claims(read_claims(path))
     else:
         built = build(read_run(path))
+    for sentence in seal.doubts(path):
+        print(f"elubench: {printable(str(path))}: {sentence}", file=sys.stderr)
     for sentence in built.left_out:
         print(f"elubench: left out of the report: {sentence}", file=sys.stderr)
     print(f"report: {built.files[0]}")
@@ -211,6 +215,8 @@ def verify(run: RunArgument) -> None:
     print(f"content hash  {found.content_hash}")
     if found.state == seal.UNSEALED:
         print("no seal       the run was cut short: only its figures can be checked, not whether a sample was changed")
+    elif found.state == seal.BROKEN and found.sealed_hash is None:
+        print("seal removed  the run had ended; nobody can tell whether it was changed since")
     elif found.state == seal.BROKEN:
         print(f"seal broken   {found.sealed_hash} when the run ended; it has been changed since")
     else:

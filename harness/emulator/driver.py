@@ -126,10 +126,15 @@ class EmulatingDriver(StandInDriver):
         super().__init__(target)
         self._fresh = fresh
         self.launches: list[EmulatedLaunch] = []
+        self.is_asked = False  # somebody began to launch, if only to fail at compiling
         self._options = options
         self._observers = observers
         self._programs: dict[tuple[Any, ...], Program] = {}
         self._known: list[tuple[str, Tensor]] = []
+
+    def get_current_device(self) -> int:
+        self.is_asked = True
+        return super().get_current_device()
 
     def know(self, name: str, tensor: Tensor) -> None:
         """Let kernels access a tensor that reaches them as a bare address."""

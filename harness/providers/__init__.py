@@ -16,14 +16,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.providers.errors import ProviderError, Unsupported, WrongOutput, WrongSignature
-from harness.providers.file import load_module, prepared
+from harness.providers.file import load_module, prepared, sources
+from harness.store.manifest import read_manifest
+from harness.store.sources import kept, sources_sha256
+from harness.store.vocabulary import PROVIDERS
 
 if TYPE_CHECKING:
     from harness.ops.cases import Case
 
 __all__ = [
     "BUILTIN", "LAUNCH_TRITON", "Provider", "ProviderError", "Unsupported", "WrongOutput", "WrongSignature", "check",
-    "check_name", "distinct", "file_of", "load", "name_of",
+    "check_name", "check_unchanged", "distinct", "file_of", "load", "name_of", "sources_of",
 ]  # fmt: skip
 
 BUILTIN = {
@@ -110,13 +113,37 @@ def check(spec: str) -> None:
 def check_name(spec: str) -> None:
     """Raise ProviderError where a file cannot be a provider for its name."""
     name = name_of(spec)
-    if not re.fullmatch(r"[\w.+-]+", name):
+    if not re.fullmatch(r"[\w.+-]+", name) or not name.strip("."):
         raise ProviderError(f"a provider cannot be called {name!r}; use letters, digits and ._+-")
     if name in BUILTIN:
         raise ProviderError(
             f"{spec} has the name of the built-in provider {name!r}; rename the file, or give it another name, as in "
             f"--provider mine={file_of(spec)}"
         )
+
+
+def sources_of(specs: Sequence[str]) -> dict[str, dict[str, bytes]]:
+    """The sources of the providers that are files, by provider and path."""
+    return {name_of(spec): sources(path) for spec in specs if (path := file_of(spec)) is not None}
+
+
+def check_unchanged(specs: Sequence[str], run: Path) -> None:
+    """Raise ProviderError where a file, or what it imports from beside it, is not what the run keeps of it.
+
+    Of a run from before sources were kept, nothing can be said.
+    """
+    known = read_manifest(run).provider_sources_sha256
+    for spec in specs:
+        path, name = file_of(spec), name_of(spec)
+        if path is None or name not in known:
+            continue
+        before, now = kept(run, name), sources(path)
+        if sources_sha256(now) != known[name]:
+            changed = sorted(file for file in before.keys() | now.keys() if before.get(file) != now.get(file))
+            raise ProviderError(
+                f"the run was made with other sources of the provider {name!r} than those of {path} now (changed: "
+                f"{', '.join(changed)}); put them back from {run / PROVIDERS / name}, or start a new run with --out"
+            )
 
 
 def load(spec: str) -> Provider:

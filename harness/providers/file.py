@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import ast
-import hashlib
 import importlib.util
 import inspect
 import sys
-import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +13,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from harness.providers.errors import ProviderError, Unsupported, WrongOutput, WrongSignature
+from harness.providers.places import location
 
 if TYPE_CHECKING:
     from harness.ops.cases import Case
@@ -55,17 +54,6 @@ def _importing_from(folder: Path) -> Iterator[None]:
                 del sys.modules[name]
 
 
-def location(error: BaseException, path: Path) -> str:
-    """The last line of the file, or of a file beside it, that an exception passed: "mine.py, line 7"; "" for none."""
-    if isinstance(error, SyntaxError) and error.filename:
-        return f"{Path(error.filename).name}, line {error.lineno}"
-    folder = path.resolve().parent
-    for frame in reversed(traceback.extract_tb(error.__traceback__)):
-        if Path(frame.filename).resolve().is_relative_to(folder):
-            return f"{Path(frame.filename).name}, line {frame.lineno}"
-    return ""
-
-
 def sources(path: Path) -> dict[str, bytes]:
     """The bytes of the file and of all that it imports from its own folder, by path relative to that folder."""
     folder = path.resolve().parent
@@ -101,16 +89,6 @@ def _imported(source: bytes, folder: Path) -> Iterator[Path]:
                 yield from top.rglob("*.py")
 
 
-def sources_sha256(files: dict[str, bytes]) -> str:
-    """A hash over the names and bytes of a provider's sources, the same on every machine."""
-    digest = hashlib.sha256()
-    for name, content in sorted(files.items()):
-        # The length keeps the end of one file apart from the name of the next.
-        digest.update(f"{name}\0{len(content)}\0".encode())
-        digest.update(content)
-    return digest.hexdigest()
-
-
 def prepared(module: ModuleType, path: Path, case: Case) -> Callable[..., None]:
     """The file's function for a case, made to write into the outputs that it is given.
 
@@ -121,7 +99,7 @@ def prepared(module: ModuleType, path: Path, case: Case) -> Callable[..., None]:
     """
     function = getattr(module, case.op, None)
     if function is None:
-        raise Unsupported(lacks(path, case.op))
+        raise Unsupported(no_function(path, case.op))
     names = [spec.name for spec in case.outputs]
     takes_out = "out" in inspect.signature(function).parameters
     _check_signature(function, case, {**case.params, **({"out": None} if takes_out else {})})
@@ -130,8 +108,8 @@ def prepared(module: ModuleType, path: Path, case: Case) -> Callable[..., None]:
     return _returning(function, len(case.inputs), dict(case.params), names)
 
 
-def lacks(path: Path, op: str) -> str:
-    """What is said of a file without a function for an op."""
+def no_function(path: Path, op: str) -> str:
+    """The reason of a record where a provider's file has no function for the op."""
     return f"{path.name} defines no function {op}"
 
 

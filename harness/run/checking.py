@@ -9,7 +9,7 @@ from harness import providers
 from harness.device.devices import Device
 from harness.ops.cases import Case, make_case
 from harness.ops.catalogue import OPS
-from harness.providers.file import lacks
+from harness.providers.file import no_function
 from harness.run.job import Job
 from harness.run.runner import OnStage, run_in
 from harness.run.worker import Worker
@@ -46,7 +46,7 @@ def check(
                 yield record
                 if record.outcome == Outcome.CRASHED and (record.reason or "").startswith("ProviderError: "):
                     return  # it cannot be imported, for no op
-                if path is not None and record.reason == lacks(path, op):
+                if path is not None and record.reason == no_function(path, op):
                     break
     finally:
         worker.stop()

@@ -17,7 +17,7 @@ from harness.emulator.ptx import UnsupportedInstruction
 from harness.ops.buffers import BufferSet
 from harness.ops.cases import Case
 from harness.plumbing.errors import named
-from harness.providers.file import location
+from harness.providers.places import described
 from harness.run.recording import blank_record
 from harness.store.records import Record
 from harness.store.vocabulary import Flag, Outcome
@@ -46,7 +46,7 @@ def _through_gate(job: Job, case: Case, spec: str, buffers: BufferSet) -> tuple[
         return blank_record(job.case, name, job.device.name, Outcome.UNSUPPORTED, str(error)), None
     except (providers.WrongOutput, providers.WrongSignature, DeadlockError) as error:
         return blank_record(job.case, name, job.device.name, Outcome.REJECTED, f"gate: {error}"), None
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         return failed_record(job, spec, error), None
     remark = getattr(call, "remark", "")
     why = f"gate: {verdict.reason}{f'; {remark}' if remark else ''}"
@@ -59,7 +59,7 @@ def _through_gate(job: Job, case: Case, spec: str, buffers: BufferSet) -> tuple[
     return record, call
 
 
-def failed_record(job: Job, spec: str, error: Exception) -> Record:
+def failed_record(job: Job, spec: str, error: BaseException) -> Record:
     """The record of a provider that raised; what it raised goes to the worker's log, whole."""
     name = providers.name_of(spec)
     traceback.print_exception(error)
@@ -68,8 +68,7 @@ def failed_record(job: Job, spec: str, error: Exception) -> Record:
     if "CUDA error" in str(error) or "Error [CUDA]" in str(error):
         raise error  # the CUDA context may be gone with it: only a new process can go on for certain
     path = providers.file_of(spec)
-    where = location(error, path) if path is not None and not isinstance(error, providers.ProviderError) else ""
-    reason = f"{named(error)}{f' ({where})' if where else ''}"
+    reason = described(error, [path] if path is not None and not isinstance(error, providers.ProviderError) else [])
     return blank_record(job.case, name, job.device.name, Outcome.CRASHED, reason)
 
 

@@ -133,6 +133,7 @@ def _run_cases(
         is_repeat = _kind(case) in map(_kind, sweep.cases[:number])
         records = workers.records_of(Job(case, todo, device, sweep.stop, seed + number, True, sweep.regimes, is_repeat))
         ledger.enter("store")
+        providers.check_unchanged(todo, store.path)  # else these records may be of neither version
         store.append(records)
         ledger.add(records)
         progress.on_case_done(case, records)

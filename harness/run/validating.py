@@ -38,9 +38,11 @@ def validate(job: Job, stage: Stage) -> list[Record]:
         for spec in job.providers:
             stage("validate", spec)
             gpu.launches.clear()
+            gpu.is_asked = False
             record, _ = gated(job, case, spec, buffers)
-            is_ours = spec in providers.LAUNCH_TRITON
-            if job.gate_only or gpu.launches or is_ours or record.outcome == Outcome.UNSUPPORTED:
+            failed_to_launch = gpu.is_asked and record.outcome != Outcome.OK
+            is_of_triton = gpu.launches or failed_to_launch or spec in providers.LAUNCH_TRITON
+            if job.gate_only or is_of_triton or record.outcome == Outcome.UNSUPPORTED:
                 records.append(_judged(record, gpu.launches, "×".join(map(str, case.shape))))
     return records
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import multiprocessing
 import os
 import signal
@@ -15,8 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.device.devices import read_text
-from harness.plumbing.errors import named
 from harness.plumbing.processes import end_with_parent
+from harness.providers import file_of
+from harness.providers.places import described, location_of_death
 from harness.store.vocabulary import Outcome
 
 if TYPE_CHECKING:
@@ -60,7 +62,7 @@ class Worker:
         stage: str = "start"
         provider: str | None = None
         records: list[Record]
-        oom_kills = _oom_kills()
+        oom_kills, logged = _oom_kills(), self.log.stat().st_size if self.log.exists() else 0
         deadline = time.monotonic() + timeout_s
         try:
             pipe.send(job)
@@ -80,10 +82,12 @@ class Worker:
                     self.stop()
                     return Died(content[0], content[1], stage, provider)
         except (EOFError, ConnectionError):
-            code = self._exit_code()
+            code, where = self._exit_code(), ""
             reason = f"the process ended with exit code {code}"
             if code is not None and code < 0:
-                reason = f"the process was ended by {signal.Signals(-code).name}"
+                with contextlib.suppress(OSError):
+                    where = location_of_death(self.log.read_bytes()[logged:].decode(errors="replace"), _files(job))
+                reason = f"the process was ended by {signal.Signals(-code).name}{f' in {where}' if where else ''}"
             if code == -signal.SIGKILL and _oom_kills() != oom_kills:
                 return Died(Outcome.OOM, f"{reason}, as the system had no memory left", stage, provider)
             return Died(Outcome.CRASHED, reason, stage, provider, from_outside=code == -signal.SIGKILL)
@@ -126,6 +130,11 @@ def _oom_kills() -> str:
     return next((line for line in read_text(Path("/proc/vmstat")).splitlines() if line.startswith("oom_kill ")), "")
 
 
+def _files(job: Job | RoofJob) -> list[Path]:
+    """The files of a job's providers."""
+    return [path for spec in getattr(job, "providers", ()) if (path := file_of(spec)) is not None]
+
+
 def serve(pipe: Connection, log: str, environment: dict[str, str]) -> None:
     """The worker's loop. Nothing heavy is imported before the environment is as it should be."""
     os.environ.update(environment)
@@ -135,6 +144,7 @@ def serve(pipe: Connection, log: str, environment: dict[str, str]) -> None:
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     os.dup2(descriptor, 1)
     os.dup2(descriptor, 2)
+    faulthandler.enable()  # to say where, if a signal ends it
     from harness.correctness import integrity
     from harness.run.gated import is_out_of_memory
     from harness.run.job import MEASURING_MODULES, run_job
@@ -156,7 +166,7 @@ def serve(pipe: Connection, log: str, environment: dict[str, str]) -> None:
             traceback.print_exc(file=sys.stderr)
             sys.stderr.flush()
             outcome = Outcome.OOM if is_out_of_memory(error) else Outcome.CRASHED
-            pipe.send(("died", (outcome, named(error))))
+            pipe.send(("died", (outcome, described(error, _files(job)))))
 
 
 def _be_first_to_go() -> None:

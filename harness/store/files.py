@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import errno
 import fcntl
 import os
 import shlex
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, Self, TypeVar
 
 from harness.device.devices import Device, find_device
-from harness.store import seal
+from harness.store import seal, sources
 from harness.store.lines import iter_lines, whole_bytes
 from harness.store.manifest import Manifest, add_session, read_manifest, same_device_and_schema, write_manifest
 from harness.store.records import from_json, to_json
@@ -51,8 +52,11 @@ class Store:
         self.keys = {self.parse(line).key for line in iter_lines(path / RECORDS)}
 
     @classmethod
-    def create(cls, path: Path, manifest: Manifest) -> Self:
-        """A new run at `path`. Raises RunError where something is there already."""
+    def create(cls, path: Path, manifest: Manifest, kept: Mapping[str, sources.Sources] | None = None) -> Self:
+        """A new run at `path`, with the sources of its providers in `kept`, by name.
+
+        Raises RunError where something is there already.
+        """
         if path.exists() and not path.is_dir():
             raise RunError(f"{path} is a file; name a directory with --out")
         if (path / MANIFEST).exists():
@@ -63,7 +67,10 @@ class Store:
             raise RunError(f"{path} is not empty; choose a new directory with --out")
         try:
             path.mkdir(parents=True, exist_ok=True)
-            write_manifest(path / MANIFEST, manifest)
+            for name, files in (kept or {}).items():
+                sources.keep(path, name, files)
+            hashes = {name: sources.sources_sha256(files) for name, files in (kept or {}).items()}
+            write_manifest(path / MANIFEST, dataclasses.replace(manifest, provider_sources_sha256=hashes))
             return cls(path)
         except OSError as error:
             raise RunError(f"{path} cannot be made ({error.strerror}); choose another place with --out") from None

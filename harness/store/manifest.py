@@ -49,6 +49,7 @@ class Manifest:
     versions: Versions = field(default_factory=Versions)
     git: Git | None = None
     kernel_sources_sha256: str | None = None
+    provider_sources_sha256: dict[str, str] = field(default_factory=dict)  # of those that are files, by name
     argv: tuple[str, ...] = ()
     sweep: dict[str, Any] = field(default_factory=dict)  # harness.sweeps.sweep reads it
     environment: dict[str, str] = field(default_factory=dict)
@@ -57,6 +58,7 @@ class Manifest:
     sessions: tuple[Session, ...] = ()
     time: Account | None = None
     inspected: bool = False  # the run keeps counts of machine code, which its seal then covers
+    ended: bool = False  # it was sealed, and has not been gone on with since: see harness.store.seal
     verb: str = "run"  # which makes runs of this kind; the rows of "claims" are no records
     plan: dict[str, Any] | None = None  # of a claims run: harness.paper.plan reads it
     claims_sources_sha256: str | None = None  # of a claims run

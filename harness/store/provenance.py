@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 import importlib.metadata
 import os
@@ -12,6 +11,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.store.sources import sources_sha256
 from harness.store.vocabulary import RECORDS
 
 ROOT = Path(__file__).resolve().parents[2]  # the checkout, or the site-packages that elubench lies in
@@ -66,13 +66,7 @@ def environment() -> dict[str, str]:
 
 def kernel_sources_sha256(kernels: Path = ROOT / "kernels") -> str:
     """A hash over the names and bytes of the Python files in `kernels`, the same on every machine."""
-    digest = hashlib.sha256()
-    for path in sorted(kernels.rglob("*.py")):
-        content = path.read_bytes()
-        # The length keeps the end of one file apart from the name of the next.
-        digest.update(f"{path.relative_to(kernels).as_posix()}\0{len(content)}\0".encode())
-        digest.update(content)
-    return digest.hexdigest()
+    return sources_sha256({path.relative_to(kernels).as_posix(): path.read_bytes() for path in kernels.rglob("*.py")})
 
 
 def git_state(root: Path) -> Git | None:

@@ -15,6 +15,7 @@ MANIFEST = "manifest.json"
 RECORDS = "records.jsonl"
 INSPECTION = "inspect.json"  # what the machine code of the run's kernels would cost: harness.machine_code.rows
 SEAL = "seal.json"
+PROVIDERS = "providers"  # a folder: the sources of those that are files, by name
 
 
 class RunError(ValueError):

@@ -10,8 +10,9 @@ from typing import Any
 from harness.ops.cases import CaseError, make_case
 from harness.ops.catalogue import OPS
 from harness.run.recording import over_roof_allowance, over_roof_by
-from harness.store import seal
+from harness.store import seal, sources
 from harness.store.records import Record, Run
+from harness.store.vocabulary import PROVIDERS
 from harness.timing import sample_flags
 from harness.timing.estimators import attained, median, median_ci, noise_floor, paired_ratio
 
@@ -53,8 +54,15 @@ def verify(run: Run) -> Verified:
         content_hash=seal.content_hash(run.path),
         sealed_hash=seal.sealed_hash(run.path),
         records=len(run.records),
-        mismatches=tuple(mismatches(run)),
+        mismatches=(*_edited_sources(run), *mismatches(run)),
     )
+
+
+def _edited_sources(run: Run) -> Iterator[Mismatch]:
+    """The providers whose sources, as the run keeps them, are not those that it was made with."""
+    known = run.manifest.provider_sources_sha256
+    for name, found in sources.edited(run.path, known):
+        yield Mismatch(f"{PROVIDERS}/{name}", "the hash of its sources", known[name], found)
 
 
 def mismatches(run: Run) -> Iterator[Mismatch]:

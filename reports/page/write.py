@@ -52,7 +52,7 @@ def write_page(run: Run, directory: Path, content_hash: str | None = None) -> Pa
     return path
 
 
-def page(run: Run, content_hash: str | None = None) -> Page:
+def page(run: Run, content_hash: str | None = None, doubts: Sequence[str] = ()) -> Page:
     """The page of a run. Everything from the run is escaped by the template, or embedded as JSON.
 
     Without plotly the page has the figures of `reports.figures` as pictures instead of the interactive charts; where
@@ -74,6 +74,7 @@ def page(run: Run, content_hash: str | None = None) -> Page:
         modelled=inspection.summaries(inspected),
         modelled_legend=inspection.SUMMARY_LEGEND,
         content_hash=content_hash,
+        doubts=doubts,
         css=_markup((_HERE / "page.css").read_text(encoding="utf-8")),
         script=_markup((_HERE / "page.js").read_text(encoding="utf-8")),
         plotly=_markup(plotly) if plotly else None,
@@ -97,7 +98,6 @@ def _said(run: Run, timed: Sequence[TimedGroup]) -> dict[str, Any]:
         "flags": _flags_used(run),
         "noise": wording.noise(run),
         "method": _method(run),
-        "torn": run.torn,
         "is_empty": not run.records,
         "manifest": _printable_json(asdict(run.manifest)),
         "manifest_name": run.path.name,

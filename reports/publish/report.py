@@ -45,7 +45,7 @@ def build(run: Run) -> Built:
         except MissingLibrary as error:
             left_out.append(str(error))
 
-    content_hash = seal.content_hash(run.path)
+    content_hash, doubts = seal.content_hash(run.path), seal.doubts(run.path)
     # What people analyse comes first: it is cheap, and there even if drawing fails.
     written(CSV, lambda path: write_csv(run.records, path))
     written(PYTEST_BENCHMARK, lambda path: _write_text(path, json.dumps(pytest_benchmark.as_json(run))))
@@ -56,9 +56,9 @@ def build(run: Run) -> Built:
     except MissingLibrary as error:
         left_out.append(str(error))
     shown = [f"{FIGURES}/{path.name}" for path in figures if path.suffix == ".svg"]
-    text = markdown.report(run, content_hash, shown)
+    text = markdown.report(run, content_hash, shown, doubts)
     written(MARKDOWN, lambda path: _write_text(path, text))
-    made = page(run, content_hash)
+    made = page(run, content_hash, doubts)
     left_out += made.left_out
     written(PAGE, lambda path: _write_text(path, made.text))
     return Built((*reversed(files), *figures), tuple(left_out))

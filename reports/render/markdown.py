@@ -17,17 +17,21 @@ from reports.text import wording
 from reports.text.escaping import markdown_code, markdown_text
 
 
-def report(run: Run, content_hash: str, figures: Sequence[str] = ()) -> str:
-    """The whole report. `figures` are images to show, as paths relative to the report."""
-    return "\n".join(_lines(run, content_hash, figures)) + "\n"
+def report(run: Run, content_hash: str, figures: Sequence[str] = (), doubts: Sequence[str] = ()) -> str:
+    """The whole report. `figures` are images to show, as paths relative to the report.
+
+    `doubts` are sentences on why the run may not be all that was measured: `harness.store.seal.doubts`.
+    """
+    return "\n".join(_lines(run, content_hash, figures, doubts)) + "\n"
 
 
-def _lines(run: Run, content_hash: str, figures: Sequence[str]) -> Iterator[str]:
+def _lines(run: Run, content_hash: str, figures: Sequence[str], doubts: Sequence[str]) -> Iterator[str]:
     yield "# elubench report"
     yield ""
     for line in wording.header(run):
         yield f"- {markdown_code(line)}"
     yield f"- content hash `{content_hash}` (`elubench verify` recomputes it)"
+    yield from (f"- **{markdown_text(doubt)}**" for doubt in doubts)
     if not run.records:
         yield from ("", "The run holds no record yet.")
         return

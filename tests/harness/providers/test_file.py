@@ -10,8 +10,10 @@ import pytest
 from harness import providers
 from harness.device.devices import find_device
 from harness.ops.cases import make_case
-from harness.providers.file import sources, sources_sha256
+from harness.providers.file import sources
 from harness.run.job import Job, run_job
+from harness.store.records import read_run
+from harness.store.sources import sources_sha256
 from harness.sweeps.stop_rule import StopRule
 from tests.harness.command import elubench
 
@@ -139,3 +141,58 @@ def test_sources_are_the_file_and_what_it_imports_from_its_folder(tmp_path):
     before = sources_sha256(found)
     (tmp_path / "other.py").write_text("x = 1\n")
     assert sources_sha256(sources(mine)) != before
+
+
+KERNEL = """
+import triton
+import triton.language as tl
+
+@triton.jit
+def helper(x):
+    y = x + 1
+    return {helper}
+
+@triton.jit
+def kernel(x, out, n, BLOCK: tl.constexpr):
+    at = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
+    y = helper(tl.load(x + at, mask=at < n))
+    tl.store(out + at, {stored}, mask=at < n)
+
+def elu(x, alpha, scale, input_scale, out):
+    kernel[(32,)](x, out, x.numel(), BLOCK=64)
+"""
+SWEEP = """
+providers = ["eager"]
+dtypes = ["float32"]
+case_timeout_s = 60
+[[cases]]
+op = "elu"
+shapes = [[64, 32]]
+"""
+
+
+@pytest.mark.slow
+def test_the_line_of_a_kernel_that_fails_is_in_the_record_and_in_the_table(tmp_path):
+    sources = {
+        "calls_none": (KERNEL.format(helper="y.nothing()", stored="y"), "(calls_none.py, line 8)"),
+        "no_name": (KERNEL.format(helper="y", stored="nothing"),
+                    "NameError('nothing is not defined') (no_name.py, line 14)"),
+        "outside": (KERNEL.format(helper="y", stored="y").replace("mask=at < n", "mask=at >= 0").replace("32,", "64,"),
+                    "outside.py:13"),
+        "segfaults": ("import ctypes\n\ndef inner():\n    ctypes.string_at(0)\n\n"
+                      "def elu(x, alpha, scale, input_scale):\n    inner()\n", "SIGSEGV in segfaults.py, line 4"),
+        "exits": ("import sys\n\ndef elu(x, alpha, scale, input_scale):\n    sys.exit(3)\n",
+                  "SystemExit: 3 (exits.py, line 4)"),
+    }  # fmt: skip
+    (tmp_path / "sweep.toml").write_text(SWEEP)
+    words = [
+        word for name, (text, _) in sources.items() for word in ("--provider", written(tmp_path, text, f"{name}.py"))
+    ]
+    run = tmp_path / "run"
+    ended = elubench("run", "--sweep", tmp_path / "sweep.toml", "--out", run, "--device", "cpu", *words)
+    assert ended.returncode == 0, ended.stderr
+    reasons = {row.provider: row.reason for row in read_run(run).records if row.role == "provider"}
+    shown = elubench("show", run, COLUMNS="400").stdout.splitlines()
+    for name, (_, where) in sources.items():
+        assert where in reasons[name]
+        assert sum(where in line for line in shown) == 1

@@ -138,25 +138,6 @@ def test_a_budget_ends_early_and_resume_goes_on(tmp_path, tiny):
 
 
 @pytest.mark.slow
-def test_strict_fails_on_a_rejected_provider(tmp_path, tiny):
-    arguments = (
-        "run",
-        "--sweep",
-        tiny,
-        "--op",
-        "elu",
-        "--device",
-        "cpu",
-        "--provider",
-        PROVIDERS / "identity.py",
-    )
-    assert elubench(*arguments, "--out", tmp_path / "a").returncode == 0
-    strict = elubench(*arguments, "--out", tmp_path / "b", "--strict")
-    assert strict.returncode == 1
-    assert "rejected" in strict.stderr
-
-
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from dataclasses import replace
 
 import pytest
 
 from harness.store import seal
 from harness.store.records import read_run
-from harness.store.vocabulary import RECORDS
+from harness.store.vocabulary import MANIFEST, RECORDS
 from reports.analysis.verify import mismatches, verify
-from tests.harness.command import TINY, elubench
+from tests.harness.command import TINY, elubench, start
 from tests.reports.runs import hostile_run, stored
 
 
@@ -128,11 +129,53 @@ def test_a_record_twice_is_found(copied):
 
 
 @pytest.mark.slow
-def test_a_run_without_a_seal_is_said_to_be_unsealed(copied):
+def test_a_run_that_was_cut_short_is_told_from_one_whose_seal_was_removed(copied):
     (copied / seal.SEAL).unlink()
+    ended = elubench("verify", copied)
+    assert ended.returncode == 1
+    assert "seal removed" in ended.stdout and "is not what was measured" in ended.stderr
+    assert elubench("run", "--resume", copied).returncode == 2, "to seal it again would hide that"
+    manifest = json.loads((copied / MANIFEST).read_text())
+    (copied / MANIFEST).write_text(json.dumps(manifest | {"ended": False}))  # as it is until the run ends
     ended = elubench("verify", copied)
     assert ended.returncode == 0
     assert "no seal" in ended.stdout and "cut short" in ended.stdout
+
+
+@pytest.mark.slow
+def test_a_run_that_is_killed_is_cut_short_and_is_sealed_once_it_has_gone_on(tmp_path):
+    (tmp_path / "tiny.toml").write_text(TINY.replace("max_seconds = 0.05", "max_seconds = 1.0"))
+    run = tmp_path / "run"
+    process = start("run", "--sweep", tmp_path / "tiny.toml", "--out", run, "--device", "cpu")
+    deadline = time.monotonic() + 120
+    while not ((run / RECORDS).exists() and (run / RECORDS).stat().st_size) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.kill()
+    process.communicate()
+    ended = elubench("verify", run)
+    assert ended.returncode == 0 and "cut short" in ended.stdout
+    assert elubench("run", "--resume", run, "--budget", "0").returncode == 0
+    assert "sealed " in elubench("verify", run).stdout
+    assert seal.doubts(run) == ()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("harm", "sentence"),
+    [
+        (lambda run: changed(run, lambda row: row.update(device="another")), "The run was changed after it ended"),
+        (lambda run: (run / seal.SEAL).unlink(), "its seal was removed"),
+        (lambda run: (run / RECORDS).write_bytes((run / RECORDS).read_bytes()[:-7]), "The last record was cut short"),
+    ],
+    ids=["edited", "without a seal", "torn"],
+)
+def test_report_says_what_a_run_is_not(copied, harm, sentence):
+    harm(copied)
+    ended = elubench("report", copied)
+    assert ended.returncode == 0, ended.stderr
+    assert sentence in ended.stderr
+    for name in ("report.md", "index.html"):
+        assert sentence in (copied / "report" / name).read_text()
 
 
 @pytest.mark.slow
