@@ -61,10 +61,7 @@ def run(
     resume: Annotated[Path | None, typer.Option(help="Go on with the run in this directory.")] = None,
     budget: Annotated[float | None, typer.Option(min=0, help="Start no case after so many seconds.")] = None,
     strict: Annotated[
-        bool,
-        typer.Option(
-            help="Exit with 1 where a provider was rejected, crashed, ran out of time or memory, or names no op."
-        ),
+        bool, typer.Option(help="Exit with 1 where a provider was rejected, crashed, timed out, or computes no op.")
     ] = False,
     report: Annotated[
         bool, typer.Option(help="Write RUN/report/ at the end.", envvar="ELUBENCH_REPORT", show_envvar=True)
