@@ -142,6 +142,8 @@ def _checked_params(op: str, given: Mapping[str, Any]) -> dict[str, Any]:
         if not number and type(value) is not wanted:
             raise CaseError(f"{op}'s parameter {name!r} is a {wanted.__name__}, not {value!r}")
         params[name] = wanted(value)
+        if wanted is float and not math.isfinite(params[name]):
+            raise CaseError(f"{op}'s parameter {name!r} is a finite number, not {value!r}")
     return params
 
 

@@ -33,8 +33,9 @@ def load_module(path: Path) -> ModuleType:
             spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
         where = location(error, path)
+        said = where and where not in str(error)  # a SyntaxError says it by itself
         raise ProviderError(
-            f"{path} cannot be imported: {type(error).__name__}: {error}{f' ({where})' if where else ''}"
+            f"{path} cannot be imported: {type(error).__name__}: {error}{f' ({where})' if said else ''}"
         ) from error
     return module
 

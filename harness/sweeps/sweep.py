@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -245,6 +246,8 @@ def _check(table: Any, keys: Mapping[str, type], where: str) -> None:
         whole = keys[key] is float and type(value) is int
         if type(value) is not keys[key] and not whole:
             raise SweepError(f"{where}: {key!r} is a {keys[key].__name__}, not {value!r}")
+        if isinstance(value, float) and not math.isfinite(value):
+            raise SweepError(f"{where}: {key!r} is a finite number, not {value!r}")
 
 
 def _list(value: Any, what: str) -> list[Any]:
