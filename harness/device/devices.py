@@ -148,6 +148,24 @@ def usable_memory(root: Path = _ROOT) -> int:
     return min([int(psutil.virtual_memory().total), *(int(limit) for limit in limits if limit.isdigit())])
 
 
+def free_memory(root: Path = Path("/")) -> int:
+    """Bytes that can still be taken: of the machine's, and of what this process's control groups may have."""
+    free = [int(psutil.virtual_memory().available)]
+    for controller, limit, used in (("", "memory.max", "memory.current"),
+                                    ("memory", "memory.limit_in_bytes", "memory.usage_in_bytes")):  # fmt: skip
+        each = zip(
+            cgroup_settings(root, controller, limit),
+            cgroup_settings(root, controller, used),
+            cgroup_settings(root, controller, "memory.stat"),
+            strict=False,
+        )
+        for most, now, stat in each:
+            cached = re.search(r"^(?:total_)?inactive_file (\d+)$", stat, re.MULTILINE)  # given up when it is wanted
+            if most.strip().isdigit() and now.strip().isdigit():
+                free.append(int(most) - int(now) + (int(cached[1]) if cached else 0))
+    return max(0, min(free))
+
+
 def cgroup_settings(root: Path, controller: str, name: str) -> Iterator[str]:
     """The setting `name` of this process's control group and of the groups above it: each of them limits.
 

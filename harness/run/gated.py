@@ -74,7 +74,9 @@ def failed_record(job: Job, spec: str, error: BaseException) -> Record:
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether an exception says that memory ran out, on the device or the host."""
-    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or "can't allocate memory" in str(error)
+    said = str(error)
+    is_kind = isinstance(error, (torch.OutOfMemoryError, MemoryError))
+    return is_kind or "can't allocate memory" in said or "std::bad_alloc" in said
 
 
 def _finite(value: float) -> float | None:

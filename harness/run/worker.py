@@ -6,6 +6,8 @@ import contextlib
 import faulthandler
 import multiprocessing
 import os
+import re
+import resource
 import signal
 import sys
 import time
@@ -15,7 +17,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.device.devices import read_text
+from harness.device.devices import free_memory, read_text
 from harness.plumbing.processes import end_with_parent
 from harness.providers import file_of
 from harness.providers.places import described, location_of_death
@@ -24,6 +26,10 @@ from harness.store.vocabulary import Outcome
 if TYPE_CHECKING:
     from harness.run.job import Job, RoofJob
     from harness.store.records import Record
+
+
+_STACK_BYTES = 2**23  # of a thread, on Linux
+_LEFT_BYTES = 2**28  # for the parent and the system
 
 
 @dataclass(frozen=True)
@@ -74,6 +80,8 @@ class Worker:
                         on_stage(stage, provider)
                 elif kind == "records":
                     records = content
+                    if job.device.kind == "cpu" and any(each.outcome == Outcome.OOM for each in records):
+                        self.stop()  # what its provider still holds is missed by the next job
                     return records
                 elif kind == "capture failed":
                     self.stop()
@@ -151,11 +159,14 @@ def serve(pipe: Connection, log: str, environment: dict[str, str]) -> None:
     from harness.timing.regimes import CaptureFailed
 
     integrity.watch(MEASURING_MODULES)
+    most = resource.getrlimit(resource.RLIMIT_DATA)
     while True:
         try:
             job = pipe.recv()
         except EOFError:
             return
+        if job.device.kind == "cpu":  # CUDA reserves addresses by the terabyte
+            _limit_memory(most)
         try:
             pipe.send(("records", run_job(job, lambda *stage: pipe.send(("stage", stage)))))
         except CaptureFailed as error:
@@ -167,6 +178,23 @@ def serve(pipe: Connection, log: str, environment: dict[str, str]) -> None:
             sys.stderr.flush()
             outcome = Outcome.OOM if is_out_of_memory(error) else Outcome.CRASHED
             pipe.send(("died", (outcome, described(error, _files(job)))))
+
+
+def _limit_memory(most: tuple[int, int]) -> None:
+    """Let a job that wants more than there is fail by an error, before the OOM killer looks for somebody to end.
+
+    The limit is on the process's own data, not on its addresses, of which libraries reserve more than they use.
+    `most` is the limit that it came with, soft and hard.
+    """
+    data = re.search(r"^VmData:\s+(\d+) kB", read_text(Path("/proc/self/status")), re.MULTILINE)
+    if data is None:
+        return
+    free = free_memory()
+    stacks = 2 * _STACK_BYTES * (os.cpu_count() or 1)  # of threads still to come: counted whole, hardly used
+    limit = int(data[1]) * 1024 + max(free // 2, free - max(_LEFT_BYTES, free // 10)) + stacks
+    limit = limit if most[0] == resource.RLIM_INFINITY else min(limit, most[0])
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_DATA, (max(0, limit), most[1]))
 
 
 def _be_first_to_go() -> None:

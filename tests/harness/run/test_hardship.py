@@ -168,14 +168,31 @@ def memory_group():
 
 
 @pytest.mark.slow
-def test_the_kernel_ends_the_worker_when_memory_is_short_and_the_parent_goes_on(tmp_path, memory_group):
+def test_who_wants_more_memory_than_there_is_fails_and_the_parent_goes_on(tmp_path, memory_group):
     run, procs = new_run(tmp_path / "run"), memory_group / "cgroup.procs"
     plan = one_case(str(PROVIDERS / "allocates.py"), "eager")
     parent = forked(run, plan, lambda: procs.write_text(str(os.getpid())) and None)
     assert os.waitpid(parent, 0)[1] == 0
     rows = {row.provider: row for row in provider_rows(run)}
-    assert {name: row.outcome for name, row in rows.items()} == {"allocates": "oom", "eager": "ok"}
-    assert "SIGKILL, as the system had no memory left" in rows["allocates"].reason
+    outcomes = {name: row.outcome for name, row in rows.items()}
+    assert outcomes == {"allocates": "oom", "eager": "ok"}, {name: row.reason for name, row in rows.items()}
+
+
+@pytest.mark.slow
+def test_a_worker_on_a_cpu_cannot_have_all_memory(tmp_path):
+    """Nearly all that is free, and not touched: without a limit it is given, and taken once it is too late."""
+    (tmp_path / "nearly_all.py").write_text(
+        "import psutil\nimport torch\n\n\ndef elu(x, alpha, scale, input_scale):\n"
+        "    kept = torch.empty(int(0.98 * psutil.virtual_memory().available), dtype=torch.uint8)\n"
+        "    return torch.nn.functional.elu(x)\n"
+    )
+    (tmp_path / "tiny.toml").write_text(TINY)
+    run = tmp_path / "run"
+    ended = elubench("run", "--sweep", tmp_path / "tiny.toml", "--op", "elu", "--device", "cpu", "--out", run,
+                     "--provider", tmp_path / "nearly_all.py", "--provider", "eager")  # fmt: skip
+    assert ended.returncode == 0, ended.stderr
+    outcomes = {(row.provider, row.outcome) for row in provider_rows(run)}
+    assert outcomes == {("nearly_all", "oom"), ("eager", "ok")}
 
 
 @pytest.fixture
