@@ -49,9 +49,11 @@ def bottom_row(figure: Figure) -> list[Axes]:
 
 
 def bytes_axis(axes: Axes) -> None:
-    """A logarithmic x-axis of bytes with ticks at powers of 4 at least."""
+    """A logarithmic x-axis of bytes with ticks at powers of 4 at least, fewer in a narrow panel."""
+    where = axes.get_subplotspec()
+    columns = where.get_gridspec().ncols if where is not None else 1
     axes.set_xscale("log", base=2)
-    axes.xaxis.set_major_locator(LogLocator(base=4, numticks=6))
+    axes.xaxis.set_major_locator(LogLocator(base=4, numticks=max(3, 7 - columns)))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: bytes_text(value)))
 
