@@ -28,6 +28,10 @@ COMMANDS = {
     ("run", 0): "run --sweep sweep.toml --op elu --device cpu --out new --provider rejects.py",
     ("run", 1): "run --sweep sweep.toml --op elu --device cpu --out new --provider rejects.py --strict",
     ("run", 2): "run --resume nowhere",
+    ("check", 0): "check eager --op elu --dtype float32 --device cpu",
+    ("check", 1): "check rejects.py --op elu --dtype float32 --device cpu",
+    ("new-provider", 0): "new-provider new/mine.py",
+    ("new-provider", 2): "new-provider rejects.py",
     ("show", 0): "show edited",
     ("show", 2): "show sealed --case nothing",
     ("report", 0): "report edited",
@@ -81,6 +85,8 @@ def test_every_verb_is_in_the_table_and_every_row_is_walked():
 def test_a_row_keeps_its_word(row, places, monkeypatch):
     monkeypatch.chdir(places)
     shutil.rmtree(places / "new", ignore_errors=True)
+    if row[0] == "new-provider":
+        (places / "new").mkdir()
     ended = elubench(*COMMANDS[row].split())
     assert ended.returncode == row[1], ended.stderr
     assert "Traceback" not in ended.stderr
