@@ -64,7 +64,7 @@ def _mend_streams() -> None:
         try:
             os.fstat(descriptor)
         except OSError:  # closed: the next file that is opened would become it
-            os.open(os.devnull, os.O_RDWR)
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # for the processes that are started, too
     sys.stdout = sys.stdout or open(1, "w", closefd=False)  # noqa: SIM115 - open as long as the process is
     sys.stderr = sys.stderr or open(2, "w", closefd=False)  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
