@@ -10,6 +10,7 @@ import contextlib
 import errno
 import importlib.util
 import os
+import signal
 import sys
 from collections.abc import Callable
 from typing import NoReturn
@@ -35,7 +36,7 @@ def answering(program: Callable[[], object]) -> NoReturn:
     """Run a program to its end, and leave with its exit code, or with that of the error that a user can mend."""
     try:
         _mend_streams()
-        program()
+        _interruptible(program)
         sys.stdout.flush()
     except KeyboardInterrupt:
         _end("interrupted", INTERRUPTED)
@@ -58,13 +59,31 @@ def answering(program: Callable[[], object]) -> NoReturn:
     _end(None, 0)
 
 
+def _interruptible(program: Callable[[], object]) -> None:
+    """Run the program. What it raises after Ctrl-C is Ctrl-C: libraries that it interrupts make other errors of it."""
+    seen: list[int] = []
+
+    def on_interrupt(number: int, frame: object) -> None:
+        seen.append(number)
+        raise KeyboardInterrupt
+
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, on_interrupt)
+    try:
+        program()
+    except Exception as error:
+        if seen:
+            raise KeyboardInterrupt from error
+        raise
+
+
 def _mend_streams() -> None:
     """Standard streams that are there, and that can write every character, if only as "?"."""
     for descriptor in (0, 1, 2):
         try:
             os.fstat(descriptor)
         except OSError:  # closed: the next file that is opened would become it
-            os.open(os.devnull, os.O_RDWR)
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # for the processes that are started, too
     sys.stdout = sys.stdout or open(1, "w", closefd=False)  # noqa: SIM115 - open as long as the process is
     sys.stderr = sys.stderr or open(2, "w", closefd=False)  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
