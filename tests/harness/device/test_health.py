@@ -153,7 +153,7 @@ def test_the_doctor_shows_them(nvml, monkeypatch):
     nvml(ComputeRunningProcesses=[SimpleNamespace(pid=1)], CurrentClocksEventReasons=0x4)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
-    for slow in ("_interpreter", "_machine_code", "_compiler"):
+    for slow in ("_run_kernel", "_machine_code", "_emulated_gpu", "_compiler"):
         monkeypatch.setattr(f"harness.doctor.examine.{slow}", lambda *_: None)
     (found,) = [each for each in examine() if each and each.topic == "NVML"]
     assert found.detail == (

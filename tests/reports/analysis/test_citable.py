@@ -136,7 +136,7 @@ def test_the_command_prints_or_writes_it_and_says_what_it_refused(run, tmp_path)
     ended = elubench("cite", run.path)
     assert ended.returncode == 0, ended.stderr
     assert ended.stdout.count("@misc{") == 2 and r"\toprule" in ended.stdout
-    assert "'elubench report" in ended.stdout.splitlines()[-1]
+    assert "elubench report" in ended.stdout.splitlines()[-1]
     assert "refused: elu by wrong, 1 of them (8192×8192 bfloat16): rejected: out is 0" in ended.stderr
     none = elubench("cite", run.path, "--provider", "hot")
     assert none.returncode == 1 and not none.stdout
