@@ -64,6 +64,8 @@ def failed_record(job: Job, spec: str, error: BaseException) -> Record:
     name = providers.name_of(spec)
     traceback.print_exception(error)
     if is_out_of_memory(error):
+        if job.device.kind == "cpu":
+            raise error  # what it holds would be missing to the others: they go on in a new process
         return blank_record(job.case, name, job.device.name, Outcome.OOM, named(error))
     if "CUDA error" in str(error) or "Error [CUDA]" in str(error):
         raise error  # the CUDA context may be gone with it: only a new process can go on for certain
