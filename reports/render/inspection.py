@@ -129,7 +129,7 @@ def _summary(rows: Sequence[InspectedRow], dtypes: Sequence[str]) -> Table:
         bounds = dict.fromkeys(row.bound_by or MISSING for row in of_dtype if row is not None)
         lines.append((op, variant, provider, *(cell for pair in pairs for cell in pair), "/".join(bounds)))
     head = numbers(*(name for dtype in dtypes for name in (SHORT_DTYPES.get(dtype, dtype), "issue%")))
-    columns = (Column("op", Kind.NAME, is_shared=True), _VARIANT, _PROVIDER, *head, Column("bound", Kind.WORD))
+    columns = (Column("op", Kind.NAME, is_shared=True), _VARIANT, _PROVIDER, *head, Column("bound", Kind.WORD, goes=1))
     return _of_providers(Table(f"{title} ({device.peak_gbps:g} GB/s)", columns, tuple(lines)), providers)
 
 

@@ -27,6 +27,7 @@ def check(found: dict[str, Any]) -> None:
     assert max(found["every_input"].values()) < 0.6, found["every_input"]
 
 
+@pytest.mark.slow
 def test_elu_and_shapes_with_ones_on_sm_90() -> None:
     check(run("sm_90", "nearest", "elu", "sizes-of-one"))
 

@@ -7,6 +7,7 @@ import pytest
 from harness.store.records import read_run
 from tests.harness.command import PROVIDERS, elubench
 
+pytestmark = pytest.mark.slow
 SWEEP = """
 description = "one case"
 providers = ["eager"]

@@ -106,6 +106,7 @@ WORDS = {"outcome": "splendid", "regime": "lukewarm", "role": "roofer", "flags":
 
 
 @pytest.mark.parametrize("field", WORDS)
+@pytest.mark.slow
 def test_a_word_that_the_schema_does_not_have_is_named_with_its_line(copied, field):
     changed(copied, lambda row: row.update({field: WORDS[field]}), seals_again=True)
     ended = elubench("verify", copied)

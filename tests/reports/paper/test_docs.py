@@ -25,6 +25,7 @@ def checkout(tmp_path):
     return run, tmp_path, page
 
 
+@pytest.mark.slow
 def test_results_are_made_between_the_marks_and_replaced(checkout):
     run, root, page = checkout
     made = files(root)
@@ -38,6 +39,7 @@ def test_results_are_made_between_the_marks_and_replaced(checkout):
     assert run.path / "report/report.md" in made
 
 
+@pytest.mark.slow
 def test_a_page_without_marks_and_a_changed_run_are_refused(checkout):
     run, root, page = checkout
     page.write_text("no marks")
