@@ -32,6 +32,7 @@ def check(
     from harness import providers
     from harness.ops.cases import make_case
     from harness.ops.catalogue import OPS
+    from harness.store.vocabulary import Cause
 
     providers.check(provider)
     for each in op or ():
@@ -42,7 +43,7 @@ def check(
 
     found = find_device(device)
     records = _checked(provider, op or list(OPS), dtype, found)
-    if not op and not (records := [record for record in records if not _is_missing(record, provider)]):
+    if not op and not (records := [record for record in records if record.cause is not Cause.NO_FUNCTION]):
         end(f"{provider} defines no function named after an op; it may have {', '.join(OPS)}", WRONG_USAGE)
     failed = sum(not _passed(record) for record in records)
     _show(records, provider, found)
@@ -65,14 +66,6 @@ def _checked(spec: str, ops: list[str], dtypes: list[str] | None, device: Device
 
         log = Path(folder) / "worker.log"
         return list(checking.check(spec, ops, dtypes or checking.DTYPES, device, log, on_stage))
-
-
-def _is_missing(record: Record, spec: str) -> bool:
-    from harness.providers import file_of
-    from harness.providers.file import no_function
-
-    path = file_of(spec)
-    return path is not None and record.reason == no_function(path, record.op)
 
 
 def _passed(record: Record) -> bool:

@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness import providers
-from harness.providers.file import no_function
 from harness.store.records import Record, iter_records
-from harness.store.vocabulary import Outcome, Role
+from harness.store.vocabulary import Cause, Outcome, Role
 
 _FAILURES = (Outcome.REJECTED, Outcome.CRASHED, Outcome.TIMEOUT, Outcome.OOM)
 
@@ -25,7 +24,7 @@ def failure(run: Path, specs: Sequence[str]) -> str | None:
     told = [f"{counts[outcome]} {outcome}" for outcome in _FAILURES if counts[outcome]]
     for spec in specs:
         path, own = providers.file_of(spec), [row for row in rows if row.provider == providers.name_of(spec)]
-        if path is not None and own and all(row.reason == no_function(path, row.op) for row in own):
+        if path is not None and own and all(row.cause is Cause.NO_FUNCTION for row in own):
             told.append(f"{len(own)} unsupported, as {path.name} defines no function named {_ops(own)}")
     return f"--strict: {', '.join(told)}; the table above says why" if told else None
 

@@ -60,11 +60,6 @@ def watch(modules: Iterable[ModuleType]) -> None:
     _state.append(GlobalState())
 
 
-def forget_state() -> None:
-    """Stop holding the process's state against what it was: from here on others may change it."""
-    _state.clear()
-
-
 def restore() -> list[str]:
     """Put back what was replaced; the names of it, such as "time.perf_counter" or "torch's number of threads"."""
     replaced = _state[-1].put_back() if _state else []

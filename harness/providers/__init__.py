@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.providers.errors import ProviderError, Unsupported, WrongOutput, WrongSignature
+from harness.providers.errors import NoFunction, ProviderError, Unsupported, WrongOutput, WrongSignature
 from harness.providers.file import load_module, prepared, sources
 from harness.store.manifest import read_manifest
 from harness.store.sources import kept, sources_sha256
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from harness.ops.cases import Case
 
 __all__ = [
-    "BUILTIN", "LAUNCH_TRITON", "Provider", "ProviderError", "Unsupported", "WrongOutput", "WrongSignature", "check",
-    "check_name", "check_unchanged", "distinct", "file_of", "load", "name_of", "sources_of",
+    "BUILTIN", "LAUNCH_TRITON", "NoFunction", "Provider", "ProviderError", "Unsupported", "WrongOutput",
+    "WrongSignature", "check", "check_name", "check_unchanged", "distinct", "file_of", "load", "name_of", "sources_of",
 ]  # fmt: skip
 
 BUILTIN = {

@@ -2,11 +2,15 @@
 
 from harness.ops.op import Unsupported
 
-__all__ = ["ProviderError", "Unsupported", "WrongOutput", "WrongSignature"]
+__all__ = ["NoFunction", "ProviderError", "Unsupported", "WrongOutput", "WrongSignature"]
 
 
 class ProviderError(ValueError):
     """A provider that cannot be had."""
+
+
+class NoFunction(Unsupported):
+    """A provider's file that defines no function of the op."""
 
 
 class WrongOutput(ValueError):

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from harness.providers.errors import ProviderError, Unsupported, WrongOutput, WrongSignature
+from harness.providers.errors import NoFunction, ProviderError, WrongOutput, WrongSignature
 from harness.providers.places import location
 
 if TYPE_CHECKING:
@@ -100,18 +100,13 @@ def prepared(module: ModuleType, path: Path, case: Case) -> Callable[..., None]:
     """
     function = getattr(module, case.op, None)
     if function is None:
-        raise Unsupported(no_function(path, case.op))
+        raise NoFunction(f"{path.name} defines no function {case.op}")
     names = [spec.name for spec in case.outputs]
     takes_out = "out" in inspect.signature(function).parameters
     _check_signature(function, case, {**case.params, **({"out": None} if takes_out else {})})
     if takes_out:
         return _Writing(function, len(case.inputs), dict(case.params))
     return _returning(function, len(case.inputs), dict(case.params), names)
-
-
-def no_function(path: Path, op: str) -> str:
-    """The reason of a record where a provider's file has no function for the op."""
-    return f"{path.name} defines no function {op}"
 
 
 def _check_signature(function: Callable[..., Any], case: Case, named: dict[str, Any]) -> None:

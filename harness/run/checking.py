@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from harness import providers
 from harness.device.devices import Device
 from harness.ops.cases import Case, make_case
 from harness.ops.catalogue import OPS
-from harness.providers.file import no_function
 from harness.run.job import Job
 from harness.run.runner import OnStage, run_in
 from harness.run.worker import Worker
 from harness.store.records import Record
-from harness.store.vocabulary import Outcome
+from harness.store.vocabulary import Cause
 from harness.sweeps.stop_rule import StopRule
 
 # More elements than a 16-bit dtype has values, and of no round number: every value, and a kernel's tail.
@@ -37,16 +35,16 @@ def check(
 
     Without a GPU all of it runs where Triton's driver is the emulated GPU.
     """
-    worker, path = Worker(log), providers.file_of(spec)
+    worker = Worker(log)
     try:
         for op in ops:
             for case in small_cases(op, dtypes):
                 job = Job(case, (spec,), device, StopRule(), 0, timed=device.kind != "cpu", gate_only=True)
                 (record,) = run_in(worker, job, _TIMEOUT_S, on_stage)
                 yield record
-                if record.outcome == Outcome.CRASHED and (record.reason or "").startswith("ProviderError: "):
-                    return  # it cannot be imported, for no op
-                if path is not None and record.reason == no_function(path, op):
+                if record.cause is Cause.NOT_IMPORTED:
+                    return
+                if record.cause is Cause.NO_FUNCTION:
                     break
     finally:
         worker.stop()

@@ -20,7 +20,7 @@ from harness.plumbing.errors import named
 from harness.providers.places import described
 from harness.run.recording import blank_record
 from harness.store.records import Record
-from harness.store.vocabulary import Flag, Outcome
+from harness.store.vocabulary import Cause, Flag, Outcome
 
 if TYPE_CHECKING:
     from harness.run.job import Job
@@ -43,7 +43,8 @@ def _through_gate(job: Job, case: Case, spec: str, buffers: BufferSet) -> tuple[
         call = providers.load(spec).prepare(case)
         verdict = gate.check(case, call, buffers, job.seed)
     except (providers.Unsupported, UnsupportedInstruction) as error:
-        return blank_record(job.case, name, job.device.name, Outcome.UNSUPPORTED, str(error)), None
+        record = blank_record(job.case, name, job.device.name, Outcome.UNSUPPORTED, str(error))
+        return replace(record, cause=Cause.NO_FUNCTION if isinstance(error, providers.NoFunction) else None), None
     except (providers.WrongOutput, providers.WrongSignature, DeadlockError) as error:
         return blank_record(job.case, name, job.device.name, Outcome.REJECTED, f"gate: {error}"), None
     except (Exception, SystemExit) as error:
@@ -69,9 +70,10 @@ def failed_record(job: Job, spec: str, error: BaseException) -> Record:
         return blank_record(job.case, name, job.device.name, Outcome.OOM, named(error))
     if "CUDA error" in str(error) or "Error [CUDA]" in str(error):
         raise error  # the CUDA context may be gone with it: only a new process can go on for certain
-    path = providers.file_of(spec)
-    reason = described(error, [path] if path is not None and not isinstance(error, providers.ProviderError) else [])
-    return blank_record(job.case, name, job.device.name, Outcome.CRASHED, reason)
+    path, is_imported = providers.file_of(spec), not isinstance(error, providers.ProviderError)
+    reason = described(error, [path] if path is not None and is_imported else [])
+    record = blank_record(job.case, name, job.device.name, Outcome.CRASHED, reason)
+    return record if is_imported else replace(record, cause=Cause.NOT_IMPORTED)
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -15,7 +15,7 @@ from typing import Any
 
 from harness.store.lines import Decoder, VersionedDecoder, is_torn, iter_lines
 from harness.store.manifest import Manifest, read_manifest
-from harness.store.vocabulary import FLAGS_OF_RESULTS, RECORDS, Flag, Mix, Outcome, Regime, Role, RunError
+from harness.store.vocabulary import FLAGS_OF_RESULTS, RECORDS, Cause, Flag, Mix, Outcome, Regime, Role, RunError
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,7 @@ class Record:
     flags: tuple[Flag, ...]  # empty: nothing is against it
     device: str
     role: Role = Role.PROVIDER
+    cause: Cause | None = None  # of an outcome that others are decided by
     validated_by: str | None = None  # what ran it where no device did: "ptx sm_90"
 
     regime_why: str | None = None  # why this regime, and how it was kept, in a sentence

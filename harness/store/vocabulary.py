@@ -54,6 +54,13 @@ class Regime(StrEnum):
 AUTO = "auto"  # in place of a regime: cold times, by whichever of COLD and GRAPH resolves them
 
 
+class Cause(StrEnum):
+    """What kept a provider from computing a case, where something is decided by it; `reason` says it in words."""
+
+    NO_FUNCTION = "no_function"  # its file defines none of the op
+    NOT_IMPORTED = "not_imported"
+
+
 class Mix(StrEnum):
     """The traffic of a roof, as reads and writes; or, in place of one, a product of matrices."""
 
@@ -103,7 +110,11 @@ class Flag(StrEnum):
     UNHIDDEN = "unhidden", "h", "the host's time to launch could not be hidden, and is in the times"
     FEW_SAMPLES = "few_samples", "f", "too few samples for an interval"
     NOT_INTERLEAVED = "not_interleaved", "s", "timed separately, after a crash: not in turns with the others"
-    FLUSHES_SUBNORMALS = "flushes_subnormals", "0", "gives 0 where an input or the result is below 1.2e-38; else right"
+    FLUSHES_SUBNORMALS = (
+        "flushes_subnormals",
+        "0",
+        "right, but 0 for subnormal inputs or results: below 1.2e-38, in fp64 2.2e-308",
+    )
     DISTURBED = "disturbed", "d", "others used the cores, or the hypervisor took them, while it was timed"
 
 

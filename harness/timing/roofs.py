@@ -16,6 +16,7 @@ from harness.device.devices import Device
 from harness.ops.buffers import BufferSet, flat, normals
 from harness.ops.cases import Case
 from harness.ops.op import ITEM_BYTES
+from harness.plumbing.errors import named
 from harness.store.vocabulary import MIXES, Mix
 
 # Large ones that a call touches.
@@ -102,8 +103,7 @@ def usable(streams: Mapping[str, list[Call]], device: Device) -> tuple[dict[str,
             if device.kind == "cuda":
                 torch.cuda.synchronize()
         except Exception as error:
-            first = (str(error).strip().splitlines() or [""])[0]
-            remark += f"; without the stream {name}, which fails ({type(error).__name__}: {first})"
+            remark += f"; without the stream {name}, which fails ({named(error)})"
         else:
             found[name] = bound
     return found, remark

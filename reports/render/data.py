@@ -18,7 +18,7 @@ from harness.store.records import ErrorByInput, Record
 from reports.render.table import Column, Kind, numbers, to_csv
 
 # The types of a record's fields, by name. Words of the vocabulary are text.
-_WORDS = re.compile(r"\b(Outcome|Role|Regime|Mix|Flag)\b")
+_WORDS = re.compile(r"\b(Cause|Outcome|Role|Regime|Mix|Flag)\b")
 _FIELDS = {field.name: _WORDS.sub("str", str(field.type)) for field in dataclasses.fields(Record)}
 _BATCH = 5_000  # records: a file is written in pieces of some ten megabytes
 
