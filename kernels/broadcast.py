@@ -49,9 +49,9 @@ Choose = Callable[..., VectorFunctions]  # by the values of the parameters
 def rows_kernel(
     x_ptr, vector_ptr, out_ptr, rows, columns, parameters,
     FUNCTION: tl.constexpr, INNER: tl.constexpr, EVEN: tl.constexpr, WIDE: tl.constexpr,
-    ROWS: tl.constexpr, COLUMNS: tl.constexpr, TRIPS: tl.constexpr,
+    ROWS: tl.constexpr, COLUMNS: tl.constexpr,
 ):  # fmt: skip
-    """out = FUNCTION(x, vector, *parameters) for TRIPS tiles, one below the other: ROWS rows of COLUMNS elements each.
+    """out = FUNCTION(x, vector, *parameters) for a tile of ROWS rows of COLUMNS elements.
 
     EVEN: the tiles of all programs cover the tensor and nothing else.
     """
@@ -59,13 +59,12 @@ def rows_kernel(
     column = tl.arange(0, COLUMNS)
     inside_columns = None if EVEN else first + column < columns
     vector = widen(_load(vector_ptr, first, column, inside_columns, INNER), False)[None, :]
-    for trip in range(TRIPS):
-        row = (chunk * TRIPS + trip) * ROWS + tl.arange(0, ROWS)
-        inside = None if EVEN else (row < rows)[:, None] & (first + column < columns)[None, :]
-        row = row.to(tl.int64 if WIDE else tl.int32)
-        start, along = (row * columns + first)[:, None], column[None, :]
-        x = tl.load(x_ptr + start + along, inside)
-        tl.store(out_ptr + start + along, FUNCTION(x, vector, *parameters), inside)
+    row = chunk * ROWS + tl.arange(0, ROWS)
+    inside = None if EVEN else (row < rows)[:, None] & (first + column < columns)[None, :]
+    row = row.to(tl.int64 if WIDE else tl.int32)
+    start, along = (row * columns + first)[:, None], column[None, :]
+    x = tl.load(x_ptr + start + along, inside)
+    tl.store(out_ptr + start + along, FUNCTION(x, vector, *parameters), inside)
 
 
 @triton.jit
@@ -227,9 +226,11 @@ def _launch(
     constants |= {"EVEN": tiles.are_even, "WIDE": is_wide(x.numel(), x), "num_warps": tiles.warps}
     numbers = tuple(parameter(each, x.dtype) for each in parameters)
     if tiles.kind == "rows":
+        if tiles.has_sums:
+            constants["TRIPS"] = tiles.trips
         return Launch(
             rows, tiles.programs, x.device, tiles.height, tiles.width, numbers,
-            INNER=inner, ROWS=tiles.down, COLUMNS=tiles.across, TRIPS=tiles.trips, **constants,
+            INNER=inner, ROWS=tiles.down, COLUMNS=tiles.across, **constants,
         )  # fmt: skip
     return Launch(
         planes, tiles.programs, x.device, tiles.height, channels, inner, numbers,

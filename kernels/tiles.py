@@ -23,24 +23,26 @@ class Tiles:
     width: int  # elements of a row, or of a plane
     down: int  # rows, or planes, per tile
     across: int  # elements of each of them
-    trips: int  # tiles that one program takes, one below the other
+    trips: int  # tiles that one program takes, one below the other; 1 without sums
     warps: int
+    has_sums: bool
 
     @classmethod
     def of(cls, outer: int, channels: int, inner: int, item_bytes: int, has_sums: bool = False) -> Tiles:
         """How to cut for the forward, or, with `has_sums`, for the backward with its partial sums."""
-        work = tuning.vector(has_sums, item_bytes, outer * channels * inner)
+        kind = "planes" if inner >= _LEAST_PLANE else "rows"
+        work = tuning.vector(kind, has_sums, item_bytes, outer * channels * inner)
         elements = work.elements(item_bytes)
-        if inner >= _LEAST_PLANE:
+        if kind == "planes":
             across = _across_plane(inner, elements)
-            return cls("planes", outer * channels, inner, elements // across, across, 1, work.warps)
+            return cls(kind, outer * channels, inner, elements // across, across, 1, work.warps, has_sums)
         width = channels * inner
         across = power_of_2(width, 16, min(elements, work.across))
         down = elements // across
-        # So many tiles to a program as leave enough programs: they share its vector, its numbers and its partial sums.
+        # So many tiles to a program as leave enough programs: they share its partial sums.
         tiles = triton.cdiv(outer, down) * triton.cdiv(width, across)
-        trips = 2 ** round(log2(max(1.0, tiles / work.programs)))
-        return cls("rows", outer, width, down, across, min(tuning.MOST_TRIPS, trips), work.warps)
+        trips = 2 ** round(log2(max(1.0, tiles / work.programs))) if has_sums else 1
+        return cls(kind, outer, width, down, across, min(tuning.MOST_TRIPS, trips), work.warps, has_sums)
 
     @property
     def chunks(self) -> int:

@@ -103,13 +103,13 @@ def test_every_way_of_tiling(shape, dim, layout, kind):
 @pytest.mark.parametrize("shape", [(300, 40), (257, 33)])
 def test_programs_that_take_many_tiles_and_sums_of_many_partial_sums(shape, trips, monkeypatch):
     """As large tensors do, on small ones: a program for every few rows, or few programs for all rows."""
-    monkeypatch.setattr(tuning, "ENOUGH_PROGRAMS", 1)
+    monkeypatch.setattr(tuning, "ENOUGH_WITH_SUMS", 1)
     monkeypatch.setattr(tuning, "MOST_TRIPS", trips)
     monkeypatch.setattr(tuning, "SUM_ELEMENTS", 8)
     monkeypatch.setattr(tuning, "_VECTOR", dict.fromkeys(tuning._VECTOR, tuning.Work(1, across=32, programs=1)))
     forget()
     grad, x, bias = make(shape, -1)
-    assert Tiles.of(*dense_view(x, -1), 4).trips == trips
+    assert Tiles.of(*dense_view(x, -1), 4, has_sums=True).trips == trips
     check_all(grad, x, bias, 1.0, -1)
     forget()
 
@@ -132,9 +132,9 @@ def test_every_shape_fills_the_device_and_writes_few_partial_sums(view, item_byt
         assert 2 * 4 * tiles.partials <= 0.02 * 3 * item_bytes * elements, tiles
 
 
-def test_the_partial_sums_of_a_square_layer_are_a_hundredth_of_its_traffic():
+def test_the_partial_sums_of_a_square_layer_are_a_thousandth_of_its_traffic():
     tiles = Tiles.of(8192, 8192, 1, 2, has_sums=True)
-    assert 2 * 4 * tiles.partials / (3 * 2 * 8192**2) == pytest.approx(0.0104, abs=1e-4)
+    assert 2 * 4 * tiles.partials / (3 * 2 * 8192**2) <= 0.001
     assert tiles.are_even
 
 

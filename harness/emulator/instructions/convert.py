@@ -112,7 +112,9 @@ def _to_tf32(site: Site) -> Step:
         if site.has("relu"):
             values = np.where(values > 0, values, np.where(np.isnan(values), values, np.float32(0)))
         out[...] = values
-        out.view(np.uint32)[np.isnan(values)] = 0x7FFFE000  # seen on an H200: its ten bits of fraction
+        # Seen on an H200: a NaN has all ten bits of fraction, and .rna alone keeps its sign.
+        sign = np.signbit(source) & site.has("rna")
+        out.view(np.uint32)[np.isnan(values)] = np.where(sign, 0xFFFFE000, 0x7FFFE000)[np.isnan(values)]
 
     return run
 

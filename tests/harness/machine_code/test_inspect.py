@@ -61,9 +61,9 @@ def test_every_kernel_of_the_suite_has_a_row(suite):
     for row in suite:
         assert row.reason is None, row
         assert row.occupancy and row.registers and row.instructions_per_element, row
-        # The bias, partial sums and the like come on top of what the op moves at least.
+        # The bias of each tile, from a cache, partial sums and the like come on top of what the op moves at least.
         if row.role == "main":
-            assert row.bytes_per_element <= row.traffic_per_element < 1.25 * row.bytes_per_element, row
+            assert row.bytes_per_element <= row.traffic_per_element < 1.3 * row.bytes_per_element, row
 
 
 @pytest.mark.slow
