@@ -24,7 +24,7 @@ from harness.run.gated import ProviderCall, gated
 from harness.run.recording import CONTROL, Sampling, roof_record, timed
 from harness.run.validating import validate
 from harness.store.records import Record
-from harness.store.vocabulary import Outcome, Regime, Role
+from harness.store.vocabulary import Flush, Outcome, Regime, Role
 from harness.sweeps.stop_rule import StopRule
 from harness.timing import clocks, estimators, regimes, roofs, sampler
 from harness.timing.estimators import median
@@ -56,6 +56,7 @@ class Job:
     is_repeat: bool = False  # a case before it in the sweep differs from it in the sizes of its shape only
     gate_only: bool = False  # every provider through the gate, and nothing is timed
     not_captured: tuple[tuple[str, str], ...] = ()  # entries that failed in a capture, and why: in an earlier process
+    flush: Flush = Flush.DIRTY
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,7 @@ class RoofJob:
     device: Device
     stop: StopRule
     seed: int
+    flush: Flush = Flush.DIRTY
 
 
 def run_job(job: Job | RoofJob, stage: Stage) -> list[Record]:
@@ -148,18 +150,19 @@ def _regimes_of(job: Job, calls: Calls) -> Iterator[tuple[Regime, str | None]]:
     chosen: dict[Regime, str | None] = {}
     for name in job.regimes:
         if name == regimes.AUTO:
-            regime, why = _chosen(calls, job.case.bytes_moved, job.device)
+            regime, why = _chosen(calls, job.case.bytes_moved, job)
             chosen.setdefault(regime, why)
         else:
             chosen[Regime(name)] = None
     yield from chosen.items()
 
 
-def _chosen(calls: Calls, working_set_bytes: int, device: Device) -> tuple[Regime, str]:
+def _chosen(calls: Calls, working_set_bytes: int, job: Job | RoofJob) -> tuple[Regime, str]:
     """The regime for cold times, by a few cold calls of the quickest entry."""
+    device = job.device
     if device.kind == "cpu":
         return regimes.choose(math.inf, working_set_bytes, device)
-    setting = regimes.setting(Regime.COLD, calls, working_set_bytes, device)
+    setting = regimes.setting(Regime.COLD, calls, working_set_bytes, device, flush=job.flush)
     quickest_s = min(median([setting.clock.time_call(bound[0]) for _ in range(_PROBES)]) for bound in calls.values())
     return regimes.choose(quickest_s, working_set_bytes, device)
 
@@ -191,7 +194,7 @@ def _in_regime(turns: _Turns, regime: Regime, why: str | None, failures: dict[st
     entries = {**calls, CONTROL: calls[twin], **{f"roof {name}": bound for name, bound in streams.items()}}
     try:
         _without_failed_captures(job, regime, entries)
-        setting = regimes.setting(regime, entries, case.bytes_moved, job.device)
+        setting = regimes.setting(regime, entries, case.bytes_moved, job.device, flush=job.flush)
     except NotPossible as error:
         if why is not None:  # another regime can be chosen in its place
             return _in_regime(turns, Regime.COLD, f"{why}, but {error}", failures)
@@ -267,10 +270,10 @@ def _curve_point(job: RoofJob, stage: Stage) -> list[Record]:
     if not streams:
         return []
     calls = {f"roof {name}": bound for name, bound in streams.items()}
-    cold, why = _chosen(calls, working_set, device)
+    cold, why = _chosen(calls, working_set, job)
     records = []
     for regime, reason in ((cold, f"{why}{remark}"), (Regime.WARM, f"the levels of the caches{remark}")):
-        setting = regimes.setting(regime, calls, working_set, device)
+        setting = regimes.setting(regime, calls, working_set, device, flush=job.flush)
         blanks = [roof_record(point, point.op, name, working_set, device.name) for name in streams]
         blanks = [replace(blank, flops=roofs.flops(point)) for blank in blanks]
         records += timed(blanks, _sampled(setting, reason, job))

@@ -112,6 +112,7 @@ def _with_samples(record: Record, sampling: Sampling) -> Record:
         roof_gbps=record.bytes_moved / attained(taken.samples_s) / 1e9 if is_roof else None,
         flags=(*record.flags, *_flags(taken, sampling)),
         buffer_sets=setting.buffer_sets,
+        flush=setting.flush,
         seed=sampling.seed,
         entries=tuple(sampling.sampled),
         measured_s=taken.measured_s,

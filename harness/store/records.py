@@ -15,7 +15,7 @@ from typing import Any
 
 from harness.store.lines import Decoder, VersionedDecoder, is_torn, iter_lines
 from harness.store.manifest import Manifest, read_manifest
-from harness.store.vocabulary import FLAGS_OF_RESULTS, RECORDS, Cause, Flag, Mix, Outcome, Regime, Role, RunError
+from harness.store.vocabulary import FLAGS_OF_RESULTS, RECORDS, Cause, Flag, Flush, Mix, Outcome, Regime, Role, RunError
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,7 @@ class Record:
     validated_by: str | None = None  # what ran it where no device did: "ptx sm_90"
 
     regime_why: str | None = None  # why this regime, and how it was kept, in a sentence
+    flush: Flush | None = None  # what was before each of its calls, where the L2 was flushed; None before schema 3 too
     working_set_bytes: int = 0  # bytes of the tensors that one call touches
     buffer_sets: int = 0  # sets of such tensors that the calls rotated over
 

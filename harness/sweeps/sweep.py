@@ -13,7 +13,7 @@ from typing import Any
 from harness.ops.cases import Case, CaseError, make_case
 from harness.ops.catalogue import OPS
 from harness.ops.op import ITEM_BYTES
-from harness.store.vocabulary import AUTO, Regime
+from harness.store.vocabulary import AUTO, Flush, Regime
 from harness.sweeps.stop_rule import StopRule
 
 SWEEPS = Path(__file__).parent
@@ -36,6 +36,7 @@ class Sweep:
     cpu_max_elements: int  # larger cases are left to a GPU
     cpu_providers: tuple[str, ...] = ()  # in place of `providers`, where there is no GPU; empty: the same
     regimes: tuple[str, ...] = (AUTO,)
+    flush: Flush = Flush.DIRTY  # of a GPU's L2, before each cold call
     roof_curves: bool = False  # whether roofs are measured over the working set, beside those of the cases
 
     def on(self, kind: str) -> Sweep:
@@ -64,14 +65,19 @@ class Sweep:
             raise SweepError(f"sweep {self.name!r} has no case of that op and dtype; it has {has}")
         return dataclasses.replace(self, cases=cases)
 
-    def by(self, providers: Sequence[str], regimes: Sequence[str]) -> Sweep:
-        """This sweep by the named providers, in the named regimes; empty means its own. Raises SweepError."""
+    def by(self, providers: Sequence[str], regimes: Sequence[str], flush: str | None = None) -> Sweep:
+        """This sweep by the named providers, in the named regimes, with this flush; empty means its own.
+
+        Raises SweepError.
+        """
         _check_names(regimes, (AUTO, *Regime), "regime")
+        _check_names([flush] if flush else [], list(Flush), "flush")
         return dataclasses.replace(
             self,
             providers=tuple(providers) or self.providers,
             cpu_providers=() if providers else self.cpu_providers,
             regimes=tuple(dict.fromkeys(regimes)) or self.regimes,
+            flush=Flush(flush or self.flush),
         )
 
     def content(self) -> dict[str, Any]:
@@ -93,6 +99,7 @@ def from_content(content: Mapping[str, Any]) -> Sweep:
                 "providers": tuple(content["providers"]),
                 "cpu_providers": tuple(content.get("cpu_providers", ())),
                 "regimes": tuple(content["regimes"]),
+                "flush": Flush(content.get("flush", Flush.DIRTY)),
                 "stop": StopRule(**content["stop"]),
             }
         )
@@ -167,6 +174,7 @@ _TOP = {
     "dtypes": list,
     "case_timeout_s": float,
     "regimes": list,
+    "flush": str,
     "roof_curves": bool,
     "stop": dict,
     "cpu": dict,
@@ -191,6 +199,8 @@ def parse(data: Mapping[str, Any], default_name: str) -> Sweep:
     _check_names(regimes, (AUTO, *Regime), "regime")
     if not regimes:
         raise SweepError("'regimes' is empty; leave it out, or name one, such as [\"auto\"]")
+    flush = data.get("flush", Flush.DIRTY)
+    _check_names([flush], list(Flush), "flush")
     cases: dict[str, Case] = {}
     for number, table in enumerate(data.get("cases", []), start=1):
         for case in _cases_of(table, data.get("dtypes", []), f"[[cases]] number {number}"):
@@ -211,6 +221,7 @@ def parse(data: Mapping[str, Any], default_name: str) -> Sweep:
         cpu_max_elements=data.get("cpu", {}).get("max_elements", 2**24),
         cpu_providers=tuple(_strings(data.get("cpu", {}).get("providers", []), "providers of [cpu]")),
         regimes=regimes,
+        flush=Flush(flush),
         roof_curves=data.get("roof_curves", False),
     )
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from harness.store import seal
 from harness.store.records import Record, Run
-from harness.store.vocabulary import Regime, Role, RunError, Verdict
+from harness.store.vocabulary import Flush, Regime, Role, RunError, Verdict
 from harness.timing.estimators import Ratio, verdict
 from reports.analysis.ratios import are_unmarked, ratio_between
 from reports.analysis.summary import conditions
@@ -145,16 +145,24 @@ def _pair(a: Record, b: Record, a_floors: _Floors, b_floors: _Floors) -> Pair:
     ratio = ratio_between(a, b)
     found = verdict(ratio, floor)
     why = ""
-    unlike = sorted(CONDITIONS & (set(a.flags) ^ set(b.flags)))
+    unlike = _unlike(a, b)
     if ratio is None:
         why = "too few samples for an interval"
     elif unlike and found != "same":
-        found, why = Verdict.UNDECIDED, f"only one side is marked {', '.join(unlike)}"
+        found, why = Verdict.UNDECIDED, unlike
     elif floor is None:
         why = "no A/A control"
     elif found == "undecided":
         why = "the interval reaches across the noise floor"
     return Pair(a, b, ratio, floor, found, why)
+
+
+def _unlike(a: Record, b: Record) -> str:
+    """The condition that only one side was timed under, in words; empty where there is none."""
+    if marks := sorted(CONDITIONS & (set(a.flags) ^ set(b.flags))):
+        return f"only one side is marked {', '.join(marks)}"
+    first, second = (each.flush or Flush.DIRTY for each in (a, b))  # no record said so before there was a choice
+    return f"the L2 was flushed {first} on the first side and {second} on the second" if first != second else ""
 
 
 def _changes(a: Mapping[Key, Record], b: Mapping[Key, Record]) -> Iterator[Change]:

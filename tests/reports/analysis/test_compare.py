@@ -77,6 +77,18 @@ def test_two_measurements_of_the_same_are_never_slower_or_faster(tmp_path, count
     assert compare_runs(a, slower).counts["slower"] >= 2
 
 
+def test_times_behind_another_flush_are_no_difference_of_the_kernels(tmp_path):
+    def with_flush(kind):
+        rows = (replace(each, flush=kind) for each in with_slower(sweep_of(1), third).records)
+        return stored(run_of(*rows), tmp_path / str(kind))
+
+    old = stored(sweep_of(1), tmp_path / "old")  # before there was a choice, the flush left the L2 dirty
+    assert compare_runs(old, with_flush("dirty")).counts["slower"] == 3
+    changed = [pair for pair in compare_runs(old, with_flush("clean")).pairs if third(pair.first)]
+    assert {pair.verdict for pair in changed} == {"undecided"}
+    assert changed[0].why == "the L2 was flushed dirty on the first side and clean on the second"
+
+
 def test_no_difference_below_either_floor_is_claimed(tmp_path):
     quiet, loud = sweep_of(1), sweep_of(1, floor=0.05)
     for number, (a, b) in enumerate([(quiet, loud), (loud, quiet)]):
