@@ -13,7 +13,7 @@ import torch
 
 from harness.correctness import audit, errors, gate, integrity
 from harness.correctness.audit import Audit
-from harness.device import health
+from harness.device import health, l2
 from harness.device.devices import Device
 from harness.ops import buffers as case_buffers
 from harness.ops import catalogue, reference
@@ -35,7 +35,7 @@ _PROBES = 5
 
 # What a provider's code must not replace: see harness.correctness.integrity.
 MEASURING_MODULES = (
-    clocks, sampler, gate, errors, reference, *catalogue.MODULES, audit, case_buffers, estimators, integrity,
+    clocks, sampler, gate, errors, reference, *catalogue.MODULES, audit, case_buffers, estimators, integrity, l2,
     gated_module, sys.modules[__name__],
 )  # fmt: skip
 
@@ -77,7 +77,10 @@ def run_job(job: Job | RoofJob, stage: Stage) -> list[Record]:
     """
     began_s = time.monotonic()
     if job.device.kind == "cuda":
+        stage("allocate", None)
         torch.cuda.set_device(job.device.torch_device)  # for all that does not name a device: a user's launch, a spin
+        torch.cuda.synchronize()  # makes the context, a part of the state that providers are to leave as it is
+        integrity.watch(())
     if isinstance(job, RoofJob):
         records = _curve_point(job, stage)
     else:

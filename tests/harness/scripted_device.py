@@ -120,6 +120,9 @@ class ScriptedCuda:
     def device(self, device: str) -> Iterator[None]:
         yield
 
+    def reset_persisting_l2(self) -> None:
+        self.l2.reset_persisting()
+
     def perf_counter(self) -> float:
         return self.host_s
 

@@ -62,6 +62,18 @@ def test_what_the_flush_leaves_is_a_choice_that_is_the_same_for_all_and_said(kin
     assert setting.flush == kind and said in setting.why
 
 
+def test_lines_that_persist_outlive_a_flush_and_are_reset_before_each_sample():
+    cuda, size = ScriptedCuda(), 16 * MIB
+    cuda.l2.carve_out, cuda.l2.persisting = size, {"set 0.x", "set 0.out"}
+    calls = entries(cuda, size, 1)
+    setting = regimes.setting("cold", calls, size, cuda.as_device(), cuda)
+    cold_s = true_time(cuda, size, cuda.memory_gbps)
+    assert sample(setting.calls, setting.clock, QUICK, seed=0)["a"].median_s == pytest.approx(cold_s, abs=1e-6)
+    cuda.reset_persisting_l2 = lambda: None  # without it the same calls would be warm
+    setting = regimes.setting("cold", calls, size, cuda.as_device(), cuda)
+    assert sample(setting.calls, setting.clock, QUICK, seed=0)["a"].median_s < cold_s / 2
+
+
 def test_without_a_flush_the_same_call_would_be_warm():
     """What the regime defends against: the device's L2 does keep what is touched again."""
     cuda = ScriptedCuda()
