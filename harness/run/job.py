@@ -15,6 +15,8 @@ from harness.correctness import audit, errors, gate, integrity
 from harness.correctness.audit import Audit
 from harness.device import health, l2
 from harness.device.devices import Device
+from harness.device.health import Nvml
+from harness.device.readings import Readings
 from harness.ops import buffers as case_buffers
 from harness.ops import catalogue, reference
 from harness.ops.buffers import BufferSet, allocate, refill
@@ -27,6 +29,7 @@ from harness.store.records import Record
 from harness.store.vocabulary import Flush, Outcome, Regime, Role
 from harness.sweeps.stop_rule import StopRule
 from harness.timing import clocks, estimators, regimes, roofs, sampler
+from harness.timing.energy import Energy, energy_of
 from harness.timing.estimators import median
 from harness.timing.regimes import NotPossible
 from harness.timing.sampler import Calls, Watch, sample
@@ -57,6 +60,7 @@ class Job:
     gate_only: bool = False  # every provider through the gate, and nothing is timed
     not_captured: tuple[tuple[str, str], ...] = ()  # entries that failed in a capture, and why: in an earlier process
     flush: Flush = Flush.DIRTY
+    energy_s: float = 0.0  # how long each provider's calls are kept going for the device's counter of energy
 
 
 @dataclass(frozen=True)
@@ -208,6 +212,7 @@ def _in_regime(turns: _Turns, regime: Regime, why: str | None, failures: dict[st
         failures.update(caught)
         left = turns.without(caught)  # who cheats may have disturbed the others as well: they are timed again
         return _in_regime(left, regime, why, failures) if left.calls else []
+    sampling = replace(sampling, energy=_energies(job, setting, calls))
     roof_bytes = roofs.matched_bytes(case)
     blank = [
         *(roof_record(case, case.roof, name, roof_bytes, job.device.name) for name in streams),
@@ -258,10 +263,26 @@ def _caught(audit: Audit, names: list[str]) -> dict[str, str]:
 
 
 def _sampled(setting: regimes.Setting, why: str, job: Job | RoofJob, watch: Watch | None = None) -> Sampling:
-    read = health.reader(job.device)
+    read, readings = health.reader(job.device), Readings(Nvml.of(job.device), setting.clock.now)
     before = read()
-    sampled = sample(setting.calls, setting.clock, job.stop, job.seed, watch)
-    return Sampling(setting, why, sampled, job.seed, health.between(before, read()), job.device)
+    sampled = sample(setting.calls, setting.clock, job.stop, job.seed, readings.beside(watch))
+    meanwhile = readings.slowed_by(is_busy=setting.regime != Regime.HOST)
+    state = health.between(before, read(), meanwhile)
+    return Sampling(setting, why, sampled, job.seed, state, job.device, readings)
+
+
+def _energies(job: Job, setting: regimes.Setting, calls: Calls) -> dict[str, Energy]:
+    """The energy of each provider's call, where the device counts it; calls in graphs are replayed as such."""
+    gpu = Nvml.of(job.device)
+    if not isinstance(gpu, Nvml) or job.energy_s == 0 or setting.regime == Regime.HOST:
+        return {}
+    found = {}
+    for name, bound in calls.items():
+        batch = setting.calls_per_sample.get(name)
+        energy = energy_of(bound if batch is None else setting.calls[name], gpu.energy_mj, job.energy_s, torch.cuda)
+        if energy is not None:
+            found[name] = replace(energy, per_call_j=energy.per_call_j / (batch or 1))
+    return found
 
 
 def _curve_point(job: RoofJob, stage: Stage) -> list[Record]:

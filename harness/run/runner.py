@@ -132,8 +132,9 @@ def _run_cases(
             return Summary(number, len(sweep.cases) - number, out_of_budget=True)
         is_repeat = _kind(case) in map(_kind, sweep.cases[:number])
         job = Job(
-            case, todo, device, sweep.stop, seed + number, True, sweep.regimes, is_repeat=is_repeat, flush=sweep.flush
-        )
+            case, todo, device, sweep.stop, seed + number, True, sweep.regimes, is_repeat,
+            flush=sweep.flush, energy_s=sweep.energy_seconds,
+        )  # fmt: skip
         records = workers.records_of(job)
         ledger.enter("store")
         providers.check_unchanged(todo, store.path)  # else these records may be of neither version

@@ -26,6 +26,16 @@ class ErrorByInput:
     max_ulp: tuple[float | None, ...]
 
 
+@dataclass(frozen=True)
+class ClockRange:
+    """A clock of the device through the samples of a case, as it was read between them."""
+
+    median_mhz: float
+    least_mhz: float
+    most_mhz: float
+    readings: int
+
+
 _CURVES = frozenset(Mix)
 
 
@@ -91,6 +101,11 @@ class Record:
     audits: int | None = None  # how often its outputs were checked between its samples
     error_by_input: ErrorByInput | None = None
     over_roof_reasons: tuple[str, ...] = ()  # why it may be faster than its roof, likeliest first
+
+    sm_clock: ClockRange | None = None
+    memory_clock: ClockRange | None = None
+    energy_j: float | None = None  # of one call, by the device's counter: what the whole board used
+    power_w: float | None = None  # at which the device was meanwhile
 
     health: dict[str, Any] = dataclasses.field(default_factory=dict)  # the device "before" and "after" the case
 

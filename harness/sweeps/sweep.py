@@ -37,6 +37,7 @@ class Sweep:
     cpu_providers: tuple[str, ...] = ()  # in place of `providers`, where there is no GPU; empty: the same
     regimes: tuple[str, ...] = (AUTO,)
     flush: Flush = Flush.DIRTY  # of a GPU's L2, before each cold call
+    energy_seconds: float = 0.2  # how long calls are kept going for a GPU's counter of energy; 0: not at all
     roof_curves: bool = False  # whether roofs are measured over the working set, beside those of the cases
 
     def on(self, kind: str) -> Sweep:
@@ -175,6 +176,7 @@ _TOP = {
     "case_timeout_s": float,
     "regimes": list,
     "flush": str,
+    "energy_seconds": float,
     "roof_curves": bool,
     "stop": dict,
     "cpu": dict,
@@ -222,6 +224,7 @@ def parse(data: Mapping[str, Any], default_name: str) -> Sweep:
         cpu_providers=tuple(_strings(data.get("cpu", {}).get("providers", []), "providers of [cpu]")),
         regimes=regimes,
         flush=Flush(flush),
+        energy_seconds=_seconds(data.get("energy_seconds", Sweep.energy_seconds), "energy_seconds"),
         roof_curves=data.get("roof_curves", False),
     )
 
@@ -259,6 +262,12 @@ def _check(table: Any, keys: Mapping[str, type], where: str) -> None:
             raise SweepError(f"{where}: {key!r} is a {keys[key].__name__}, not {value!r}")
         if isinstance(value, float) and not math.isfinite(value):
             raise SweepError(f"{where}: {key!r} is a finite number, not {value!r}")
+
+
+def _seconds(value: float, what: str) -> float:
+    if value < 0:
+        raise SweepError(f"{what!r} is 0 or more, not {value}")
+    return float(value)
 
 
 def _list(value: Any, what: str) -> list[Any]:

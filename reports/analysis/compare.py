@@ -15,8 +15,8 @@ from typing import Any
 from harness.store import seal
 from harness.store.records import Record, Run
 from harness.store.vocabulary import Flush, Regime, Role, RunError, Verdict
-from harness.timing.estimators import Ratio, verdict
-from reports.analysis.ratios import are_unmarked, ratio_between
+from harness.timing.estimators import Ratio, median
+from reports.analysis.ratios import are_unmarked, memory_clock_mhz, ratio_between, sm_clock_mhz, verdict_on
 from reports.analysis.summary import conditions
 
 Key = tuple[str, Role, str, "Regime | None"]  # of a record: see harness.store.records
@@ -143,8 +143,7 @@ def _pair(a: Record, b: Record, a_floors: _Floors, b_floors: _Floors) -> Pair:
     if a.samples_s == b.samples_s:  # one measurement, read twice: nothing is left to decide
         return Pair(a, b, Ratio(1.0, 1.0, 1.0), floor, Verdict.SAME, "")
     ratio = ratio_between(a, b)
-    found = verdict(ratio, floor)
-    why = ""
+    found, why = verdict_on(a, b, ratio, floor)
     unlike = _unlike(a, b)
     if ratio is None:
         why = "too few samples for an interval"
@@ -152,7 +151,7 @@ def _pair(a: Record, b: Record, a_floors: _Floors, b_floors: _Floors) -> Pair:
         found, why = Verdict.UNDECIDED, unlike
     elif floor is None:
         why = "no A/A control"
-    elif found == "undecided":
+    elif found == "undecided" and not why:
         why = "the interval reaches across the noise floor"
     return Pair(a, b, ratio, floor, found, why)
 
@@ -218,16 +217,8 @@ _ALIKE = (
 
 def _clock_differences(first: Run, second: Run) -> Iterator[str]:
     """Clocks as they were while the cases were timed, where they were read: medians that differ by over 2%."""
-    from harness.timing.estimators import median
-
-    for name, path in (
-        ("SM clock", ("gpu", "after", "sm_clock_mhz")),
-        ("memory clock", ("gpu", "after", "memory_clock_mhz")),
-    ):
-        clocks = [
-            [value for r in run.records if isinstance(value := _at(r.health, path), (int, float)) and value > 0]
-            for run in (first, second)
-        ]
+    for name, clock in (("SM clock", sm_clock_mhz), ("memory clock", memory_clock_mhz)):
+        clocks = [[mhz for each in run.records if (mhz := clock(each))] for run in (first, second)]
         if all(clocks):
             a, b = map(median, clocks)
             if abs(a / b - 1) > 0.02:
