@@ -28,7 +28,7 @@ from harness.run.validating import validate
 from harness.store.records import Record
 from harness.store.vocabulary import Flush, Outcome, Regime, Role
 from harness.sweeps.stop_rule import StopRule
-from harness.timing import clocks, estimators, regimes, roofs, sampler
+from harness.timing import clocks, energy, estimators, regimes, roofs, sampler
 from harness.timing.energy import Energy, energy_of
 from harness.timing.estimators import median
 from harness.timing.regimes import NotPossible
@@ -38,8 +38,8 @@ _PROBES = 5
 
 # What a provider's code must not replace: see harness.correctness.integrity.
 MEASURING_MODULES = (
-    clocks, sampler, gate, errors, reference, *catalogue.MODULES, audit, case_buffers, estimators, integrity, l2,
-    gated_module, sys.modules[__name__],
+    clocks, energy, sampler, gate, errors, reference, *catalogue.MODULES, audit, case_buffers, estimators, integrity,
+    l2, gated_module, sys.modules[__name__],
 )  # fmt: skip
 
 Stage = Callable[[str, "str | None"], None]
@@ -279,9 +279,9 @@ def _energies(job: Job, setting: regimes.Setting, calls: Calls) -> dict[str, Ene
     found = {}
     for name, bound in calls.items():
         batch = setting.calls_per_sample.get(name)
-        energy = energy_of(bound if batch is None else setting.calls[name], gpu.energy_mj, job.energy_s, torch.cuda)
-        if energy is not None:
-            found[name] = replace(energy, per_call_j=energy.per_call_j / (batch or 1))
+        spent = energy_of(bound if batch is None else setting.calls[name], gpu.energy_mj, job.energy_s, torch.cuda)
+        if spent is not None:
+            found[name] = replace(spent, per_call_j=spent.per_call_j / (batch or 1))
     return found
 
 

@@ -10,9 +10,9 @@ import itertools
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from time import perf_counter
 from typing import Any
 
-from harness.timing.clocks import perf_counter
 from harness.timing.sampler import gc_paused
 
 CHUNK_S = 2e-3  # of calls between two looks at the counter

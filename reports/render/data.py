@@ -98,7 +98,8 @@ def _is_number(kind: str) -> bool:
 
 
 def _json(content: Any) -> str:
-    plain = dataclasses.asdict(content) if dataclasses.is_dataclass(content) else content
+    is_row = dataclasses.is_dataclass(content) and not isinstance(content, type)
+    plain = dataclasses.asdict(content) if is_row else content
     return json.dumps(plain, sort_keys=True, separators=(",", ":"))
 
 
