@@ -15,7 +15,7 @@ from typing import Any
 
 from harness.timing.sampler import gc_paused
 
-CHUNK_S = 2e-3  # of calls between two looks at the counter
+CHUNK_S = 4e-3  # of calls between two looks at the counter
 MOST_CALLS = 256  # in a chunk: two of them are queued
 _PATIENCE = 4  # times as long as is asked for, for a counter that moves rarely
 

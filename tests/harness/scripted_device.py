@@ -98,6 +98,7 @@ class ScriptedCuda:
 
     def flush(self, kind: Flush = Flush.DIRTY) -> None:
         """Twice the L2, written over or read."""
+        self.check()
         self.host_s += self.launch_s
         self._work("flush", {"out" if kind == Flush.DIRTY else "x": 2 * self.l2_bytes})
 
@@ -162,15 +163,18 @@ class ScriptedEvent:
         self._cuda, self._at_s = cuda, 0.0
 
     def record(self) -> None:
+        self._cuda.check()
         self._cuda.host_s += 0.5e-6
         self._cuda.log.append("event")
         self._at_s = max(self._cuda.host_s, self._cuda.stream_s)
 
     def query(self) -> bool:
+        self._cuda.check()
         self._cuda.not_while_capturing("query an event")
         return self._cuda.host_s >= self._at_s
 
     def synchronize(self) -> None:
+        self._cuda.check()
         self._cuda.not_while_capturing("wait for an event")
         self._cuda.host_s = max(self._cuda.host_s, self._at_s)
 
@@ -197,6 +201,7 @@ class ScriptedGraph:
             raise RuntimeError("CUDA error: operation failed due to a previous error during capture")
 
     def replay(self) -> None:
+        self._cuda.check()
         self._cuda.host_s += self._cuda.launch_s
         for name, touched in self.nodes:
             self._cuda._work(name, touched)
