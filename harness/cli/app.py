@@ -12,7 +12,7 @@ import typer
 from harness.cli import crosscheck, machine_code, paper, provider_file, stored
 from harness.cli.exits import CHECK_FAILED, WRONG_USAGE, command_line, end
 from harness.cli.measuring import measuring, new_directory, present, refuse_beside_resume, resume_hint
-from harness.cli.options import Dtypes, Ops, Shapes
+from harness.cli.options import Dtypes, FlushKind, Ops, Regimes, Shapes
 
 if TYPE_CHECKING:
     from harness.device.devices import Device
@@ -55,9 +55,8 @@ def run(
         list[str] | None,
         typer.Option(help="This provider, or FILE.py (its code runs with your rights); may be repeated."),
     ] = None,
-    regime: Annotated[
-        list[str] | None, typer.Option(help="auto, cold, graph, warm or host; may be repeated.  [default: the sweep's]")
-    ] = None,
+    regime: Regimes = None,
+    flush: FlushKind = None,
     resume: Annotated[Path | None, typer.Option(help="Go on with the run in this directory.")] = None,
     budget: Annotated[float | None, typer.Option(min=0, help="Start no case after so many seconds.")] = None,
     strict: Annotated[
@@ -73,13 +72,14 @@ def run(
     """Measure a sweep, store every record, show the tables, write the report."""
     if resume is not None:
         given = {"--sweep": sweep, "--out": out, "--device": device, "--op": op, "--dtype": dtype}
-        refuse_beside_resume(given | {"--shape": shape, "--provider": provider, "--regime": regime})
+        given |= {"--shape": shape, "--provider": provider, "--regime": regime, "--flush": flush}
+        refuse_beside_resume(given)
         plan, found, store = _resumed(resume)
     else:
         if shape and sweep:
             end("--shape names cases of its own; leave out --sweep, or add the shape to the sweep's file", WRONG_USAGE)
-        wanted = _wanted(sweep, shape or [], op or [], dtype or [])
-        plan, found, store = _created(wanted, out, device or "auto", provider, regime)
+        wanted = _wanted(sweep, shape or [], op or [], dtype or []).by([], regime or [], flush)
+        plan, found, store = _created(wanted, out, device or "auto", provider)
     _measure(plan, found, store, budget, inspect)
     present(store.path, report)
     if strict:
@@ -112,9 +112,7 @@ def _wanted(sweep: str | None, shapes: list[str], ops: list[str], dtypes: list[s
     return load(sweep or "default").only(ops, dtypes)
 
 
-def _created(
-    plan: Sweep, out: Path | None, device: str, given: list[str] | None, regimes: list[str] | None
-) -> tuple[Sweep, Device, Store]:
+def _created(plan: Sweep, out: Path | None, device: str, given: list[str] | None) -> tuple[Sweep, Device, Store]:
     from harness import providers
     from harness.device.devices import find_device
     from harness.store.files import Store
@@ -123,7 +121,7 @@ def _created(
     specs = providers.distinct(given or ())
     for spec in specs or (*plan.providers, *plan.cpu_providers):
         providers.check(spec)
-    plan = plan.by(specs, regimes or [])
+    plan = plan.by(specs, [])
     found = find_device(device)
     plan = plan.on(found.kind)
     path = new_directory(out, plan.name)

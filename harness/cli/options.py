@@ -30,3 +30,11 @@ Shapes = Annotated[
     list[str] | None,
     typer.Option("--shape", help="Only this shape, such as 4096x4096, in place of a sweep; may be repeated."),
 ]
+Regimes = Annotated[
+    list[str] | None,
+    typer.Option("--regime", help="auto, cold, graph, warm or host; may be repeated.  [default: the sweep's]"),
+]
+FlushKind = Annotated[
+    str | None,
+    typer.Option("--flush", help="dirty or clean: a GPU's L2 before each cold call.  [default: the sweep's]"),
+]

@@ -15,6 +15,8 @@ from typing import Any
 
 import torch
 
+from harness.device import l2
+
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)
 # Halved, it is a subnormal fp32 number, or 0 where the processor was told to flush those.
 _LEAST_NORMAL = torch.tensor(torch.finfo(torch.float32).tiny)
@@ -53,6 +55,7 @@ SETTINGS = (
         torch.set_float32_matmul_precision,
     ),
     ProcessSetting("torch's seed", torch.initial_seed, torch.manual_seed),
+    ProcessSetting("the carve-out of the GPU's L2", l2.carve_out_bytes, l2.set_carve_out),
     ProcessSetting("the processor's flush of subnormal numbers", _flushes_subnormals, torch.set_flush_denormal),
     *(
         ProcessSetting(

@@ -1,8 +1,9 @@
 """Reads the state of a device, and changes nothing: clocks, temperature, throttle reasons, other processes.
 
 A reading is taken right before and right after the samples of a case, and `between` holds the two against each
-other. Counters of the system (time taken by others, by the hypervisor, by a container's quota) are told by their
-growth between the two, so that what happened in the middle of a case is seen as well.
+other; harness.device.readings takes those in the middle. Counters of the system (time taken by others, by the
+hypervisor, by a container's quota) are told by their growth between the two, so that what happened in the middle of a
+case is seen as well.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -72,8 +73,11 @@ def reader(device: Device) -> Callable[[], Reading]:
     return lambda: {"cpu": dataclasses.asdict(read_cpu()), "gpu": dataclasses.asdict(gpu.read())}
 
 
-def between(before: Reading, after: Reading) -> dict[str, Any]:
-    """The two readings and what they say about the time between them; `flags` are marks for the records."""
+def between(before: Reading, after: Reading, meanwhile: Sequence[str] = ()) -> dict[str, Any]:
+    """The two readings and what they say about the time between them; `flags` are marks for the records.
+
+    `meanwhile` is what a GPU was slowed down by between the two.
+    """
     cpu = _cpu_between(before["cpu"], after["cpu"])
     slowed_by = list(cpu.pop("slowed_by"))
     found: dict[str, Any] = {"cpu": cpu}
@@ -82,6 +86,7 @@ def between(before: Reading, after: Reading) -> dict[str, Any]:
         slowed_by = []  # what holds the host up is in no GPU's time
         for reading in (before["gpu"], after["gpu"]):
             slowed_by += [why for why in reading["slowed_by"] or () if why not in slowed_by]
+        slowed_by += [why for why in meanwhile if why not in slowed_by]
     disturbed = "gpu" not in found and max(cpu["others_share"], cpu["stolen_share"]) > DISTURBED_SHARE
     flags = ["throttled"] * bool(slowed_by) + ["disturbed"] * disturbed
     return {**found, "slowed_by": slowed_by, "flags": flags}
@@ -235,6 +240,16 @@ class Nvml:
             slowed_by=self._slowed_by(),
         )
 
+    def sm_clock_max_mhz(self) -> int | None:
+        """The clock that the GPU may have at most."""
+        clock: int | None = self._ask("nvmlDeviceGetMaxClockInfo", self._library.NVML_CLOCK_SM)
+        return clock
+
+    def energy_mj(self) -> int | None:
+        """What the whole board has used since its driver was loaded, in millijoules."""
+        energy: int | None = self._ask("nvmlDeviceGetTotalEnergyConsumption")
+        return energy
+
     def _slowed_by(self) -> tuple[str, ...] | None:
         reasons = self._ask("nvmlDeviceGetCurrentClocksEventReasons")
         if reasons is None:  # the name before driver 535
@@ -252,7 +267,7 @@ class Nvml:
         processes = self._ask("nvmlDeviceGetComputeRunningProcesses")
         others = None if processes is None else sum(process.pid != os.getpid() for process in processes)
         return {
-            "sm_clock_max_mhz": self._ask("nvmlDeviceGetMaxClockInfo", self._library.NVML_CLOCK_SM),
+            "sm_clock_max_mhz": self.sm_clock_max_mhz(),
             "memory_clock_max_mhz": self._ask("nvmlDeviceGetMaxClockInfo", self._library.NVML_CLOCK_MEM),
             "power_limit_w": None if limit_mw is None else limit_mw / 1e3,
             "ecc": None if ecc is None else bool(ecc[0]),

@@ -12,7 +12,6 @@ import sysconfig
 import tempfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from rich.text import Text
 
 from harness.device.devices import MIB, cpu_caches, find_device
 from harness.device.health import GpuReading, Nvml, cpu_settings
+from harness.doctor.probe import PREFLIGHT, ProbeResult, go, preflight_of
 from harness.plumbing.errors import first_line, named
 from harness.store.provenance import ROOT, driver_version, elubench_version
 
@@ -30,16 +30,6 @@ GIB = 1 << 30
 _CUBIN = "kernel.cubin"
 _Ended = subprocess.CompletedProcess[str]
 _STYLES = {"ok": "green", "missing": "red", "note": "yellow"}
-
-
-@dataclass(frozen=True)
-class ProbeResult:
-    """What one probe found."""
-
-    topic: str
-    status: str  # "ok"; "missing": something cannot be measured; "note": it can, and something is worth knowing
-    detail: str
-    mend: str | None = None
 
 
 def examine() -> list[ProbeResult]:
@@ -54,13 +44,18 @@ def examine() -> list[ProbeResult]:
                 ("C++ compiler", "CXX", ("g++",), "c++"),
             )
         ]
-        return [_guarded(topic, probe) for topic, probe in _probes(Path(folder), kernel.result, compilers)]
+        gpu = _guarded("GPU", _gpu)
+        tried = pool.submit(preflight_of, "cuda:0") if gpu.status == "ok" else None
+        found = [_guarded(topic, probe) for topic, probe in _probes(Path(folder), kernel.result, compilers, gpu)]
+        return [*found, *(tried.result() if tried else [])]
 
 
 def _probes(
-    folder: Path, kernel: Callable[[], _Ended], compilers: Sequence[tuple[str, Callable[[], ProbeResult]]]
+    folder: Path,
+    kernel: Callable[[], _Ended],
+    compilers: Sequence[tuple[str, Callable[[], ProbeResult]]],
+    gpu: ProbeResult,
 ) -> list[tuple[str, Callable[[], ProbeResult]]]:
-    gpu = _guarded("GPU", _gpu)
     return [
         ("Python", _python),
         ("torch", lambda: _module("torch")),
@@ -93,7 +88,7 @@ def report(console: Console) -> None:
         table.add_row(finding.topic, Text(finding.status, style=_STYLES[finding.status]), found)
     console.print(table)
     console.print()
-    for line in conclusion(findings):
+    for line in (*conclusion(findings), *filter(None, [go(findings)])):
         console.print(Text(line), highlight=False)
 
 
@@ -103,7 +98,7 @@ def conclusion(findings: list[ProbeResult]) -> tuple[str, str]:
     can: list[str] = []
     cannot: dict[str, list[str]] = {}  # by reason
     for what, needs in (
-        ("times on the GPU", ("torch", "triton", "GPU", "C compiler")),
+        ("times on the GPU", ("torch", "triton", "GPU", "C compiler", *PREFLIGHT)),
         ("times on the CPU", ("torch",)),
         ("times of torch.compile on the CPU", ("torch", "C++ compiler")),
         ("correctness of Triton kernels on the emulated GPU", ("torch", "triton", "emulated GPU")),

@@ -13,8 +13,10 @@ import torch
 
 from harness.correctness import audit, errors, gate, integrity
 from harness.correctness.audit import Audit
-from harness.device import health
+from harness.device import health, l2
 from harness.device.devices import Device
+from harness.device.health import Nvml
+from harness.device.readings import Readings
 from harness.ops import buffers as case_buffers
 from harness.ops import catalogue, reference
 from harness.ops.buffers import BufferSet, allocate, refill
@@ -24,9 +26,10 @@ from harness.run.gated import ProviderCall, gated
 from harness.run.recording import CONTROL, Sampling, roof_record, timed
 from harness.run.validating import validate
 from harness.store.records import Record
-from harness.store.vocabulary import Outcome, Regime, Role
+from harness.store.vocabulary import Flush, Outcome, Regime, Role
 from harness.sweeps.stop_rule import StopRule
-from harness.timing import clocks, estimators, regimes, roofs, sampler
+from harness.timing import clocks, energy, estimators, regimes, roofs, sampler
+from harness.timing.energy import Energy, energy_of
 from harness.timing.estimators import median
 from harness.timing.regimes import NotPossible
 from harness.timing.sampler import Calls, Watch, sample
@@ -35,8 +38,8 @@ _PROBES = 5
 
 # What a provider's code must not replace: see harness.correctness.integrity.
 MEASURING_MODULES = (
-    clocks, sampler, gate, errors, reference, *catalogue.MODULES, audit, case_buffers, estimators, integrity,
-    gated_module, sys.modules[__name__],
+    clocks, energy, sampler, gate, errors, reference, *catalogue.MODULES, audit, case_buffers, estimators, integrity,
+    l2, gated_module, sys.modules[__name__],
 )  # fmt: skip
 
 Stage = Callable[[str, "str | None"], None]
@@ -56,6 +59,8 @@ class Job:
     is_repeat: bool = False  # a case before it in the sweep differs from it in the sizes of its shape only
     gate_only: bool = False  # every provider through the gate, and nothing is timed
     not_captured: tuple[tuple[str, str], ...] = ()  # entries that failed in a capture, and why: in an earlier process
+    flush: Flush = Flush.DIRTY
+    energy_s: float = 0.0  # how long each provider's calls are kept going for the device's counter of energy
 
 
 @dataclass(frozen=True)
@@ -66,6 +71,7 @@ class RoofJob:
     device: Device
     stop: StopRule
     seed: int
+    flush: Flush = Flush.DIRTY
 
 
 def run_job(job: Job | RoofJob, stage: Stage) -> list[Record]:
@@ -75,7 +81,10 @@ def run_job(job: Job | RoofJob, stage: Stage) -> list[Record]:
     """
     began_s = time.monotonic()
     if job.device.kind == "cuda":
+        stage("allocate", None)
         torch.cuda.set_device(job.device.torch_device)  # for all that does not name a device: a user's launch, a spin
+        torch.cuda.synchronize()  # makes the context, a part of the state that providers are to leave as it is
+        integrity.watch(())
     if isinstance(job, RoofJob):
         records = _curve_point(job, stage)
     else:
@@ -148,18 +157,19 @@ def _regimes_of(job: Job, calls: Calls) -> Iterator[tuple[Regime, str | None]]:
     chosen: dict[Regime, str | None] = {}
     for name in job.regimes:
         if name == regimes.AUTO:
-            regime, why = _chosen(calls, job.case.bytes_moved, job.device)
+            regime, why = _chosen(calls, job.case.bytes_moved, job)
             chosen.setdefault(regime, why)
         else:
             chosen[Regime(name)] = None
     yield from chosen.items()
 
 
-def _chosen(calls: Calls, working_set_bytes: int, device: Device) -> tuple[Regime, str]:
+def _chosen(calls: Calls, working_set_bytes: int, job: Job | RoofJob) -> tuple[Regime, str]:
     """The regime for cold times, by a few cold calls of the quickest entry."""
+    device = job.device
     if device.kind == "cpu":
         return regimes.choose(math.inf, working_set_bytes, device)
-    setting = regimes.setting(Regime.COLD, calls, working_set_bytes, device)
+    setting = regimes.setting(Regime.COLD, calls, working_set_bytes, device, flush=job.flush)
     quickest_s = min(median([setting.clock.time_call(bound[0]) for _ in range(_PROBES)]) for bound in calls.values())
     return regimes.choose(quickest_s, working_set_bytes, device)
 
@@ -191,7 +201,7 @@ def _in_regime(turns: _Turns, regime: Regime, why: str | None, failures: dict[st
     entries = {**calls, CONTROL: calls[twin], **{f"roof {name}": bound for name, bound in streams.items()}}
     try:
         _without_failed_captures(job, regime, entries)
-        setting = regimes.setting(regime, entries, case.bytes_moved, job.device)
+        setting = regimes.setting(regime, entries, case.bytes_moved, job.device, flush=job.flush)
     except NotPossible as error:
         if why is not None:  # another regime can be chosen in its place
             return _in_regime(turns, Regime.COLD, f"{why}, but {error}", failures)
@@ -202,6 +212,7 @@ def _in_regime(turns: _Turns, regime: Regime, why: str | None, failures: dict[st
         failures.update(caught)
         left = turns.without(caught)  # who cheats may have disturbed the others as well: they are timed again
         return _in_regime(left, regime, why, failures) if left.calls else []
+    sampling = replace(sampling, energy=_energies(job, setting, calls))
     roof_bytes = roofs.matched_bytes(case)
     blank = [
         *(roof_record(case, case.roof, name, roof_bytes, job.device.name) for name in streams),
@@ -252,10 +263,26 @@ def _caught(audit: Audit, names: list[str]) -> dict[str, str]:
 
 
 def _sampled(setting: regimes.Setting, why: str, job: Job | RoofJob, watch: Watch | None = None) -> Sampling:
-    read = health.reader(job.device)
+    read, readings = health.reader(job.device), Readings(Nvml.of(job.device), setting.clock.now)
     before = read()
-    sampled = sample(setting.calls, setting.clock, job.stop, job.seed, watch)
-    return Sampling(setting, why, sampled, job.seed, health.between(before, read()), job.device)
+    sampled = sample(setting.calls, setting.clock, job.stop, job.seed, readings.beside(watch))
+    meanwhile = readings.slowed_by(is_busy=setting.regime != Regime.HOST)
+    state = health.between(before, read(), meanwhile)
+    return Sampling(setting, why, sampled, job.seed, state, job.device, readings)
+
+
+def _energies(job: Job, setting: regimes.Setting, calls: Calls) -> dict[str, Energy]:
+    """The energy of each provider's call, where the device counts it; calls in graphs are replayed as such."""
+    gpu = Nvml.of(job.device)
+    if not isinstance(gpu, Nvml) or job.energy_s == 0 or setting.regime == Regime.HOST:
+        return {}
+    found = {}
+    for name, bound in calls.items():
+        batch = setting.calls_per_sample.get(name)
+        spent = energy_of(bound if batch is None else setting.calls[name], gpu.energy_mj, job.energy_s, torch.cuda)
+        if spent is not None:
+            found[name] = replace(spent, per_call_j=spent.per_call_j / (batch or 1))
+    return found
 
 
 def _curve_point(job: RoofJob, stage: Stage) -> list[Record]:
@@ -267,10 +294,10 @@ def _curve_point(job: RoofJob, stage: Stage) -> list[Record]:
     if not streams:
         return []
     calls = {f"roof {name}": bound for name, bound in streams.items()}
-    cold, why = _chosen(calls, working_set, device)
+    cold, why = _chosen(calls, working_set, job)
     records = []
     for regime, reason in ((cold, f"{why}{remark}"), (Regime.WARM, f"the levels of the caches{remark}")):
-        setting = regimes.setting(regime, calls, working_set, device)
+        setting = regimes.setting(regime, calls, working_set, device, flush=job.flush)
         blanks = [roof_record(point, point.op, name, working_set, device.name) for name in streams]
         blanks = [replace(blank, flops=roofs.flops(point)) for blank in blanks]
         records += timed(blanks, _sampled(setting, reason, job))

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from harness.device.devices import Device
+from harness.device.readings import Readings
 from harness.ops.cases import Case
-from harness.store.records import Record
+from harness.store.records import ClockRange, Record
 from harness.store.vocabulary import SCHEMA, Flag, Mix, Outcome, Regime, Role
 from harness.timing import sample_flags
-from harness.timing.estimators import attained, noise_floor, paired_ratio, relative_half_width
+from harness.timing.energy import Energy
+from harness.timing.estimators import attained, median, noise_floor, paired_ratio, relative_half_width
 from harness.timing.regimes import Setting
 from harness.timing.sampler import Sampled
 
@@ -74,6 +76,8 @@ class Sampling:
     seed: int
     health: Mapping[str, Any]
     device: Device
+    readings: Readings | None = None  # of the device's clocks
+    energy: Mapping[str, Energy] = field(default_factory=dict)  # by entry, where the device has a counter
 
 
 def timed(records: Sequence[Record], sampling: Sampling, twin: str | None = None) -> list[Record]:
@@ -99,6 +103,7 @@ def _with_samples(record: Record, sampling: Sampling) -> Record:
     setting, taken = sampling.setting, sampling.sampled[record.entry]
     is_host = setting.regime == Regime.HOST  # a launch moves no bytes
     is_roof = record.role == Role.ROOF
+    energy = sampling.energy.get(record.entry)
     return replace(
         record,
         regime=setting.regime,
@@ -112,14 +117,25 @@ def _with_samples(record: Record, sampling: Sampling) -> Record:
         roof_gbps=record.bytes_moved / attained(taken.samples_s) / 1e9 if is_roof else None,
         flags=(*record.flags, *_flags(taken, sampling)),
         buffer_sets=setting.buffer_sets,
+        flush=setting.flush,
         seed=sampling.seed,
         entries=tuple(sampling.sampled),
         measured_s=taken.measured_s,
         warmup_s=taken.warmup_s,
         health=dict(sampling.health),
+        sm_clock=_range(sampling.readings.sm_clocks_mhz if sampling.readings else ()),
+        memory_clock=_range(sampling.readings.memory_clocks_mhz if sampling.readings else ()),
+        energy_j=energy.per_call_j if energy else None,
+        power_w=energy.power_w if energy else None,
         clock=setting.clock.name,
         calls_per_sample=setting.calls_per_sample.get(record.entry),
     )
+
+
+def _range(clocks_mhz: Sequence[int]) -> ClockRange | None:
+    if not clocks_mhz:
+        return None
+    return ClockRange(median(clocks_mhz), min(clocks_mhz), max(clocks_mhz), len(clocks_mhz))
 
 
 def _flags(taken: Sampled, sampling: Sampling) -> list[Flag]:

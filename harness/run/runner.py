@@ -124,14 +124,18 @@ def _run_cases(
     """Measure the roof curves, then case by case: what a case gave is stored before the next one starts."""
     started = time.monotonic()
     if sweep.roof_curves:
-        _measure_roof_curves(device, store, workers.timing, sweep.case_timeout_s, seed, workers.on_stage, ledger)
+        _measure_roof_curves(sweep, device, store, workers.timing, seed, workers.on_stage, ledger)
     for number, case in enumerate(sweep.cases):
         ledger.enter("other")
         todo = tuple(spec for spec in sweep.providers if _is_missing(store, case, spec, sweep.regimes))
         if budget_s is not None and todo and time.monotonic() - started > budget_s:
             return Summary(number, len(sweep.cases) - number, out_of_budget=True)
         is_repeat = _kind(case) in map(_kind, sweep.cases[:number])
-        records = workers.records_of(Job(case, todo, device, sweep.stop, seed + number, True, sweep.regimes, is_repeat))
+        job = Job(
+            case, todo, device, sweep.stop, seed + number, True, sweep.regimes, is_repeat,
+            flush=sweep.flush, energy_s=sweep.energy_seconds,
+        )  # fmt: skip
+        records = workers.records_of(job)
         ledger.enter("store")
         providers.check_unchanged(todo, store.path)  # else these records may be of neither version
         store.append(records)
@@ -151,7 +155,7 @@ def _is_missing(store: Store, case: Case, spec: str, regimes: Sequence[str]) -> 
 
 
 def _measure_roof_curves(
-    device: Device, store: Store, worker: Worker, timeout_s: float, seed: int, on_stage: OnStage, ledger: Ledger
+    sweep: Sweep, device: Device, store: Store, worker: Worker, seed: int, on_stage: OnStage, ledger: Ledger
 ) -> None:
     """The points that the store does not hold. One that cannot be measured is left out: it costs a figure a point.
 
@@ -165,8 +169,8 @@ def _measure_roof_curves(
         if store.holds(point.key, Role.ROOF, streams(point.op, device.kind)[0]):
             continue
         on_stage(point, "start", None)
-        job = RoofJob(point, device, CURVE_STOP, seed)
-        result = worker.run(job, timeout_s, partial(on_stage, point))
+        job = RoofJob(point, device, CURVE_STOP, seed, sweep.flush)
+        result = worker.run(job, sweep.case_timeout_s, partial(on_stage, point))
         ledger.enter("store")
         if isinstance(result, list):
             store.append(result)

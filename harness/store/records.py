@@ -15,7 +15,7 @@ from typing import Any
 
 from harness.store.lines import Decoder, VersionedDecoder, is_torn, iter_lines
 from harness.store.manifest import Manifest, read_manifest
-from harness.store.vocabulary import FLAGS_OF_RESULTS, RECORDS, Cause, Flag, Mix, Outcome, Regime, Role, RunError
+from harness.store.vocabulary import FLAGS_OF_RESULTS, RECORDS, Cause, Flag, Flush, Mix, Outcome, Regime, Role, RunError
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,16 @@ class ErrorByInput:
 
     patterns_per_bucket: int
     max_ulp: tuple[float | None, ...]
+
+
+@dataclass(frozen=True)
+class ClockRange:
+    """A clock of the device through the samples of a case, as it was read between them."""
+
+    median_mhz: float
+    least_mhz: float
+    most_mhz: float
+    readings: int
 
 
 _CURVES = frozenset(Mix)
@@ -71,6 +81,7 @@ class Record:
     validated_by: str | None = None  # what ran it where no device did: "ptx sm_90"
 
     regime_why: str | None = None  # why this regime, and how it was kept, in a sentence
+    flush: Flush | None = None  # what was before each of its calls, where the L2 was flushed; None before schema 3 too
     working_set_bytes: int = 0  # bytes of the tensors that one call touches
     buffer_sets: int = 0  # sets of such tensors that the calls rotated over
 
@@ -90,6 +101,11 @@ class Record:
     audits: int | None = None  # how often its outputs were checked between its samples
     error_by_input: ErrorByInput | None = None
     over_roof_reasons: tuple[str, ...] = ()  # why it may be faster than its roof, likeliest first
+
+    sm_clock: ClockRange | None = None
+    memory_clock: ClockRange | None = None
+    energy_j: float | None = None  # of one call, by the device's counter: what the whole board used
+    power_w: float | None = None  # at which the device was meanwhile
 
     health: dict[str, Any] = dataclasses.field(default_factory=dict)  # the device "before" and "after" the case
 

@@ -54,6 +54,13 @@ class Regime(StrEnum):
 AUTO = "auto"  # in place of a regime: cold times, by whichever of COLD and GRAPH resolves them
 
 
+class Flush(StrEnum):
+    """How a GPU's L2 is emptied before a cold call: what the lines are that the call then replaces."""
+
+    DIRTY = "dirty"  # written by the flush: who replaces one has it written to memory first
+    CLEAN = "clean"  # read by the flush: one is dropped
+
+
 class Cause(StrEnum):
     """What kept a provider from computing a case, where something is decided by it; `reason` says it in words."""
 

@@ -13,7 +13,7 @@ from typing import Any
 from harness.ops.cases import Case, CaseError, make_case
 from harness.ops.catalogue import OPS
 from harness.ops.op import ITEM_BYTES
-from harness.store.vocabulary import AUTO, Regime
+from harness.store.vocabulary import AUTO, Flush, Regime
 from harness.sweeps.stop_rule import StopRule
 
 SWEEPS = Path(__file__).parent
@@ -36,6 +36,8 @@ class Sweep:
     cpu_max_elements: int  # larger cases are left to a GPU
     cpu_providers: tuple[str, ...] = ()  # in place of `providers`, where there is no GPU; empty: the same
     regimes: tuple[str, ...] = (AUTO,)
+    flush: Flush = Flush.DIRTY  # of a GPU's L2, before each cold call
+    energy_seconds: float = 0.2  # how long calls are kept going for a GPU's counter of energy; 0: not at all
     roof_curves: bool = False  # whether roofs are measured over the working set, beside those of the cases
 
     def on(self, kind: str) -> Sweep:
@@ -64,14 +66,19 @@ class Sweep:
             raise SweepError(f"sweep {self.name!r} has no case of that op and dtype; it has {has}")
         return dataclasses.replace(self, cases=cases)
 
-    def by(self, providers: Sequence[str], regimes: Sequence[str]) -> Sweep:
-        """This sweep by the named providers, in the named regimes; empty means its own. Raises SweepError."""
+    def by(self, providers: Sequence[str], regimes: Sequence[str], flush: str | None = None) -> Sweep:
+        """This sweep by the named providers, in the named regimes, with this flush; empty means its own.
+
+        Raises SweepError.
+        """
         _check_names(regimes, (AUTO, *Regime), "regime")
+        _check_names([flush] if flush else [], list(Flush), "flush")
         return dataclasses.replace(
             self,
             providers=tuple(providers) or self.providers,
             cpu_providers=() if providers else self.cpu_providers,
             regimes=tuple(dict.fromkeys(regimes)) or self.regimes,
+            flush=Flush(flush or self.flush),
         )
 
     def content(self) -> dict[str, Any]:
@@ -93,6 +100,7 @@ def from_content(content: Mapping[str, Any]) -> Sweep:
                 "providers": tuple(content["providers"]),
                 "cpu_providers": tuple(content.get("cpu_providers", ())),
                 "regimes": tuple(content["regimes"]),
+                "flush": Flush(content.get("flush", Flush.DIRTY)),
                 "stop": StopRule(**content["stop"]),
             }
         )
@@ -167,6 +175,8 @@ _TOP = {
     "dtypes": list,
     "case_timeout_s": float,
     "regimes": list,
+    "flush": str,
+    "energy_seconds": float,
     "roof_curves": bool,
     "stop": dict,
     "cpu": dict,
@@ -191,6 +201,8 @@ def parse(data: Mapping[str, Any], default_name: str) -> Sweep:
     _check_names(regimes, (AUTO, *Regime), "regime")
     if not regimes:
         raise SweepError("'regimes' is empty; leave it out, or name one, such as [\"auto\"]")
+    flush = data.get("flush", Flush.DIRTY)
+    _check_names([flush], list(Flush), "flush")
     cases: dict[str, Case] = {}
     for number, table in enumerate(data.get("cases", []), start=1):
         for case in _cases_of(table, data.get("dtypes", []), f"[[cases]] number {number}"):
@@ -211,6 +223,8 @@ def parse(data: Mapping[str, Any], default_name: str) -> Sweep:
         cpu_max_elements=data.get("cpu", {}).get("max_elements", 2**24),
         cpu_providers=tuple(_strings(data.get("cpu", {}).get("providers", []), "providers of [cpu]")),
         regimes=regimes,
+        flush=Flush(flush),
+        energy_seconds=_seconds(data.get("energy_seconds", Sweep.energy_seconds), "energy_seconds"),
         roof_curves=data.get("roof_curves", False),
     )
 
@@ -248,6 +262,12 @@ def _check(table: Any, keys: Mapping[str, type], where: str) -> None:
             raise SweepError(f"{where}: {key!r} is a {keys[key].__name__}, not {value!r}")
         if isinstance(value, float) and not math.isfinite(value):
             raise SweepError(f"{where}: {key!r} is a finite number, not {value!r}")
+
+
+def _seconds(value: float, what: str) -> float:
+    if value < 0:
+        raise SweepError(f"{what!r} is 0 or more, not {value}")
+    return float(value)
 
 
 def _list(value: Any, what: str) -> list[Any]:

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable
 from time import perf_counter, perf_counter_ns
 from typing import Any, Protocol
 
+from harness.device import l2
+
 
 class Clock(Protocol):
     """Times calls and tells the time."""
@@ -44,12 +46,14 @@ class CpuClock:
 class CudaClock:
     """CUDA events around one call whose launches are already queued when the device reaches it.
 
-    In stream order: `before` (a flush of the L2, say), a spin kernel, an event, the call, an event. The spin keeps
-    the device busy while the host queues the rest, so that the host's launch time is not between the events. What
-    comes before the first event is not in the time: nothing is ever subtracted from one.
+    First the lines of the L2 that were made to persist are reset, by the host. Then, in stream order: `before` (a flush
+    of the L2, say), a spin kernel, an event, the call, an event. The spin keeps the device busy while the host queues
+    the rest, so that the host's launch time is not between the events. What comes before the first event is not in the
+    time: nothing is ever subtracted from one.
 
-    A call whose launches the spin did not outlast is timed again behind a longer one, so a call may run more
-    than once per time. That choice looks at the host's speed only, so it does not select fast device times.
+    The spin ends by itself, by a count of the SM's cycles: a call that loads a module may wait for it, and nothing
+    waits for ever. A call whose launches the spin did not outlast is timed again behind a longer one, so a call may
+    run more than once per time. That choice looks at the host's speed only, so it does not select fast device times.
     A call that waits for the device, or that takes the host longer than the longest spin, cannot be hidden: its
     time is given with the host's share in it, and counted in `unhidden_calls`.
 
@@ -69,6 +73,7 @@ class CudaClock:
         self._cuda = cuda if cuda is not None else _torch_cuda()
         self._device = torch_device
         self._before = before
+        self._reset_persisting = getattr(self._cuda, "reset_persisting_l2", l2.reset_persisting)
         self.now: Callable[[], float] = _counter(self._cuda)
         self.unhidden_calls = 0
         with self._cuda.device(self._device):
@@ -89,6 +94,7 @@ class CudaClock:
 
     def _run(self, call: Callable[[], object]) -> bool:
         """One call between the two events. True if all of it was queued before the device reached it."""
+        self._reset_persisting()
         if self._before is not None:
             self._before()
         self._cuda._sleep(int(self._spin_s * self._cycles_per_s))

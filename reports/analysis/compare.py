@@ -14,9 +14,9 @@ from typing import Any
 
 from harness.store import seal
 from harness.store.records import Record, Run
-from harness.store.vocabulary import Regime, Role, RunError, Verdict
-from harness.timing.estimators import Ratio, verdict
-from reports.analysis.ratios import are_unmarked, ratio_between
+from harness.store.vocabulary import Flush, Regime, Role, RunError, Verdict
+from harness.timing.estimators import Ratio, median
+from reports.analysis.ratios import are_unmarked, memory_clock_mhz, ratio_between, sm_clock_mhz, verdict_on
 from reports.analysis.summary import conditions
 
 Key = tuple[str, Role, str, "Regime | None"]  # of a record: see harness.store.records
@@ -143,18 +143,25 @@ def _pair(a: Record, b: Record, a_floors: _Floors, b_floors: _Floors) -> Pair:
     if a.samples_s == b.samples_s:  # one measurement, read twice: nothing is left to decide
         return Pair(a, b, Ratio(1.0, 1.0, 1.0), floor, Verdict.SAME, "")
     ratio = ratio_between(a, b)
-    found = verdict(ratio, floor)
-    why = ""
-    unlike = sorted(CONDITIONS & (set(a.flags) ^ set(b.flags)))
+    found, why = verdict_on(a, b, ratio, floor)
+    unlike = _unlike(a, b)
     if ratio is None:
         why = "too few samples for an interval"
     elif unlike and found != "same":
-        found, why = Verdict.UNDECIDED, f"only one side is marked {', '.join(unlike)}"
+        found, why = Verdict.UNDECIDED, unlike
     elif floor is None:
         why = "no A/A control"
-    elif found == "undecided":
+    elif found == "undecided" and not why:
         why = "the interval reaches across the noise floor"
     return Pair(a, b, ratio, floor, found, why)
+
+
+def _unlike(a: Record, b: Record) -> str:
+    """The condition that only one side was timed under, in words; empty where there is none."""
+    if marks := sorted(CONDITIONS & (set(a.flags) ^ set(b.flags))):
+        return f"only one side is marked {', '.join(marks)}"
+    first, second = (each.flush or Flush.DIRTY for each in (a, b))  # no record said so before there was a choice
+    return f"the L2 was flushed {first} on the first side and {second} on the second" if first != second else ""
 
 
 def _changes(a: Mapping[Key, Record], b: Mapping[Key, Record]) -> Iterator[Change]:
@@ -210,16 +217,8 @@ _ALIKE = (
 
 def _clock_differences(first: Run, second: Run) -> Iterator[str]:
     """Clocks as they were while the cases were timed, where they were read: medians that differ by over 2%."""
-    from harness.timing.estimators import median
-
-    for name, path in (
-        ("SM clock", ("gpu", "after", "sm_clock_mhz")),
-        ("memory clock", ("gpu", "after", "memory_clock_mhz")),
-    ):
-        clocks = [
-            [value for r in run.records if isinstance(value := _at(r.health, path), (int, float)) and value > 0]
-            for run in (first, second)
-        ]
+    for name, clock in (("SM clock", sm_clock_mhz), ("memory clock", memory_clock_mhz)):
+        clocks = [[mhz for each in run.records if (mhz := clock(each))] for run in (first, second)]
         if all(clocks):
             a, b = map(median, clocks)
             if abs(a / b - 1) > 0.02:

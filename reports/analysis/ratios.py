@@ -7,8 +7,11 @@ the inverse.
 
 from __future__ import annotations
 
+from typing import Any
+
 from harness.store.records import Record
-from harness.timing.estimators import Ratio, paired_ratio, unpaired_ratio
+from harness.store.vocabulary import Regime, Verdict
+from harness.timing.estimators import Ratio, paired_ratio, unpaired_ratio, verdict
 
 BASELINE = "eager"
 
@@ -51,6 +54,40 @@ def _of_medians(record: Record, other: Record) -> Ratio | None:
     if record.median_s is None or other.median_s is None:
         return None
     return unpaired_ratio(record.median_s, record.ci95_s, other.median_s, other.ci95_s)
+
+
+def verdict_on(first: Record, second: Record, ratio: Ratio | None, noise_floor: float | None) -> tuple[Verdict, str]:
+    """What can be claimed of `ratio`, the second's time over the first's; and why nothing can, where a clock is why.
+
+    A difference has to hold in seconds and in cycles of the SM's clock, which is that of the time if both were timed at
+    one clock, as in one run. Else it may be the clock's.
+    """
+    found = verdict(ratio, noise_floor)
+    a, b = sm_clock_mhz(first), sm_clock_mhz(second)
+    if found not in (Verdict.FASTER, Verdict.SLOWER) or ratio is None or not a or not b or first.regime == Regime.HOST:
+        return found, ""
+    scale = b / a
+    in_cycles = verdict(Ratio(ratio.ratio * scale, ratio.low * scale, ratio.high * scale), noise_floor)
+    if in_cycles == found:
+        return found, ""
+    return Verdict.UNDECIDED, f"{found} in seconds, {in_cycles} in cycles: an SM clock of {a:.0f}, then {b:.0f} MHz"
+
+
+def sm_clock_mhz(record: Record) -> float | None:
+    """The SM's clock while a record was timed; in older runs, right after it."""
+    return record.sm_clock.median_mhz if record.sm_clock else _clock_after(record, "sm_clock_mhz")
+
+
+def memory_clock_mhz(record: Record) -> float | None:
+    """The memory's clock while a record was timed; in older runs, right after it."""
+    return record.memory_clock.median_mhz if record.memory_clock else _clock_after(record, "memory_clock_mhz")
+
+
+def _clock_after(record: Record, name: str) -> float | None:
+    content: Any = record.health
+    for key in ("gpu", "after", name):
+        content = content.get(key) if isinstance(content, dict) else None
+    return float(content) if isinstance(content, (int, float)) and content > 0 else None
 
 
 def are_unmarked(a: Record, b: Record) -> bool:

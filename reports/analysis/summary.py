@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from harness.store.records import Record, Run
 from harness.store.vocabulary import Flag
-from harness.timing.estimators import Ratio, median, relative_half_width, verdict
-from reports.analysis.ratios import BASELINE, time_over_baseline
+from harness.timing.estimators import Ratio, median, relative_half_width
+from reports.analysis.ratios import BASELINE, time_over_baseline, verdict_on
 
 # The marks of a row and what they mean, in the order in which they are explained.
 FLAGS: dict[str, tuple[str, str]] = {flag: (flag.mark, flag.meaning) for flag in Flag}
@@ -98,7 +98,7 @@ def _row(record: Record, baseline: Record | None, noise: float | None, roof: Rec
         roof_fraction=fraction,
         baseline=beside,
         speedup=ratio.inverse if ratio is not None else None,
-        verdict=verdict(ratio, noise) if beside is not None else None,
+        verdict=verdict_on(beside, record, ratio, noise)[0] if beside is not None else None,
     )
 
 

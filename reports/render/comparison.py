@@ -19,7 +19,7 @@ from reports.text.formatting import MISSING, params_text, percent, printable, si
 _STYLES = {"slower": "bold red", "faster": "bold green", "undecided": "yellow"}
 _MEANING = (
     "Ratio: the second side's time over the first's, with its 95% interval; slower and faster are claimed only where "
-    "the whole interval lies beyond ±noise, the larger A/A floor of both sides."
+    "the whole interval lies beyond ±noise, the larger A/A floor of both sides, in seconds and in a GPU's cycles."
 )
 
 

@@ -14,11 +14,11 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from harness.store.records import ErrorByInput, Record
+from harness.store.records import Record
 from reports.render.table import Column, Kind, numbers, to_csv
 
 # The types of a record's fields, by name. Words of the vocabulary are text.
-_WORDS = re.compile(r"\b(Cause|Outcome|Role|Regime|Mix|Flag)\b")
+_WORDS = re.compile(r"\b(Cause|Outcome|Role|Regime|Mix|Flag|Flush)\b")
 _FIELDS = {field.name: _WORDS.sub("str", str(field.type)) for field in dataclasses.fields(Record)}
 _BATCH = 5_000  # records: a file is written in pieces of some ten megabytes
 
@@ -98,7 +98,8 @@ def _is_number(kind: str) -> bool:
 
 
 def _json(content: Any) -> str:
-    plain = dataclasses.asdict(content) if isinstance(content, ErrorByInput) else content
+    is_row = dataclasses.is_dataclass(content) and not isinstance(content, type)
+    plain = dataclasses.asdict(content) if is_row else content
     return json.dumps(plain, sort_keys=True, separators=(",", ":"))
 
 

@@ -72,6 +72,16 @@ def speedup_with_interval(row: TimedRow) -> str:
     return text if row.verdict in ("faster", "slower") else f"({text})"
 
 
+def _energy(row: TimedRow) -> str:
+    return MISSING if row.record.energy_j is None else significant(row.record.energy_j * 1e3)
+
+
+def _energy_of_bytes(row: TimedRow) -> str:
+    """Millijoules for each 1e9 bytes of the fewest that are moved."""
+    energy_j, moved = row.record.energy_j, row.record.bytes_moved
+    return MISSING if energy_j is None or not moved else significant(energy_j * 1e3 / (moved / 1e9))
+
+
 _SPEEDUP = f"×{BASELINE}"
 COLUMNS: tuple[Timed, ...] = (
     Timed(Column("size", Kind.WORD, is_shared=True), lambda row: size_text(row.record.shape)),
@@ -87,10 +97,12 @@ COLUMNS: tuple[Timed, ...] = (
     Timed(Column(_SPEEDUP, goes=1), wording.speedup),
     Timed(Column("speed-up"), speedup_with_interval),
     Timed(Column("ULP", goes=5), _ulp),
+    Timed(Column("mJ", goes=8), _energy),
+    Timed(Column("mJ/GB", goes=9), _energy_of_bytes),
     Timed(Column("marks", Kind.WORD), _marks),
     Timed(Column("validity", Kind.PROSE), _validity),
 )
-_SHOWN = ("size", "provider", "time", "±%", "Gelem/s", "GB/s", "%roof", "roof GB/s", _SPEEDUP, "ULP")
+_SHOWN = ("size", "provider", "time", "±%", "Gelem/s", "GB/s", "%roof", "roof GB/s", _SPEEDUP, "ULP", "mJ", "mJ/GB")
 TERMINAL, MARKDOWN = (*_SHOWN, "marks"), (*_SHOWN, "validity")
 LATEX = ("size", "provider", "time [95% interval]", "GB/s", "% of roof", "speed-up")
 # The page's table is of all rows at once; its columns by the data that they are sorted by (reports.page.rows).
@@ -112,4 +124,4 @@ def timed_table(group: TimedGroup, names: Sequence[str], title: str | None = Non
         tuple(tuple(each.text(row) for each in chosen) for row in group.rows),
         dim=frozenset(number for number, row in enumerate(group.rows) if row.record.role == "roof"),
         sections=sections(row.record.shape for row in group.rows),
-    ).without_empty("marks", _SPEEDUP, "%roof", "roof GB/s")
+    ).without_empty("marks", _SPEEDUP, "%roof", "roof GB/s", "mJ", "mJ/GB")

@@ -2,16 +2,21 @@
 
 Nothing here measures anything. It keeps two times, the host's and the device's, as a real host and a stream do:
 a launch costs the host time and queues work; the device does it in order; events note when it came to them. Its L2
-keeps the buffers that were touched last, so that whether a measurement was cold shows in the times it gives.
+keeps the buffers that were touched last, so that whether a measurement was cold shows in the times it gives. It is as
+strict as CUDA: a first launch loads its module, which waits for the device and spoils a capture; so do synchronising
+and asking an event; an error of a kernel stays; memory runs out.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections import OrderedDict
 from collections.abc import Callable, Iterator
 
+import torch
+
 from harness.device.devices import Device
+from harness.store.vocabulary import Flush
+from tests.harness.scripted_l2 import ScriptedL2
 
 MIB = 2**20
 
@@ -26,15 +31,18 @@ class ScriptedCuda:
         launch_s: float = 5e-6,
         l2_gbps: float = 8000.0,
         memory_gbps: float = 2000.0,
+        write_back_gbps: float = float("inf"),
         kernel_s: float = 1e-6,
         slowdown: Callable[[float], float] = lambda time_s: 1.0,
     ) -> None:
         self.l2_bytes, self.launch_s, self.kernel_s = l2_bytes, launch_s, kernel_s
         self.l2_gbps, self.memory_gbps, self.slowdown = l2_gbps, memory_gbps, slowdown
+        self.write_back_gbps, self.l2 = write_back_gbps, ScriptedL2(l2_bytes)
         self.host_s = self.stream_s = 0.0  # the host's time; when the device will be done with what is queued
         self.log: list[str] = []
-        self._cached: OrderedDict[str, int] = OrderedDict()
-        self._cached_bytes = 0
+        self.free_bytes = 64 * 2**30
+        self.error: str | None = None  # of a kernel: every call that follows raises it
+        self.is_generator_capturing = False  # the default one: a failed capture leaves it so (torch 2.11)
         self.capturing: list[tuple[str, dict[str, int]]] | None = None
         self.is_invalid = False  # whether something was done in this capture that none allows
         self.depth = 0  # of streams that are not the default one
@@ -45,11 +53,12 @@ class ScriptedCuda:
         return Device("cuda", "cuda:0", "Scripted", self.l2_bytes, 64 * 2**30, 100, "sm_90", self.memory_gbps)
 
     def kernel(self, name: str, **buffers: int) -> Callable[[], None]:
-        """A call that launches a kernel which touches buffers of so many bytes."""
+        """A call that launches a kernel which reads buffers of so many bytes, and writes those called `out…`."""
 
         def call() -> None:
-            if name not in self._loaded:
-                self.not_while_capturing("load a module")
+            self.check()
+            if name not in self._loaded:  # lazy loading, which waits for what the device is doing
+                self.synchronize("load a module")
                 self._loaded.add(name)
             self.host_s += self.launch_s
             touched = {f"{name}.{each}": size for each, size in buffers.items()}
@@ -66,33 +75,45 @@ class ScriptedCuda:
             self.is_invalid = True
             raise RuntimeError(f"CUDA error: operation not permitted when stream is capturing ({what})")
 
-    def flush(self) -> None:
-        """Twice the L2, written over."""
+    def check(self) -> None:
+        """Raise the error of an earlier kernel."""
+        if self.error is not None:
+            raise RuntimeError(f"CUDA error: {self.error}")
+
+    def faulty(self, error: str = "an illegal memory access was encountered") -> Callable[[], None]:
+        """A call whose kernel fails: what comes after it is told."""
+
+        def call() -> None:
+            self.check()
+            self.error = error
+
+        return call
+
+    def allocate(self, size: int) -> None:
+        """Take so much of its memory."""
+        self.check()
+        if size > self.free_bytes:
+            raise torch.OutOfMemoryError(f"CUDA out of memory. Tried to allocate {size} bytes")
+        self.free_bytes -= size
+
+    def flush(self, kind: Flush = Flush.DIRTY) -> None:
+        """Twice the L2, written over or read."""
+        self.check()
         self.host_s += self.launch_s
-        self._work("flush", {"flush": 2 * self.l2_bytes})
+        self._work("flush", {"out" if kind == Flush.DIRTY else "x": 2 * self.l2_bytes})
 
     def _work(self, name: str, touched: dict[str, int]) -> None:
         self.log.append(name)
         time_s = self.kernel_s
         for buffer, size in touched.items():
-            time_s += size / 1e9 / (self.l2_gbps if buffer in self._cached else self.memory_gbps)
-            self._touch(buffer, size)
+            moved = self.l2.touch(buffer, size, buffer.rpartition(".")[2].startswith("out"))
+            time_s += moved.hit / 1e9 / self.l2_gbps + moved.missed / 1e9 / self.memory_gbps
+            time_s += moved.written_back / 1e9 / self.write_back_gbps
         self._queue(time_s)
 
     def _queue(self, time_s: float) -> None:
         begins_s = max(self.host_s, self.stream_s)
         self.stream_s = begins_s + time_s * self.slowdown(begins_s)
-
-    def _touch(self, buffer: str, size: int) -> None:
-        self._cached_bytes -= self._cached.pop(buffer, 0)
-        room = self.l2_bytes
-        if size <= room:
-            self._cached[buffer] = size
-            self._cached_bytes += size
-        else:
-            room = 0  # what exceeds the L2 leaves nothing else in it
-        while self._cached_bytes > room:
-            self._cached_bytes -= self._cached.popitem(last=False)[1]
 
     # What follows has the names of torch.cuda.
 
@@ -100,11 +121,15 @@ class ScriptedCuda:
     def device(self, device: str) -> Iterator[None]:
         yield
 
+    def reset_persisting_l2(self) -> None:
+        self.l2.reset_persisting()
+
     def perf_counter(self) -> float:
         return self.host_s
 
-    def synchronize(self) -> None:
-        self.not_while_capturing("synchronize")
+    def synchronize(self, what: str = "synchronize") -> None:
+        self.check()
+        self.not_while_capturing(what)
         self.host_s = max(self.host_s, self.stream_s)
 
     def _sleep(self, cycles: int) -> None:
@@ -138,15 +163,18 @@ class ScriptedEvent:
         self._cuda, self._at_s = cuda, 0.0
 
     def record(self) -> None:
+        self._cuda.check()
         self._cuda.host_s += 0.5e-6
         self._cuda.log.append("event")
         self._at_s = max(self._cuda.host_s, self._cuda.stream_s)
 
     def query(self) -> bool:
+        self._cuda.check()
         self._cuda.not_while_capturing("query an event")
         return self._cuda.host_s >= self._at_s
 
     def synchronize(self) -> None:
+        self._cuda.check()
         self._cuda.not_while_capturing("wait for an event")
         self._cuda.host_s = max(self._cuda.host_s, self._at_s)
 
@@ -169,9 +197,11 @@ class ScriptedGraph:
         self._cuda.capturing = None
         if self._cuda.is_invalid:
             self.nodes.clear()
+            self._cuda.is_generator_capturing = True
             raise RuntimeError("CUDA error: operation failed due to a previous error during capture")
 
     def replay(self) -> None:
+        self._cuda.check()
         self._cuda.host_s += self._cuda.launch_s
         for name, touched in self.nodes:
             self._cuda._work(name, touched)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness.device.devices import Device
-from harness.store.vocabulary import AUTO, Regime
+from harness.store.vocabulary import AUTO, Flush, Regime
 from harness.timing.clocks import CudaClock
 from harness.timing.regimes import cold, graph, host, warm
 from harness.timing.regimes.setting import CaptureFailed, NotPossible, RegimeModule, Setting
@@ -43,6 +43,13 @@ def sets(names: Sequence[str], working_set_bytes: int, device: Device) -> int:
     return max(_MODULES[name].sets(working_set_bytes, device) for name in wanted)
 
 
-def setting(name: str, calls: Calls, working_set_bytes: int, device: Device, cuda: Any = None) -> Setting:
-    """The entries made ready to be timed in a regime. Raises NotPossible, and CaptureFailed on a GPU."""
+def setting(
+    name: str, calls: Calls, working_set_bytes: int, device: Device, cuda: Any = None, flush: Flush = Flush.DIRTY
+) -> Setting:
+    """The entries made ready to be timed in a regime; `flush` is for cold calls on a GPU.
+
+    Raises NotPossible, and CaptureFailed on a GPU.
+    """
+    if name == Regime.COLD:
+        return cold.setting(calls, working_set_bytes, device, cuda, flush)
     return _MODULES[name].setting(calls, working_set_bytes, device, cuda)

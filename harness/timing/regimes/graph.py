@@ -16,11 +16,11 @@ from harness.device.devices import Device
 from harness.plumbing.errors import named
 from harness.store.vocabulary import Flag, Regime
 from harness.timing.clocks import CudaClock
-from harness.timing.regimes.setting import CaptureFailed, NotPossible, Setting, is_cold, mib, rotation
+from harness.timing.regimes.setting import MOST_SETS, CaptureFailed, NotPossible, Setting, is_cold, mib, rotation
 from harness.timing.sampler import Calls, gc_paused
 
 BATCH_S = 5e-3  # the events tell this to 0.01%
-MOST_CALLS = 2**14  # in one graph: instantiating more takes seconds
+MOST_CALLS = MOST_SETS  # in one graph, however short they are: instantiating more takes seconds
 
 
 class Replay:
@@ -97,7 +97,7 @@ def _batch(name: str, bound: Sequence[Callable[[], object]], clock: ReplayClock,
     once = _capture(name, bound, 1, cuda)
     clock.time_call(once)  # the first replay also uploads the graph
     rotation_s = clock.time_call(once) * once.calls
-    wanted = math.ceil(BATCH_S / rotation_s) if rotation_s > 0 else 1
+    wanted = math.ceil(BATCH_S / max(rotation_s, clock.resolution_s))
     repeats = max(1, min(wanted, MOST_CALLS // len(bound)))
     return once if repeats == 1 else _capture(name, bound, repeats, cuda)
 

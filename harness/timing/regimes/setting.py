@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from harness.device.devices import Device
-from harness.store.vocabulary import Flag, Regime
+from harness.store.vocabulary import Flag, Flush, Regime
 from harness.timing.clocks import Clock
 from harness.timing.sampler import Calls
 
@@ -45,6 +45,7 @@ class Setting:
     flags: tuple[Flag, ...] = ()  # where the conditions could not be kept
     calls_per_sample: Mapping[str, int] = field(default_factory=dict)  # by entry, where they are batched
     resolution_s: float = 0.0  # the finest difference between two times
+    flush: Flush | None = None  # of a GPU's L2, before each call
 
 
 class RegimeModule(Protocol):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import dataclasses
 import random
 import time
@@ -12,6 +13,7 @@ import torch
 import harness.timing.clocks
 from harness.correctness import integrity
 from harness.correctness.audit import Audit
+from harness.device import l2
 from harness.device.devices import find_device
 from harness.ops.buffers import allocate
 from harness.ops.cases import make_case
@@ -82,6 +84,36 @@ def test_each_cheat_is_caught_by_its_check_and_costs_nobody_else_a_row(cheat, ch
     assert clocks == (time.perf_counter_ns, harness.timing.clocks.perf_counter_ns, torch.cuda.Event.elapsed_time)
 
 
+class ScriptedDriver:
+    """A CUDA driver that keeps the one limit which is asked for."""
+
+    def __init__(self):
+        self.limit = 0
+
+    def cuCtxGetLimit(self, size, limit):
+        assert limit == 6
+        size._obj.value = self.limit
+        return 0
+
+    def cuCtxSetLimit(self, limit, size):
+        assert limit == 6
+        self.limit = size.value
+        return 0
+
+
+def test_who_sets_a_part_of_the_l2_aside_is_caught_and_leaves_none_to_the_others(monkeypatch):
+    driver, load = ScriptedDriver(), ctypes.CDLL
+    monkeypatch.setattr(ctypes, "CDLL", lambda name, *rest: driver if name == "libcuda.so.1" else load(name, *rest))
+    l2._driver.cache_clear()
+    try:
+        rows = {each.provider: each for each in measured("eager", "l2_carve_out") if each.role == "provider"}
+    finally:
+        l2._driver.cache_clear()
+    assert rows["eager"].outcome == "ok" and rows["l2_carve_out"].outcome == "rejected"
+    assert rows["l2_carve_out"].reason.startswith("state: its code changed the carve-out of the GPU's L2")
+    assert driver.limit == 0
+
+
 def test_who_shared_the_rounds_with_a_cheat_is_timed_again_without_it():
     records = measured("late_unwritten", "eager")
     timed = {(each.provider, each.role): each for each in records if each.samples_s and each.role != "roof"}
@@ -91,7 +123,7 @@ def test_who_shared_the_rounds_with_a_cheat_is_timed_again_without_it():
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-@pytest.mark.parametrize("cheat", ["other_stream", "late_unwritten", "late_stale", "event_at_call"])
+@pytest.mark.parametrize("cheat", ["other_stream", "late_unwritten", "late_stale", "event_at_call", "l2_carve_out"])
 def test_cheats_are_caught_on_a_gpu(cheat):
     records = measured("eager", cheat, device=find_device("cuda:0"))
     outcomes = {record.provider: record.outcome for record in records if record.role == "provider"}

@@ -153,8 +153,8 @@ def test_the_doctor_shows_them(nvml, monkeypatch):
     nvml(ComputeRunningProcesses=[SimpleNamespace(pid=1)], CurrentClocksEventReasons=0x4)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
-    for slow in ("_run_kernel", "_machine_code", "_emulated_gpu", "_compiler"):
-        monkeypatch.setattr(f"harness.doctor.examine.{slow}", lambda *_: None)
+    for slow in ("_run_kernel", "_machine_code", "_emulated_gpu", "_compiler", "preflight_of"):
+        monkeypatch.setattr(f"harness.doctor.examine.{slow}", lambda *_: [])
     (found,) = [each for each in examine() if each and each.topic == "NVML"]
     assert found.detail == (
         "cuda:0 SM clock 1980 of 1980 MHz, memory clock 2619 of 2619 MHz, 41 °C, 312 of 700.0 W, "

@@ -94,6 +94,8 @@ def test_the_manifest_gives_the_sweep_back(name):
         ('"bfloat16"]', '"int4"]', "no dtype 'int4'"),
         ("[[cases]]", "[[case]]", "no key 'case'"),
         ("[stop]", 'regimes = ["hot"]\n[stop]', "no regime 'hot'; choose from auto, cold, graph, warm, host"),
+        ("[stop]", "energy_seconds = -1.0\n[stop]", "'energy_seconds' is 0 or more"),
+        ("[stop]", 'flush = "wet"\n[stop]', "no flush 'wet'; choose from dirty, clean"),
         ("[stop]", "regimes = []\n[stop]", "'regimes' is empty"),
         ("[stop]", "roof_curves = 1\n[stop]", "'roof_curves' is a bool"),
         ("[stop]", "[stop", "TOML"),
@@ -119,6 +121,7 @@ def test_unknown_names_are_answered_with_the_known_ones(tmp_path):
         sweep.by([], ["hot"])
     assert sweep.regimes == ("auto",)
     assert sweep.by([], ["warm", "cold", "warm"]).regimes == ("warm", "cold")
+    assert (sweep.flush, sweep.by([], [], "clean").flush) == ("dirty", "clean")
     with pytest.raises(SweepError, match="no case of that op and dtype; it has elu in"):
         sweep.only([], ["float16"])
 

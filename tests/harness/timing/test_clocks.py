@@ -7,11 +7,19 @@ import sys
 import pytest
 import torch
 
+from harness.store.vocabulary import Flush
 from harness.timing.clocks import Clock, CpuClock, CudaClock, HostClock, ScriptedClock
-from harness.timing.regimes.cold import Flush
+from harness.timing.regimes.cold import L2Flush
 from tests.harness.scripted_device import ScriptedCuda
 
 needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+
+
+def loaded(cuda: ScriptedCuda, **buffers: int):
+    """A kernel that was launched before, as a warm-up does."""
+    call = cuda.kernel("call", **buffers)
+    call()
+    return call
 
 
 def nothing() -> None:
@@ -78,8 +86,9 @@ def test_the_cuda_clock_refuses_other_devices():
 def test_the_cuda_clock_does_first_things_first_then_spins_and_waits():
     cuda = ScriptedCuda()
     clock = CudaClock("cuda:0", cuda.flush, cuda)
+    call = loaded(cuda, x=2_000_000)
     cuda.log.clear()
-    time_s = clock.time_call(cuda.kernel("call", x=2_000_000))
+    time_s = clock.time_call(call)
     assert time_s == pytest.approx(cuda.kernel_s + 1e-6, abs=clock.resolution_s), "2 MB at 2000 GB/s"
     assert cuda.log == ["flush", "spin", "event", "call", "event"]
     assert cuda.host_s >= cuda.stream_s, "the device was waited for"
@@ -87,7 +96,7 @@ def test_the_cuda_clock_does_first_things_first_then_spins_and_waits():
 
 
 def test_the_flush_writes_twice_the_l2_with_data_that_is_not_constant():
-    flush = Flush("cpu", 1024)
+    flush = L2Flush("cpu", 1024)
     before = flush.buffer.clone()
     flush()
     assert flush.buffer.nbytes == 2048
@@ -98,7 +107,7 @@ def test_the_flush_writes_twice_the_l2_with_data_that_is_not_constant():
 def test_the_spin_grows_until_it_hides_the_launch():
     cuda = ScriptedCuda(launch_s=300e-6)
     clock = CudaClock("cuda:0", None, cuda)
-    call = cuda.kernel("call", x=200_000_000)
+    call = loaded(cuda, x=200_000_000)
     cuda.log.clear()
     assert clock.time_call(call) == pytest.approx(cuda.kernel_s + 100e-6, abs=clock.resolution_s)
     assert cuda.log.count("call") == 3  # behind 100, 200 and 400 µs
@@ -125,15 +134,57 @@ def test_a_call_that_waits_for_the_device_cannot_be_hidden():
 
 def test_the_host_clock_waits_for_the_device_first_and_not_afterwards():
     cuda = ScriptedCuda(launch_s=4e-6)
-    clock, call = HostClock("cuda:0", cuda), cuda.kernel("call", x=2 * 10**9)
+    clock, call = HostClock("cuda:0", cuda), loaded(cuda, x=2 * 10**9)
     assert [clock.time_call(call) for _ in range(3)] == pytest.approx([4e-6] * 3)
     assert cuda.stream_s > cuda.host_s, "the last kernel goes on"
+
+
+def test_a_module_that_is_loaded_in_a_timed_call_waits_for_the_spin_and_no_longer():
+    """Each waits for the other where the spin has no end of its own (nvbench 240)."""
+    cuda = ScriptedCuda()
+    clock, began_s = CudaClock("cuda:0", cuda.flush, cuda), cuda.host_s
+    clock.time_call(cuda.kernel("call", x=2_000_000))
+    assert cuda.host_s - began_s < 2e-3, "the first spin, and one more behind which the loaded kernel is hidden"
+    assert clock.unhidden_calls == 0
+    fresh = (cuda.kernel(f"call {number}", x=2_000_000) for number in range(1000))
+    clock.time_call(lambda: next(fresh)())  # which loads a module whenever it is called
+    assert cuda.host_s - began_s < 20e-3
+    assert clock.unhidden_calls == 1
+
+
+@pytest.mark.parametrize("slowdown", [1.0, 1 / 0.59])
+def test_a_slowed_device_is_timed_in_no_more_calls(slowdown):
+    """A device held at 59% of its clock (nvbench 231): nothing waits for it to recover."""
+    cuda = ScriptedCuda(slowdown=lambda time_s: slowdown)
+    clock = CudaClock("cuda:0", cuda.flush, cuda)
+    call = loaded(cuda, x=200_000_000)
+    cuda.log.clear()
+    assert clock.time_call(call) == pytest.approx(slowdown * (cuda.kernel_s + 100e-6), abs=clock.resolution_s)
+    assert cuda.log.count("call") == 1
+
+
+@pytest.mark.gpu
+@needs_cuda
+@pytest.mark.parametrize("kind", ["dirty", "clean"])
+def test_both_flushes_leave_nothing_of_a_buffer_in_a_real_l2(kind):
+    cache = torch.cuda.get_device_properties(0).L2_cache_size
+    source = torch.randn(cache // 16, device="cuda:0")  # a quarter of the L2
+    target = torch.empty(1, device="cuda:0")
+    cold, warm = CudaClock("cuda:0", L2Flush("cuda:0", cache, Flush(kind))), CudaClock("cuda:0")
+
+    def median_s(clock: Clock) -> float:
+        return sorted(
+            clock.time_call(lambda: torch.sum(source, dim=(0,), keepdim=True, out=target)) for _ in range(30)
+        )[15]
+
+    median_s(cold)
+    assert median_s(cold) > 1.1 * median_s(warm)
 
 
 @pytest.mark.gpu
 @needs_cuda
 def test_the_cuda_clock_times_a_real_kernel():
-    flush = Flush("cuda:0", torch.cuda.get_device_properties(0).L2_cache_size)
+    flush = L2Flush("cuda:0", torch.cuda.get_device_properties(0).L2_cache_size)
     clock: Clock = CudaClock("cuda:0", flush)
     source = torch.randn(2**20, device="cuda:0")
     target = torch.empty_like(source)

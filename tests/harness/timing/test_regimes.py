@@ -8,6 +8,7 @@ import gc
 import pytest
 
 from harness.device.devices import find_device
+from harness.store.vocabulary import Flush
 from harness.sweeps.stop_rule import StopRule
 from harness.timing import regimes
 from harness.timing.clocks import CudaClock
@@ -46,10 +47,38 @@ def test_cold_times_are_those_of_memory_with_nothing_subtracted_for_the_flush():
     assert cuda.log[-5:] == ["flush", "spin", "event", "set 0", "event"]
 
 
+@pytest.mark.parametrize(
+    ("kind", "written_back", "said"), [("dirty", 2, "finds its lines dirty"), ("clean", 1, "finds its lines clean")]
+)
+def test_what_the_flush_leaves_is_a_choice_that_is_the_same_for_all_and_said(kind, written_back, said):
+    """Behind a dirty flush a call has as much to write back as it touches; behind a clean one, nothing."""
+    cuda = ScriptedCuda(write_back_gbps=2000.0)
+    size, device = 32 * MIB, cuda.as_device()
+    setting = regimes.setting("cold", entries(cuda, size, 1, "a", "roof copy"), size, device, cuda, Flush(kind))
+    sampled = sample(setting.calls, setting.clock, QUICK, seed=0)
+    wanted_s = true_time(cuda, written_back * size, cuda.memory_gbps)
+    for name in ("a", "roof copy"):
+        assert sampled[name].median_s == pytest.approx(wanted_s, abs=CudaClock.resolution_s)
+    assert setting.flush == kind and said in setting.why
+
+
+def test_lines_that_persist_outlive_a_flush_and_are_reset_before_each_sample():
+    cuda, size = ScriptedCuda(), 16 * MIB
+    cuda.l2.carve_out, cuda.l2.persisting = size, {"set 0.x", "set 0.out"}
+    calls = entries(cuda, size, 1)
+    setting = regimes.setting("cold", calls, size, cuda.as_device(), cuda)
+    cold_s = true_time(cuda, size, cuda.memory_gbps)
+    assert sample(setting.calls, setting.clock, QUICK, seed=0)["a"].median_s == pytest.approx(cold_s, abs=1e-6)
+    cuda.reset_persisting_l2 = lambda: None  # without it the same calls would be warm
+    setting = regimes.setting("cold", calls, size, cuda.as_device(), cuda)
+    assert sample(setting.calls, setting.clock, QUICK, seed=0)["a"].median_s < cold_s / 2
+
+
 def test_without_a_flush_the_same_call_would_be_warm():
     """What the regime defends against: the device's L2 does keep what is touched again."""
     cuda = ScriptedCuda()
     (call,) = entries(cuda, 32 * MIB, 1)["a"]
+    call()
     clock = CudaClock("cuda:0", None, cuda)
     clock.time_call(call)
     assert clock.time_call(call) == pytest.approx(true_time(cuda, 32 * MIB, cuda.l2_gbps), abs=1e-6)
@@ -72,6 +101,13 @@ def test_a_graph_holds_about_5_ms_of_whole_rotations():
     calls = setting.calls_per_sample["a"]
     assert calls % setting.buffer_sets == 0
     assert 5e-3 <= calls * true_time(cuda, 10 * MIB, cuda.memory_gbps) < 5.2e-3
+
+
+def test_a_graph_of_a_tiny_kernel_is_capped_in_calls():
+    """Else a kernel of some nanoseconds would make a graph of millions (tritonbench 1034)."""
+    cuda = ScriptedCuda(kernel_s=1e-9)
+    setting = regimes.setting("warm", entries(cuda, 64, 1), 64, cuda.as_device(), cuda)
+    assert setting.calls_per_sample["a"] == 10_000
 
 
 @pytest.mark.parametrize(("sets", "flags"), [(1, ("not_cold",)), (9, ("not_cold",)), (10, ()), (15, ())])

@@ -120,6 +120,8 @@ def test_a_disturbed_device_is_flagged(slowdown, expected):
     cuda = scripted(slowdown)
     device = cuda.as_device()
     calls = {name: [cuda.kernel(name, x=64 * MIB)] for name in ("a", "b")}
+    for (call,) in calls.values():
+        call()
     setting = regimes.setting("cold", calls, 64 * MIB, device, cuda)
     rule = StopRule(min_samples=200, max_samples=200, warmup_seconds=0.0)
     for taken in sample(setting.calls, setting.clock, rule, seed=1).values():

@@ -13,6 +13,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from harness.ops.cases import make_case
+from harness.store.records import ClockRange
 from harness.store.vocabulary import RunError
 from reports.analysis.compare import compare_providers, compare_runs
 from reports.render import comparison
@@ -75,6 +76,37 @@ def test_two_measurements_of_the_same_are_never_slower_or_faster(tmp_path, count
     for pair in compare_runs(a, slower).pairs:
         assert pair.verdict in (("slower", "undecided") if third(pair.first) else ("same", "undecided"))
     assert compare_runs(a, slower).counts["slower"] >= 2
+
+
+def test_times_behind_another_flush_are_no_difference_of_the_kernels(tmp_path):
+    def with_flush(kind):
+        rows = (replace(each, flush=kind) for each in with_slower(sweep_of(1), third).records)
+        return stored(run_of(*rows), tmp_path / str(kind))
+
+    old = stored(sweep_of(1), tmp_path / "old")  # before there was a choice, the flush left the L2 dirty
+    assert compare_runs(old, with_flush("dirty")).counts["slower"] == 3
+    changed = [pair for pair in compare_runs(old, with_flush("clean")).pairs if third(pair.first)]
+    assert {pair.verdict for pair in changed} == {"undecided"}
+    assert changed[0].why == "the L2 was flushed dirty on the first side and clean on the second"
+
+
+@pytest.mark.parametrize("is_old", [False, True])
+def test_a_difference_has_to_hold_in_cycles_too_and_else_the_clock_is_named(tmp_path, is_old):
+    def at(mhz):
+        if is_old:  # before records had a field for it
+            return {"health": {"gpu": {"after": {"sm_clock_mhz": mhz}}}}
+        return {"sm_clock": ClockRange(mhz, mhz - 15, mhz, 7)}
+
+    def run(name, mhz, factor):
+        rows = (replace(slowed(each, factor) if factor != 1 else each, **at(mhz)) for each in sweep_of(1).records)
+        return stored(run_of(*rows), tmp_path / name)
+
+    first = run("first", 1980, 1)
+    found = compare_runs(first, run("a slower clock", 1800, 1.1))
+    assert found.counts == {"undecided": 12}
+    assert found.pairs[0].why == "slower in seconds, same in cycles: an SM clock of 1980, then 1800 MHz"
+    assert compare_runs(first, run("a slower kernel", 1980, 1.1)).counts == {"slower": 12}
+    assert compare_runs(first, run("both", 1800, 1.3)).counts == {"slower": 12}
 
 
 def test_no_difference_below_either_floor_is_claimed(tmp_path):

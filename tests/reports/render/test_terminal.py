@@ -50,6 +50,16 @@ def test_a_row_says_time_interval_rates_roof_speed_up_and_error():
     assert cells[4:] == ["0.2", "210", "839", "84", "1000", "1.25", "0.75"]
 
 
+def test_energy_is_shown_where_it_was_counted():
+    def shown_wide(**changes):
+        return shown(run_of(record(time_s=100e-6), record(provider="compile", time_s=80e-6, **changes), roof()), 200)
+
+    text = shown_wide(energy_j=12.34e-3)
+    assert "mJ/GB" in text  # 2^24 elements of bfloat16, read and written: 0.0671 GB
+    assert line_with(text, "compile", "µs").split()[-2:] == ["12.3", "184"]
+    assert "mJ" not in shown_wide()
+
+
 def test_differences_within_the_noise_are_marked_as_such():
     run = run_of(record(time_s=100e-6), record(provider="compile", time_s=99e-6), control(0.02))
     assert "≈1.01" in line_with(shown(run), "compile", "µs")

@@ -1,0 +1,69 @@
+"""The L2 of a scripted GPU: which buffers lie in it, which of their lines are dirty, and which persist."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+
+_END = "the end of "  # a buffer that is larger than the L2
+
+
+@dataclass
+class Lines:
+    """A buffer's lines, all alike."""
+
+    size: int
+    is_dirty: bool
+    is_persisting: bool
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """What one touch of a buffer moved, in bytes."""
+
+    hit: int
+    missed: int
+    written_back: int  # dirty lines of others, which had to make room
+
+
+class ScriptedL2:
+    """Keeps the buffers that were touched last. Persisting ones stay in the carve-out until they are reset."""
+
+    def __init__(self, size: int) -> None:
+        self.size, self.carve_out = size, 0
+        self.persisting: set[str] = set()  # buffers under an access policy window
+        self._lines: OrderedDict[str, Lines] = OrderedDict()
+
+    def touch(self, buffer: str, size: int, writes: bool) -> Traffic:
+        """Read or write a whole buffer. One that exceeds the L2 leaves its own end there, which is of no use to it."""
+        had = self._lines.pop(buffer, None)
+        hit = min(had.size, size) if had else 0
+        persists = buffer in self.persisting and self._persisting_bytes() + size <= self.carve_out
+        room = self.carve_out if persists else self.size - self.carve_out
+        is_dirty = writes or bool(had and had.is_dirty)
+        self._lines.pop(f"{_END}{buffer}", None)
+        self._lines[buffer if size <= room else f"{_END}{buffer}"] = Lines(min(size, room), is_dirty, persists)
+        written_back = 0 if persists else self._make_room(room)
+        return Traffic(hit, size - hit, written_back)
+
+    def _make_room(self, room: int) -> int:
+        """Evict what was touched longest ago, and say how much of that had to be written back."""
+        written = 0
+        while (excess := sum(lines.size for lines in self._lines.values() if not lines.is_persisting) - room) > 0:
+            name, oldest = next((name, lines) for name, lines in self._lines.items() if not lines.is_persisting)
+            is_part = name.startswith(_END) and oldest.size > excess
+            gone = excess if is_part else oldest.size
+            written += gone if oldest.is_dirty else 0
+            if is_part:
+                oldest.size -= gone
+            else:
+                del self._lines[name]
+        return written
+
+    def _persisting_bytes(self) -> int:
+        return sum(lines.size for lines in self._lines.values() if lines.is_persisting)
+
+    def reset_persisting(self) -> None:
+        """All lines are as others from now on, as after cuCtxResetPersistingL2Cache."""
+        for lines in self._lines.values():
+            lines.is_persisting = False
