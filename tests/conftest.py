@@ -7,10 +7,15 @@ In between it is not set: what other tests start as a process of its own does no
 
 from __future__ import annotations
 
+import os
 import signal
 
 import pytest
 import torch
+
+# PyTorch's threads wait for each other spinning: where two test processes share two cores, each of them with a thread
+# for every core, most of the time goes there. The processes that tests start take this over.
+torch.set_num_threads(int(os.environ.setdefault("OMP_NUM_THREADS", "1")))
 
 # A shell's background job ignores Ctrl-C, and so does all that it starts, which some tests interrupt.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -11,6 +11,8 @@ from harness.emulator.arithmetic import Array, to_odd, two_sum
 
 _SPLIT = 134217729.0  # 2^27 + 1
 _SAFE_HIGH, _SAFE_LOW = 2.0**480, 2.0**-400
+_FAR = 200  # binary places: more than a product of two has, and a third number beside it
+_LAST_PLACE = -1074  # the exponent of the least number there is
 
 
 def directed(nearest: Array, lost: Array, mode: str) -> Array:
@@ -57,14 +59,45 @@ def fma_directed(a: Any, b: Any, c: Any, mode: str, shape: tuple[int, ...]) -> A
     easy = _is_safe(x, y, z) & ~zero & (np.abs(result) > _SAFE_LOW)
     if not easy.all():
         result = np.where(easy, result, product + z)
-        hard = ~easy & ~zero & np.isfinite(x) & np.isfinite(y) & np.isfinite(z)
-        for lane in np.flatnonzero(hard):
-            result[lane] = round_fraction(
-                Fraction(float(x[lane])) * Fraction(float(y[lane])) + Fraction(float(z[lane])),
-                mode,
-                float(product[lane] + z[lane]),
-            )
+        hard = np.flatnonzero(~easy & ~zero & np.isfinite(x) & np.isfinite(y) & np.isfinite(z))
+        result[hard] = _fma_of_any_size(x[hard], y[hard], z[hard], mode)
     return result
+
+
+def _fma_of_any_size(x: Array, y: Array, z: Array, mode: str) -> Array:
+    """x * y + z of finite numbers, x and y not 0: of their digits, so that nothing over- or underflows, then scaled."""
+    (a, a_scale), (b, b_scale), (c, c_scale) = (np.frexp(each) for each in (x, y, z))
+    scale = (a_scale + b_scale).astype(np.int64)
+    # What is farther from the other than their digits reach has no part in the result but its sign.
+    c = np.ldexp(c, np.clip(c_scale - scale, -_FAR, _FAR))
+    product, low = two_product(a, b)
+    total, lost = two_sum(product, c)
+    nearest, gone = two_sum(total, to_odd(*two_sum(lost, low)))
+    # Where c is so large that its distance was cut short, the scale is c's.
+    scale += np.where(c != 0, np.maximum(c_scale - scale - _FAR, 0), 0)
+    return _scaled(nearest, gone, scale, mode)
+
+
+def _scaled(nearest: Array, gone: Array, scale: Array, mode: str) -> Array:
+    """(nearest + gone) * 2^scale in fp64, rounded once; `gone` is less than half of nearest's last place."""
+    mantissa, exponent = np.frexp(nearest)
+    # A power of 2 has neighbours half as far on the side of 0.
+    exponent = np.where((np.abs(mantissa) == 0.5) & (np.sign(gone) == -np.sign(nearest)), exponent - 1, exponent)
+    digits = np.maximum(exponent - 53, _LAST_PLACE - scale)  # the exponent of the result's last place
+    scaled = np.ldexp(nearest, -digits)
+    whole = np.rint(scaled)
+    rest = scaled - whole
+    side = np.sign(np.where(rest != 0, rest, gone))  # of the truth, seen from the whole number
+    if mode == "rn":
+        step = np.where((np.abs(rest) == 0.5) & (np.sign(gone) == np.sign(rest)), side, 0.0)
+    else:
+        inward = side * np.sign(np.where(whole != 0, whole, side)) < 0
+        step = np.where({"rp": side > 0, "rm": side < 0, "rz": inward}[mode], side, 0.0)
+    result = np.ldexp(np.copysign(whole + step, nearest), digits + scale)
+    if mode == "rn":
+        return result
+    result = np.where(np.isinf(result), _kept_finite(result, mode), result)
+    return np.where(nearest == 0, -0.0 if mode == "rm" else 0.0, result)
 
 
 def round_fraction(value: Fraction, mode: str, zero: float = 0.0) -> float:
@@ -114,8 +147,8 @@ def multiply_directed(a: Array, b: Array, mode: str) -> Array:
     exact = (a == 0) | (b == 0) | ~np.isfinite(a) | ~np.isfinite(b)
     easy = _is_safe(a, b, product) & ~exact
     result = np.where(exact, a * b, result)
-    for lane in np.flatnonzero(~easy & ~exact):
-        result[lane] = round_fraction(Fraction(float(a[lane])) * Fraction(float(b[lane])), mode)
+    hard = np.flatnonzero(~easy & ~exact)
+    result[hard] = _fma_of_any_size(a[hard], b[hard], np.zeros(hard.size), mode)
     return result
 
 

@@ -11,7 +11,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import ndimage, stats
+from scipy import ndimage
 
 from harness.store.vocabulary import Flag
 from harness.timing.estimators import relative_half_width
@@ -65,6 +65,8 @@ def _trend(logs: np.ndarray) -> Flag | None:
     shift = float(np.median(logs[split:]) - np.median(logs[:split])) if is_step else slope * count
     if abs(shift) <= SHIFT:
         return None
+    from scipy import stats  # not at the top: it takes most of a second, in every process that measures or validates
+
     if is_step:
         test = stats.mannwhitneyu(logs[:split], logs[split:])
         order = 2 * test.statistic / (split * (count - split)) - 1

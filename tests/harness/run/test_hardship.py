@@ -22,17 +22,16 @@ import pytest
 
 from harness.device.devices import find_device
 from harness.ops.cases import make_case
-from harness.run.runner import Progress, run_sweep
+from harness.run.runner import run_sweep
 from harness.store.files import Store
 from harness.store.manifest import Manifest, add_session, make_manifest
 from harness.store.records import read_run
 from harness.store.vocabulary import RECORDS, SCHEMA, RunError
 from harness.sweeps.sweep import load
 from tests.harness.command import PROVIDERS, TINY, elubench
-from tests.harness.run.test_worker import cpu, sweep
+from tests.harness.run.test_worker import QUIET, cpu, sweep
 
 KILLS = 20
-QUIET = Progress(lambda *_: None, lambda *_: None)
 
 
 def new_run(run):

@@ -18,6 +18,7 @@ from harness.sweeps.sweep import Sweep
 from tests.harness.command import PROVIDERS
 
 QUICK = StopRule(min_samples=8, max_samples=30, max_seconds=0.05, warmup_seconds=0.0)
+QUIET = Progress(lambda *_: None, lambda *_: None)
 
 
 def cpu():
@@ -32,7 +33,7 @@ def sweep(*specs, timeout_s=60.0):
 
 def results(tmp_path, plan):
     store = Store.create(tmp_path / "run", Manifest(schema=SCHEMA))
-    summary = run_sweep(plan, cpu(), store, Progress(lambda *_: None, lambda *_: None))
+    summary = run_sweep(plan, cpu(), store, QUIET)
     store.close()
     assert summary.left == 0
     records = read_run(tmp_path / "run").records
