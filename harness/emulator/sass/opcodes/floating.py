@@ -59,13 +59,12 @@ def fsel(w: Writer) -> None:
 
 _MUFU = {
     "EX2": "ex2.approx.ftz.f32", "LG2": "lg2.approx.ftz.f32", "RCP": "rcp.approx.ftz.f32",
-    "RSQ": "rsqrt.approx.ftz.f32", "SQRT": "sqrt.approx.ftz.f32", "SIN": "sin.approx.ftz.f32",
-    "COS": "cos.approx.ftz.f32", "TANH": "tanh.approx.f32",
+    "RSQ": "rsqrt.approx.ftz.f32", "SQRT": "sqrt.approx.ftz.f32", "TANH": "tanh.approx.f32",
 }  # fmt: skip
 
 
 def mufu(w: Writer) -> None:
-    """an approximation of a: .EX2 2^a, .RCP 1/a, .RSQ, .SQRT, .LG2, .SIN, .COS, .TANH"""
+    """an approximation of a: .EX2 2^a, .RCP 1/a, .RSQ, .SQRT, .LG2, .TANH"""
     name = w.one_of(*_MUFU)
     if name is None:
         raise Unknown("a function of that name")
