@@ -17,6 +17,15 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
+Validate = Annotated[
+    bool,
+    typer.Option(
+        "--validate",
+        help="Instead of counting, run the machine code and the PTX of each kernel on the emulated GPU, and compare "
+        "every bit; exit with 1 where one differs. Default architecture: sm_90. --markdown: the opcodes.",
+    ),
+]
+
 
 @app.command()
 def inspect(
@@ -40,14 +49,7 @@ def inspect(
     check: Annotated[
         bool, typer.Option("--check", help="Exit with 1 where a kernel exceeds harness/machine_code/budgets.toml.")
     ] = False,
-    validate: Annotated[
-        bool,
-        typer.Option(
-            "--validate",
-            help="Instead of counting, run the machine code and the PTX of each kernel on the emulated GPU, and "
-            "compare every bit; exit with 1 where one differs. Default architecture: sm_90. --markdown: the opcodes.",
-        ),
-    ] = False,
+    validate: Validate = False,
 ) -> None:
     """Count the machine code of every kernel; no GPU needed."""
     if json and markdown:

@@ -22,6 +22,7 @@ from harness.emulator.driver import EmulatingDriver, parameters
 from harness.emulator.emulated import End, active
 from harness.emulator.faults import Faults
 from harness.emulator.fresh import FreshTensors
+from harness.emulator.machine import DeadlockError
 from harness.emulator.memory import Memory
 from harness.emulator.observers import Access, Observer
 from harness.emulator.operands import Options
@@ -116,6 +117,7 @@ class ComparingDriver(EmulatingDriver):
         launch = _Launch(parse(function.ptx), memory, values, grid, threads, given)
         before = launch.bytes()
         executed, faults = _Executed(), Faults()
+        told: list[str] = []
         try:
             code = self._code(function.cubin, threads, grid, metadata.shared)
             self._run(code, launch, executed, faults)
@@ -124,20 +126,20 @@ class ComparingDriver(EmulatingDriver):
             self.execute(grid, function.ptx, metadata, given)
             self._note(launch, Outcome.UNSUPPORTED, str(error), ())
             return
+        except DeadlockError as error:
+            told.append(str(error))
         found = launch.bytes()
         launch.restore(before)
         self.execute(grid, function.ptx, metadata, given)
-        opcodes = {line.opcode for index in executed.indices if (line := code.lifted.origins[index]) is not None}
-        differing = _first_difference(memory, found, launch.bytes())
-        reason = None
-        if differing is not None:
-            reason = self._told(launch, code, differing, before, found)
-        elif {str(each.kind) for each in faults.all()} - {each.kind for each in self.launches[-1].faults}:
-            reason = f"its machine code alone is at fault: {faults.all()[0]}"
-        outcome = Outcome.VALIDATED if reason is None else Outcome.REJECTED
-        if reason is not None and (left := left_open(launch.kernel, code.lifted)):
+        if not told and (differing := _first_difference(memory, found, launch.bytes())) is not None:
+            told.append(self._told(launch, code, differing, before, found))
+        known = {each.kind for each in self.launches[-1].faults}
+        told += [str(each) for each in faults.all() if each.kind not in known][:1]
+        outcome, reason = Outcome.REJECTED if told else Outcome.VALIDATED, "; ".join(told) or None
+        if told and (left := left_open(launch.kernel, code.lifted)):
             outcome, reason = Outcome.UNSUPPORTED, f"PTX leaves the last bits open ({left}), and they differ: {reason}"
-        self._note(launch, outcome, reason, tuple(sorted(opcodes)))
+        lines = [code.lifted.origins[index] for index in executed.indices - code.lifted.dead]
+        self._note(launch, outcome, reason, tuple(sorted({line.opcode for line in lines if line is not None})))
 
     def _note(self, launch: _Launch, outcome: Outcome, reason: str | None, opcodes: tuple[str, ...]) -> None:
         inputs = max((value.numel() for _, _, value in launch.given if isinstance(value, Tensor)), default=0)
@@ -225,6 +227,6 @@ def comparing(
     arch: str, ex2: End = "nearest", listing: Callable[[Path], str] | None = None
 ) -> Iterator[ComparingDriver]:
     """Within it, kernels that are launched on tensors of the CPU run by their machine code and by their PTX."""
-    driver = ComparingDriver(arch, Options(ex2), listing or (lambda path: disassemble.readable(str(path))))
+    driver = ComparingDriver(arch, Options(ex2), listing or (lambda path: disassemble.with_codes(str(path))))
     with active(driver):
         yield driver

@@ -64,6 +64,12 @@ def readable(cubin: str) -> str:
     return _run("nvdisasm", "-c", cubin)
 
 
+def with_codes(cubin: str) -> str:
+    """The same listing, line by line, with the first half of each instruction's code behind it. Raises ToolError."""
+    lines = _run("nvdisasm", "-c", "-hex", cubin).splitlines()
+    return "\n".join(line for line in lines if not re.fullmatch(r"\s*/\* 0x[0-9a-f]{16} \*/", line))
+
+
 def resources(cubin: str) -> Resources:
     """Registers and local memory, as the tool of the compiler's maker tells them. Raises ToolError."""
     usage = _run("cuobjdump", "-res-usage", cubin)

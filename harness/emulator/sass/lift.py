@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
+from harness.emulator import flow
 from harness.emulator.ptx import Instruction, Kernel, Variable
 from harness.emulator.sass.opcodes import meaning
-from harness.emulator.sass.reader import Line, Listing
+from harness.emulator.sass.reader import CodeLine, Listing
 from harness.emulator.sass.steps import ALL_BANKS_BYTES, BANK, Constants, Step, Unknown
 from harness.emulator.sass.writer import Writer
 
@@ -16,14 +18,19 @@ class Lifted:
     """A kernel, and the line of the listing that each of its instructions comes from (None for the first loads)."""
 
     kernel: Kernel
-    origins: tuple[Line | None, ...]
+    origins: tuple[CodeLine | None, ...]
     unknown: tuple[str, ...]  # a sentence for each line whose meaning is not known: it must not be reached
+
+    @cached_property
+    def dead(self) -> frozenset[int]:
+        """Instructions whose results nobody reads: the machine does not execute them."""
+        return flow.analyse(self.kernel).dead
 
 
 def lift(listing: Listing, target: str) -> Lifted:
     """What the lines mean. One that is not known raises UnsupportedInstruction when it is reached, not before."""
     constants = Constants()
-    steps: list[tuple[Step, Line | None]] = []
+    steps: list[tuple[Step, CodeLine | None]] = []
     starts: list[int] = []
     unknown: list[str] = []
     for line in listing.lines:
@@ -34,14 +41,14 @@ def lift(listing: Listing, target: str) -> Lifted:
             unknown.append(f"{line.opcode} in line {line.number} of the machine code (`{line.text}`): {error}")
             steps.append((Step("unknown", ()), line))
     starts.append(len(steps))
-    first: list[tuple[Step, Line | None]] = [(step, None) for step in constants.steps()]
+    first: list[tuple[Step, CodeLine | None]] = [(step, None) for step in constants.steps()]
     kernel = Kernel(listing.kernel, target, parameters=[Variable(BANK, "param", ALL_BANKS_BYTES, 8)])
     kernel.instructions += [_instruction(index, *each) for index, each in enumerate([*first, *steps])]
     kernel.labels = {label: starts[place] + len(first) for label, place in listing.labels.items()}
     return Lifted(kernel, tuple(line for _, line in (*first, *steps)), tuple(unknown))
 
 
-def _steps(line: Line, constants: Constants) -> list[Step]:
+def _steps(line: CodeLine, constants: Constants) -> list[Step]:
     found = meaning(line.name)
     if found is None:
         raise Unknown("an opcode that is not known")
@@ -50,7 +57,7 @@ def _steps(line: Line, constants: Constants) -> list[Step]:
     return writer.finish()
 
 
-def _instruction(index: int, step: Step, line: Line | None) -> Instruction:
+def _instruction(index: int, step: Step, line: CodeLine | None) -> Instruction:
     name, *modifiers = step.opcode.split(".")
     text, number = (line.text, line.number) if line else (step.opcode, 0)
     return Instruction(index, name, tuple(modifiers), step.operands, step.guard, text, number, "", "the machine code")

@@ -5,35 +5,42 @@ from __future__ import annotations
 import numpy as np
 
 from harness.emulator.ptx import Constant
-from harness.emulator.sass.reader import Number, Operand
+from harness.emulator.sass.reader import Operand, Printed
 from harness.emulator.sass.steps import Unknown
 
 SIGN = {"b32": 1 << 31, "b64": 1 << 63}
 
 
-def integer(number: Number) -> int:
+def integer(number: Printed) -> int:
     try:
         return int(number.text, 0)
     except ValueError:
         raise Unknown(f"{number.text} where an integer is expected") from None
 
 
-def value(text: str) -> float:
-    return float(text.upper().replace("QNAN", "NAN").replace("SNAN", "NAN"))
+def value(number: Printed) -> float:
+    return float(number.text)
 
 
-def single_bits(text: str) -> int:
-    if "NAN" in text.upper():
-        return 0xFFFFFFFF if text.startswith("-") else 0x7FFFFFFF
-    return int(np.float32(value(text)).view(np.uint32))
+def single_bits(number: Printed) -> int:
+    if "NAN" not in number.text.upper():
+        return int(np.float32(value(number)).view(np.uint32))
+    if number.bits is None:
+        raise Unknown("a NaN whose digits are not listed")
+    return number.bits
+
+
+def double_bits(number: Printed) -> int:
+    """Of fp64 only the upper 32 bits are in the code."""
+    if "NAN" in number.text.upper():
+        return single_bits(number) << 32
+    return (int(np.float64(value(number)).view(np.uint64)) + (1 << 31)) >> 32 << 32
 
 
 def half_bits(operand: Operand, is_brain: bool) -> int:
-    if not isinstance(operand, Number) or "NAN" in operand.text.upper():
+    if not isinstance(operand, Printed) or "NAN" in operand.text.upper():
         raise Unknown("a pair of which one is no number")
-    if is_brain:
-        return single_bits(operand.text) >> 16
-    return int(np.float16(value(operand.text)).view(np.uint16))
+    return single_bits(operand) >> 16 if is_brain else int(np.float16(value(operand)).view(np.uint16))
 
 
 def float_constant(bits: int, kind: str) -> Constant:

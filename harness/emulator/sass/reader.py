@@ -1,11 +1,13 @@
-"""Parses the listing of a kernel's machine code, as `nvdisasm -c` prints it."""
+"""Parses the listing of a kernel's machine code, as `nvdisasm -c -hex` prints it, each instruction in a line."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 
-_LINE = re.compile(r"^\s*/\*([0-9a-f]{4,})\*/\s+(?:@(!?)(U?P[0-9T]+)\s+)?([A-Z][\w.]*)\s*([^;]*);")
+_LINE = re.compile(
+    r"^\s*/\*([0-9a-f]{4,})\*/\s+(?:@(!?)(U?P[0-9T]+)\s+)?([A-Z][\w.]*)\s*([^;]*);(?:\s*/\* 0x([0-9a-f]{16}) \*/)?"
+)
 _LABEL = re.compile(r"^\s*(\.L_\w+):")
 _NAME = re.compile(r"^\.text\.([\w$]+):", re.MULTILINE)
 _REGISTER = re.compile(r"(?P<name>U?R(?:\d+|Z)|U?P(?:\d|T))(?P<suffixes>(?:\.\w+)*)")
@@ -31,10 +33,11 @@ class Named:
 
 
 @dataclass(frozen=True)
-class Number:
+class Printed:
     """A number as it was printed; what type it has, its instruction tells."""
 
     text: str
+    bits: int | None = None  # of a NaN, which is printed without its digits: as they are in the code
 
     @property
     def is_integer(self) -> bool:
@@ -68,11 +71,11 @@ class Target:
     label: str
 
 
-Operand = Named | Number | Bank | Place | Target
+Operand = Named | Printed | Bank | Place | Target
 
 
 @dataclass(frozen=True)
-class Line:
+class CodeLine:
     """An instruction of the listing."""
 
     address: int
@@ -91,7 +94,7 @@ class Line:
 @dataclass(frozen=True)
 class Listing:
     kernel: str
-    lines: tuple[Line, ...]
+    lines: tuple[CodeLine, ...]
     labels: dict[str, int]  # the place among `lines` of what follows each
 
 
@@ -100,7 +103,7 @@ def read(text: str) -> Listing:
     names = _NAME.findall(text)
     if len(names) != 1:
         raise ListingError(f"a listing of {len(names)} functions, where one kernel is expected")
-    lines: list[Line] = []
+    lines: list[CodeLine] = []
     labels: dict[str, int] = {}
     for number, raw in enumerate(text.splitlines(), start=1):
         if label := _LABEL.match(raw):
@@ -110,20 +113,21 @@ def read(text: str) -> Listing:
     return Listing(names[0], tuple(lines), labels)
 
 
-def _line(found: re.Match[str], number: int) -> Line:
-    address, negated, guard, opcode, rest = found.groups()
+def _line(found: re.Match[str], number: int) -> CodeLine:
+    address, negated, guard, opcode, rest, encoding = found.groups()
     name, *modifiers = opcode.split(".")
-    text = re.sub(r"\s+", " ", found[0].split("*/", 1)[1].rstrip(";")).strip()
-    operands = tuple(_operand(each.strip()) for each in rest.split(",") if each.strip())
+    text = re.sub(r"\s+", " ", found[0].split("*/", 1)[1].partition(";")[0]).strip()
+    immediate = int(encoding, 16) >> 32 if encoding else None
+    operands = tuple(_operand(each.strip(), immediate) for each in rest.split(",") if each.strip())
     condition = Named(guard, inverted=bool(negated)) if guard else None
-    return Line(int(address, 16), condition, name, tuple(modifiers), operands, text, number)
+    return CodeLine(int(address, 16), condition, name, tuple(modifiers), operands, text, number)
 
 
-def _operand(text: str) -> Operand:
+def _operand(text: str, immediate: int | None) -> Operand:
     if target := _TARGET.fullmatch(text):
         return Target(target[1])
     if _NUMBER.fullmatch(text):
-        return Number(text)
+        return Printed(text, immediate if "NAN" in text.upper() else None)
     if place := _ADDRESS.fullmatch(text):
         return _place(place[1])
     signs = re.match(r"[-!~|]*", text)

@@ -7,7 +7,7 @@ from typing import Any
 
 from harness.emulator import ptx
 from harness.emulator.ptx import Address, Constant, Register, Symbol, Vector
-from harness.emulator.sass.reader import Line
+from harness.emulator.sass.reader import CodeLine
 
 BANK = "bank"  # the one parameter of a kernel that is made of machine code: its constant banks, one after the other
 BANK_BYTES = 8192
@@ -64,7 +64,7 @@ def result_type(opcode: str) -> str:
     return f"b{2 * bits if 'wide' in modifiers else bits}"
 
 
-def guard_of(line: Line) -> Register | None:
+def guard_of(line: CodeLine) -> Register | None:
     if line.guard is None or line.guard.name.endswith("PT"):
         return None
     return Register(line.guard.name, "pred", line.guard.inverted)

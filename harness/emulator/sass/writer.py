@@ -6,18 +6,16 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
 from harness.emulator.ptx import Address, Constant, Register, Symbol, Vector
-from harness.emulator.sass.printed import SIGN, float_constant, half_bits, integer, single_bits, value
-from harness.emulator.sass.reader import Bank, Line, Named, Number, Operand, Place, following
+from harness.emulator.sass.printed import SIGN, double_bits, float_constant, half_bits, integer, single_bits
+from harness.emulator.sass.reader import Bank, CodeLine, Named, Operand, Place, Printed, following
 from harness.emulator.sass.steps import FALSE, TRUE, ZERO, Constants, Step, Unknown, fills, guard_of, result_type
 
 
 class Writer:
     """One instruction on its way into PTX: its operands and modifiers are taken one by one, and none may be left."""
 
-    def __init__(self, line: Line, constants: Constants) -> None:
+    def __init__(self, line: CodeLine, constants: Constants) -> None:
         self.line = line
         self.steps: list[Step] = []
         self._constants = constants
@@ -108,7 +106,7 @@ class Writer:
         return self._bits_of(self.take())
 
     def _bits_of(self, operand: Operand) -> Any:
-        if isinstance(operand, Number):
+        if isinstance(operand, Printed):
             return Constant(integer(operand) % (1 << 32))
         raw = self._plain(operand, "b32")
         negative, inverted = getattr(operand, "negative", False), getattr(operand, "inverted", False)
@@ -123,7 +121,7 @@ class Writer:
     def wide(self) -> Any:
         """An integer of 64 bits in two registers."""
         operand = self.take()
-        if isinstance(operand, Number):
+        if isinstance(operand, Printed):
             return Constant(integer(operand) % (1 << 64))
         if getattr(operand, "inverted", False):
             raise Unknown("~ before 64 bits")
@@ -155,23 +153,22 @@ class Writer:
     def single(self) -> Any:
         """An fp32 number."""
         operand = self.take()
-        if isinstance(operand, Number):
-            bits = integer(operand) % (1 << 32) if operand.is_integer else single_bits(operand.text)
+        if isinstance(operand, Printed):
+            bits = integer(operand) % (1 << 32) if operand.is_integer else single_bits(operand)
             return float_constant(bits, "b32")
         return self._signed(operand, self._float(operand, "b32"), "b32")
 
     def double(self) -> Any:
         """An fp64 number in two registers; as a number only its upper 32 bits are in the code."""
         operand = self.take()
-        if isinstance(operand, Number):
-            bits = int(np.float64(value(operand.text)).view(np.uint64))
-            return float_constant((bits + (1 << 31)) >> 32 << 32, "b64")
+        if isinstance(operand, Printed):
+            return float_constant(double_bits(operand), "b64")
         return self._signed(operand, self._float(operand, "b64"), "b64")
 
     def halves(self, is_brain: bool) -> Any:
         """Two 16-bit floats; two numbers one after the other are the upper and the lower one."""
         operand = self.take()
-        if isinstance(operand, Number):
+        if isinstance(operand, Printed):
             if operand.is_integer:
                 return Constant(integer(operand) % (1 << 32))
             upper, lower = (half_bits(each, is_brain) for each in (operand, self.take()))
@@ -187,8 +184,8 @@ class Writer:
     def half(self, is_brain: bool) -> Any:
         """One 16-bit float, the half that .H0_H0 or .H1_H1 names, widened to fp32."""
         operand = self.take()
-        if isinstance(operand, Number):
-            return float_constant(single_bits(operand.text), "b32")
+        if isinstance(operand, Printed):
+            return float_constant(single_bits(operand), "b32")
         raw = self._plain(operand, "b32")
         suffixes = getattr(operand, "suffixes", ())
         if suffixes not in (("H0_H0",), ("H0",), ("H1_H1",), ("H1",), ()):

@@ -39,7 +39,7 @@ def _compiled(text: str, target: str) -> tuple[str, dict[int, bytes]]:
         source, cubin = Path(folder) / "a.ptx", Path(folder) / "a.cubin"
         source.write_text(text)
         subprocess.run([tool, f"-arch={target}", source, "-o", cubin], check=True, capture_output=True)
-        return disassemble.readable(str(cubin)), disassemble.constant_banks(cubin.read_bytes())
+        return disassemble.with_codes(str(cubin)), disassemble.constant_banks(cubin.read_bytes())
 
 
 def execute_listing(body: str, *operands: np.ndarray, arch: str = "sm_90") -> np.ndarray:

@@ -12,7 +12,7 @@ pytest.importorskip("triton.backends.nvidia")
 from harness.emulator.ptx import UnsupportedInstruction
 from harness.emulator.sass.lift import lift
 from harness.emulator.sass.opcodes import MEANINGS
-from harness.emulator.sass.reader import ListingError, read
+from harness.emulator.sass.reader import ListingError, Printed, read
 from tests.harness.emulator.machine_code import execute_compiled, execute_listing
 from tests.harness.emulator.programs import NUMPY
 from tests.harness.emulator.test_instructions import ALL
@@ -199,6 +199,14 @@ def test_a_listing_is_of_one_kernel_and_every_unknown_line_is_named():
         read("nothing here")
     lifted = lift(read(".text.k:\n /*0000*/ FADD.WEIRD R1, R2, R3 ;\n /*0010*/ EXIT ;\n"), "sm_90")
     assert lifted.unknown == ("FADD.WEIRD in line 2 of the machine code (`FADD.WEIRD R1, R2, R3`): the modifier WEIRD",)
+
+
+def test_a_nan_has_the_digits_of_its_code():
+    """It is printed without them."""
+    given = ".text.k:\n /*0000*/ FSEL R23, R3, +QNAN , !P0 ; /* 0x7ff8000003177808 */\n"
+    (line,) = read(given).lines
+    assert line.operands[2] == Printed("+QNAN", 0x7FF80000)
+    assert "digits" in lift(read(given.partition("/* 0x")[0]), "sm_90").unknown[0]
 
 
 def test_every_meaning_is_said_in_a_sentence():

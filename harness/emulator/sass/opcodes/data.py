@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from harness.emulator.ptx import Constant, Special, Vector
-from harness.emulator.sass.reader import Named, Number, Target
+from harness.emulator.sass.reader import Named, Printed, Target
 from harness.emulator.sass.steps import TRUE, ZERO, Unknown
 from harness.emulator.sass.writer import Meaning, Writer
 
@@ -27,7 +27,7 @@ def mov(w: Writer) -> None:
         w.put(pair, "mov.b64", w.wide())
         return
     target, value = w.out(), w.bits()
-    if w.left and w.take() != Number("0xf"):
+    if w.left and w.take() != Printed("0xf"):
         raise Unknown("a move of some bytes")
     w.put(target, "mov.b32", value)
 
