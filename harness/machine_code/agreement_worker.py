@@ -40,12 +40,17 @@ def main() -> None:
 def rows(arch: str, spec: str, ops: list[str], dtypes: list[str], elements: int) -> Iterator[AgreementRow]:
     """Of every kernel that the provider launches for small forms of the ops' cases."""
     provider = providers.load(spec)
-    side = max(32, int(elements**0.5))
-    shapes = Shapes((side, side), (side - 1, side + 1), (8, 8, max(1, side // 16), max(1, side // 4)))
     with comparing(arch) as gpu:
         for op in ops:
-            for specimen in (each for dtype in dtypes for each in specimens(op, dtype, shapes)):
-                yield from _of_specimen(specimen, arch, provider, gpu)
+            for dtype in dtypes:
+                for specimen in specimens(op, dtype, _shapes(elements // 8 if dtype == "float64" else elements)):
+                    yield from _of_specimen(specimen, arch, provider, gpu)
+
+
+def _shapes(elements: int) -> Shapes:
+    """Of about so many elements; fp64 has fewer, as its sums are done exactly, one by one, where they are hard."""
+    side = max(32, int(elements**0.5))
+    return Shapes((side, side), (side - 1, side + 1), (8, 8, max(1, side // 16), max(1, side // 4)))
 
 
 def _of_specimen(
