@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +16,15 @@ if TYPE_CHECKING:
     from harness.machine_code.rows import InspectedRow
 
 app = typer.Typer()
+
+Validate = Annotated[
+    bool,
+    typer.Option(
+        "--validate",
+        help="Instead of counting, run the machine code and the PTX of each kernel on the emulated GPU, and compare "
+        "every bit; exit with 1 where one differs. Default architecture: sm_90. --markdown: the opcodes.",
+    ),
+]
 
 
 @app.command()
@@ -39,10 +49,16 @@ def inspect(
     check: Annotated[
         bool, typer.Option("--check", help="Exit with 1 where a kernel exceeds harness/machine_code/budgets.toml.")
     ] = False,
+    validate: Validate = False,
 ) -> None:
     """Count the machine code of every kernel; no GPU needed."""
     if json and markdown:
         end("choose one of --markdown and --json", WRONG_USAGE)
+    if validate:
+        if listings or check:
+            end("--validate counts nothing: leave --listings and --check", WRONG_USAGE)
+        _validate(arch or ["sm_90"], provider or ["triton"], op or (), dtype or (), json, markdown)
+        return
     from rich.console import Console
 
     from harness import providers
@@ -55,6 +71,30 @@ def inspect(
     _print(rows, json, markdown)
     if check:
         _check(rows)
+
+
+def _validate(
+    archs: Sequence[str], specs: Sequence[str], ops: Sequence[str], dtypes: Sequence[str], json: bool, markdown: bool
+) -> None:
+    """Print a line for each kernel, the JSON list, or the table of opcodes."""
+    from harness.cli.exits import CHECK_FAILED
+    from harness.machine_code import agreements
+    from harness.store.vocabulary import Outcome
+
+    rows = []
+    for spec in specs:
+        for row in agreements.validate(archs, spec, ops, dtypes):
+            rows.append(row)
+            print(row, file=sys.stderr if json or markdown else sys.stdout, flush=True)
+    if json:
+        print(agreements.to_json(rows))
+    elif markdown:
+        from reports.render.opcodes import page
+
+        print(page(rows))
+    wrong = [row for row in rows if row.outcome in (Outcome.REJECTED, Outcome.CRASHED)]
+    if wrong:
+        end(f"the machine code of {len(wrong)} of {len(rows)} kernels does not do what their PTX says", CHECK_FAILED)
 
 
 def _print(rows: tuple[InspectedRow, ...], json: bool, markdown: bool) -> None:

@@ -157,19 +157,39 @@ class EmulatingDriver(StandInDriver):
             given = list(_flat(names, kinds, arguments))
             # Triton keeps launchers for as long as the process lives: the driver of now may be another one.
             driver = triton.runtime.driver.active
-            driver.execute((grid_x, grid_y, grid_z), function.ptx, metadata, given)
+            driver.launched(function, (grid_x, grid_y, grid_z), metadata, given)
             if leave is not None:
                 leave(launch_metadata)
 
         return launch
 
+    def launched(
+        self, function: Any, grid: tuple[int, int, int], metadata: Any, given: list[tuple[str, str, Any]]
+    ) -> None:
+        """A kernel is launched on arguments of (name, type, value); `function` has the paths of what was compiled."""
+        self.execute(grid, function.ptx, metadata, given)
+
     def execute(self, grid: tuple[int, int, int], text: str, metadata: Any, given: list[tuple[str, str, Any]]) -> None:
-        """Run a kernel, its PTX as text, on arguments of (name, type, value), and note the launch.
+        """Run a kernel, its PTX as text, and note the launch.
 
         Raises UnsupportedInstruction, DeadlockError, PtxError, ValueError for an argument that no kernel can take here.
         """
         kernel = parse(text)
         memory, faults = Memory(), Faults()
+        values = self.arguments(memory, grid, metadata, given)
+        observers = self._observers(kernel, memory, faults)
+        threads = metadata.num_warps * self.target.warp_size
+        blocks = grid[0] * grid[1] * grid[2]
+        if blocks:
+            program = self._program(kernel, text, threads, blocks, metadata.shared)
+            program.run(grid, parameters(kernel, values), memory, observers, faults)
+        counts = next((each.counts() for each in observers if isinstance(each, Counting)), None)
+        self.launches.append(EmulatedLaunch(kernel.name, grid, threads, faults.all(), counts, text))
+
+    def arguments(
+        self, memory: Memory, grid: tuple[int, int, int], metadata: Any, given: list[tuple[str, str, Any]]
+    ) -> list[tuple[str, Any]]:
+        """(type, number or address) of what a kernel is given and of its scratch; their tensors are added to memory."""
         for name, tensor in self._known:
             memory.add(name, tensor)
         values = []
@@ -179,19 +199,12 @@ class EmulatingDriver(StandInDriver):
                 memory.add(name, tensor)
                 value = value.data_ptr()
             values.append((kind, value))
-        observers = self._observers(kernel, memory, faults)
         for size in (metadata.global_scratch_size, metadata.profile_scratch_size):
             scratch = torch.zeros(max(1, size) * grid[0] * grid[1] * grid[2], dtype=torch.uint8) if size else None
             if scratch is not None:
                 memory.add("scratch", scratch)
             values.append(("i64", 0 if scratch is None else scratch.data_ptr()))
-        threads = metadata.num_warps * self.target.warp_size
-        blocks = grid[0] * grid[1] * grid[2]
-        if blocks:
-            program = self._program(kernel, text, threads, blocks, metadata.shared)
-            program.run(grid, parameters(kernel, values), memory, observers, faults)
-        counts = next((each.counts() for each in observers if isinstance(each, Counting)), None)
-        self.launches.append(EmulatedLaunch(kernel.name, grid, threads, faults.all(), counts, text))
+        return values
 
     def _program(self, kernel: Kernel, text: str, threads: int, blocks: int, shared: int) -> Program:
         at_once = max(1, min(blocks, LANES // threads))

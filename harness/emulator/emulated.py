@@ -54,18 +54,24 @@ def emulated(
         ]
 
     driver = EmulatingDriver(GPUTarget("cuda", int(arch[3:]), 32), Options(ex2), observers, fresh)
+    with active(driver), fresh if checks else nullcontext():
+        yield driver
 
-    def keep_ptx(module: Any, function: Any, name: str, metadata_group: Mapping[str, str], hash: str) -> None:
-        (path,) = (path for path in metadata_group.values() if path.endswith(".ptx"))
-        function.ptx = Path(path).read_text(encoding="utf-8")
+
+@contextmanager
+def active(driver: EmulatingDriver) -> Iterator[None]:
+    """Within it Triton launches by this driver; what it loads keeps its PTX and the path of its machine code."""
+
+    def keep(module: Any, function: Any, name: str, metadata_group: Mapping[str, str], hash: str) -> None:
+        paths = {Path(path).suffix: Path(path) for path in metadata_group.values()}
+        function.ptx, function.cubin = paths[".ptx"].read_text(encoding="utf-8"), paths[".cubin"]
 
     config = triton.runtime.driver
     before = config._active
     config.set_active(driver)
-    triton.knobs.runtime.kernel_load_end_hook.add(keep_ptx)
+    triton.knobs.runtime.kernel_load_end_hook.add(keep)
     try:
-        with fresh if checks else nullcontext():
-            yield driver
+        yield
     finally:
-        triton.knobs.runtime.kernel_load_end_hook.remove(keep_ptx)
+        triton.knobs.runtime.kernel_load_end_hook.remove(keep)
         config._active = before

@@ -65,8 +65,9 @@ class Program:
         self._statics = static_data(kernel)
         self._symbols = place_variables(kernel) | {name: data.ctypes.data for name, data in self._statics.items()}
         code = kernel.instructions
-        self._prologue = [self._step(code[index], False) for index in self._flow.constants]
-        self._skipped = self._flow.dead | set(self._flow.constants)
+        needed = [index for index in self._flow.constants if index not in self._flow.dead]
+        self._prologue = [self._step(code[index], False) for index in needed]
+        self._skipped = self._flow.dead | set(needed)
         self._parts = [_Part(block, code[block.end - 1], self._steps(block, False)) for block in self._flow.blocks]
 
     def run(self, grid: Grid, parameters: bytes, memory: Memory, observers: Sequence[Observer], faults: Faults) -> None:

@@ -19,7 +19,8 @@ class UnsupportedInstruction(Exception):
     """An instruction that the emulated GPU does not execute: tensor cores, TMA, clusters, calls, unknown opcodes."""
 
     def __init__(self, instruction: Instruction, why: str = "the emulated GPU does not execute it") -> None:
-        super().__init__(f"{why}: `{instruction.text}` in line {instruction.line} of the PTX, from {instruction.place}")
+        source = f", from {instruction.place}" if instruction.place else ""
+        super().__init__(f"{why}: `{instruction.text}` in line {instruction.line} of {instruction.listing}{source}")
         self.instruction = instruction
 
 
@@ -79,8 +80,9 @@ class Instruction:
     operands: tuple[Operand, ...]
     guard: Register | None
     text: str
-    line: int  # of the PTX
+    line: int  # of the listing
     place: str  # "elu.py:25 (called from elementwise.py:60)", or ""
+    listing: str = "the PTX"  # what it was read from
 
     def has(self, modifier: str) -> bool:
         return modifier in self.modifiers

@@ -64,6 +64,12 @@ def readable(cubin: str) -> str:
     return _run("nvdisasm", "-c", cubin)
 
 
+def with_codes(cubin: str) -> str:
+    """The same listing, line by line, with the first half of each instruction's code behind it. Raises ToolError."""
+    lines = _run("nvdisasm", "-c", "-hex", cubin).splitlines()
+    return "\n".join(line for line in lines if not re.fullmatch(r"\s*/\* 0x[0-9a-f]{16} \*/", line))
+
+
 def resources(cubin: str) -> Resources:
     """Registers and local memory, as the tool of the compiler's maker tells them. Raises ToolError."""
     usage = _run("cuobjdump", "-res-usage", cubin)
@@ -88,8 +94,22 @@ def kernel_code(cubin: bytes) -> bytes | ToolError:
     return next(iter(sections.values()))
 
 
+def constant_banks(cubin: bytes) -> dict[int, bytes]:
+    """What the compiler put into constant banks, by number: of the one kernel (2) and of the module (3)."""
+    found = {}
+    for name, data in _sections(cubin).items():
+        if bank := re.match(r"\.nv\.constant(\d+)", name):
+            found[int(bank[1])] = data
+    return found
+
+
 def _code_sections(elf: bytes) -> dict[str, bytes]:
     """The sections of an ELF file that hold code, by function."""
+    return {name.removeprefix(".text."): data for name, data in _sections(elf).items() if name.startswith(".text.")}
+
+
+def _sections(elf: bytes) -> dict[str, bytes]:
+    """The sections of an ELF file by name."""
     (table,) = struct.unpack_from("<Q", elf, 0x28)
     size, count, names = struct.unpack_from("<HHH", elf, 0x3A)
     sections = [struct.unpack_from("<IIQQQQIIQQ", elf, table + index * size) for index in range(count)]
@@ -98,11 +118,7 @@ def _code_sections(elf: bytes) -> dict[str, bytes]:
     def name(offset: int) -> str:
         return elf[strings + offset : elf.index(b"\0", strings + offset)].decode()
 
-    return {
-        name(each[0]).removeprefix(".text."): elf[each[4] : each[4] + each[5]]
-        for each in sections
-        if name(each[0]).startswith(".text.")
-    }
+    return {name(each[0]): elf[each[4] : each[4] + each[5]] for each in sections}
 
 
 def _run(name: str, *arguments: str) -> str:

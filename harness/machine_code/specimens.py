@@ -11,10 +11,18 @@ from harness.ops.catalogue import OPS
 
 DTYPES = ("bfloat16", "float16", "float32", "float64")
 
-# Large, and whole numbers of blocks however they are cut, so that what is counted is the way of a full block.
-_MATRIX = (8192, 8192)
-_ODD = (8191, 8193)  # one element fewer, so that no block size divides it
-_IMAGES = (32, 256, 64, 64)
+
+@dataclass(frozen=True)
+class Shapes:
+    """Of the cases: whole numbers of blocks however they are cut, a size that no block size divides, and images."""
+
+    matrix: tuple[int, int]
+    odd: tuple[int, int]
+    images: tuple[int, int, int, int]
+
+
+# Large, so that what is counted is the way of a full block.
+LARGE = Shapes((8192, 8192), (8191, 8193), (32, 256, 64, 64))
 
 
 @dataclass(frozen=True)
@@ -25,7 +33,7 @@ class Specimen:
     case: Case
 
 
-def specimens(op: str, dtype: str) -> Iterator[Specimen]:
+def specimens(op: str, dtype: str, shapes: Shapes = LARGE) -> Iterator[Specimen]:
     """The cases of one op: from input and result, along the last dimension and channels, unit and general.
 
     Where elements have no neighbours that matter, one more has an odd number of them.
@@ -39,6 +47,8 @@ def specimens(op: str, dtype: str) -> Iterator[Specimen]:
                 given |= {} if dim is None else {"dim": dim}
                 where = {None: "", -1: "last", 1: "conv"}[dim]
                 name = " ".join(filter(None, ("result" if is_result else "", where, form)))
-                yield Specimen(name or "default", make_case(op, _IMAGES if dim == 1 else _MATRIX, dtype, given))
+                yield Specimen(
+                    name or "default", make_case(op, shapes.images if dim == 1 else shapes.matrix, dtype, given)
+                )
                 if dim is None and form in ("", "unit"):
-                    yield Specimen(f"{name} odd".strip(), make_case(op, _ODD, dtype, given))
+                    yield Specimen(f"{name} odd".strip(), make_case(op, shapes.odd, dtype, given))

@@ -7,7 +7,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -39,7 +40,7 @@ def survey(
     `provider` is one of providers.LAUNCH_TRITON, or a file, whose code runs with the user's rights. `listings` is a
     directory, made where it is missing, for the machine code as text. Raises InspectError and ProviderError.
     """
-    _check(archs, provider, ops, dtypes)
+    check(archs, provider, ops, dtypes)
     if listings is not None:
         listings.mkdir(parents=True, exist_ok=True)
     request = {
@@ -78,7 +79,8 @@ def survey_beside_ours(
     return (*ours, *theirs)
 
 
-def _check(archs: Sequence[str], provider: str, ops: Sequence[str], dtypes: Sequence[str]) -> None:
+def check(archs: Sequence[str], provider: str, ops: Sequence[str], dtypes: Sequence[str]) -> None:
+    """Raises InspectError for names that are not known and where Triton is missing, ProviderError."""
     for given, known, what in ((archs, RATES, "architecture"), (ops, KERNEL_OPS, "op"), (dtypes, DTYPES, "dtype")):
         for each in given:
             if each not in known:
@@ -93,13 +95,42 @@ def _check(archs: Sequence[str], provider: str, ops: Sequence[str], dtypes: Sequ
         raise InspectError("triton is not installed, and machine code is made by it; install triton (Linux only)")
 
 
-def _worker(request: str) -> tuple[InspectedRow, ...]:
+def process_environment() -> dict[str, str]:
+    """That of a process that compiles kernels: Triton does not interpret there, and this package is found."""
     kept = {name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"}
-    path = os.pathsep.join(filter(None, (str(_ROOT), kept.get("PYTHONPATH", ""))))
+    return kept | {"PYTHONPATH": os.pathsep.join(filter(None, (str(_ROOT), kept.get("PYTHONPATH", ""))))}
+
+
+def worker_lines(module: str, request: str, environment: dict[str, str]) -> Iterator[bytes]:
+    """The lines that a module of ours prints for a request on its standard input, as they come. Raises InspectError."""
+    with tempfile.TemporaryFile() as errors:
+        process = subprocess.Popen(
+            [sys.executable, "-m", module],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            env=environment,
+        )
+        with process:
+            assert process.stdin is not None and process.stdout is not None
+            process.stdin.write(request.encode())
+            process.stdin.close()
+            try:
+                yield from process.stdout
+            except BaseException:
+                process.kill()
+                raise
+        errors.seek(0)
+        lines = errors.read().decode(errors="replace").strip().splitlines()
+    if process.returncode != 0:
+        raise InspectError(f"the process that runs kernels ended: {lines[-1] if lines else process.returncode}")
+
+
+def _worker(request: str) -> tuple[InspectedRow, ...]:
     try:
         ended = subprocess.run(
             [sys.executable, "-m", "harness.machine_code.worker"],
-            input=request, env=kept | {"PYTHONPATH": path}, capture_output=True, text=True, timeout=_TIMEOUT_S,
+            input=request, env=process_environment(), capture_output=True, text=True, timeout=_TIMEOUT_S,
         )  # fmt: skip
     except subprocess.TimeoutExpired:
         raise InspectError(f"kernels were not compiled after {_TIMEOUT_S} s; inspect fewer with --op") from None

@@ -68,7 +68,7 @@ def ptx(code: Line) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _padded(values: object, kind: str, count: int) -> np.ndarray:
+def padded(values: object, kind: str, count: int) -> np.ndarray:
     array = np.atleast_1d(np.asarray(values))
     if array.dtype.kind in "iu" and array.dtype != NUMPY[kind] and np.dtype(NUMPY[kind]).kind == "f":
         array = array.astype(f"u{_size(kind)}").view(NUMPY[kind])  # bits of a float
@@ -81,7 +81,7 @@ def execute(code: Line, *operands: object, ex2: str = "nearest") -> np.ndarray:
     length = max(np.atleast_1d(np.asarray(each)).size for each in operands)
     count = -(-length // THREADS) * THREADS
     arrays = [np.zeros(count, NUMPY[code.to])]
-    arrays += [_padded(each, kind, count) for each, kind in zip(operands, code.operands, strict=True)]
+    arrays += [padded(each, kind, count) for each, kind in zip(operands, code.operands, strict=True)]
     memory, faults = Memory(), Faults()
     for index, array in enumerate(arrays):
         memory.add_array(f"v{index}", array)
@@ -100,7 +100,7 @@ def on_device(code: Line, *operands: object) -> np.ndarray:
     torch.zeros(1, device="cuda")
     cuda = ctypes.CDLL("libcuda.so.1")
     arrays = [np.zeros(count, NUMPY[code.to])]
-    arrays += [_padded(each, kind, count) for each, kind in zip(operands, code.operands, strict=True)]
+    arrays += [padded(each, kind, count) for each, kind in zip(operands, code.operands, strict=True)]
     tensors = [torch.from_numpy(each.view(np.uint8)).cuda() for each in arrays]
     module, function = ctypes.c_void_p(), ctypes.c_void_p()
     _check(cuda.cuModuleLoadData(ctypes.byref(module), ptx(code).encode() + b"\0"))

@@ -11,10 +11,10 @@ from typing import Any
 
 import torch
 
-import harness.machine_code.specimens as specimen_shapes
 from harness import providers
 from harness.correctness import gate
 from harness.emulator.emulated import emulated
+from harness.machine_code.specimens import Shapes, specimens
 from harness.ops.buffers import allocate
 from harness.ops.cases import make_case
 from harness.ops.catalogue import KERNEL_OPS
@@ -25,14 +25,13 @@ DTYPES = {"sm_90": ("bfloat16", "float16", "float32", "float64")}
 
 
 def main(arch: str, ex2: str, ops: list[str]) -> None:
-    specimen_shapes._MATRIX, specimen_shapes._ODD = (256, 256), (255, 257)
-    specimen_shapes._IMAGES = (4, 8, 16, 64)
+    shapes = Shapes((256, 256), (255, 257), (4, 8, 16, 64))
     provider = providers.load("triton")
     found = []
     with emulated(arch, ex2) as gpu:  # type: ignore[arg-type]
         for op in (op for op in ops or KERNEL_OPS if op != ONES):
             for dtype in DTYPES.get(arch, ("bfloat16", "float32")):
-                for specimen in specimen_shapes.specimens(op, dtype):
+                for specimen in specimens(op, dtype, shapes):
                     case = specimen.case
                     gpu.launches.clear()
                     verdict = gate.check(case, provider.prepare(case), allocate(case, 1, "cpu")[0], seed=0)
