@@ -316,4 +316,5 @@ def fma(a, b, c):
 
 @triton.jit
 def _f64(value):
-    return value.to(tl.float64) if isinstance(value, tl.tensor) else tl.full((), value, tl.float64)
+    """A number of fp32 in fp64; a constant as the compiler rounds it."""
+    return (value if isinstance(value, tl.tensor) else tl.full((), value, tl.float32)).to(tl.float64)

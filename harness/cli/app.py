@@ -12,7 +12,7 @@ import typer
 from harness.cli import crosscheck, machine_code, paper, provider_file, stored
 from harness.cli.exits import CHECK_FAILED, WRONG_USAGE, command_line, end
 from harness.cli.measuring import measuring, new_directory, present, refuse_beside_resume, resume_hint
-from harness.cli.options import Dtypes, FlushKind, Ops, Regimes, Shapes
+from harness.cli.options import Arch, Dtypes, FlushKind, Ops, Regimes, Shapes
 
 if TYPE_CHECKING:
     from harness.device.devices import Device
@@ -48,6 +48,7 @@ def run(
     sweep: Annotated[str | None, typer.Option(help="A sweep's name, or a TOML file.  [default: default]")] = None,
     out: Annotated[Path | None, typer.Option(help="Directory of the run.  [default: runs/TIME-SWEEP]")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu or cuda:N.  [default: auto]")] = None,
+    arch: Arch = None,
     op: Ops = None,
     dtype: Dtypes = None,
     shape: Shapes = None,
@@ -71,7 +72,7 @@ def run(
 ) -> None:
     """Measure a sweep, store every record, show the tables, write the report."""
     if resume is not None:
-        given = {"--sweep": sweep, "--out": out, "--device": device, "--op": op, "--dtype": dtype}
+        given = {"--sweep": sweep, "--out": out, "--device": device, "--arch": arch, "--op": op, "--dtype": dtype}
         given |= {"--shape": shape, "--provider": provider, "--regime": regime, "--flush": flush}
         refuse_beside_resume(given)
         plan, found, store = _resumed(resume)
@@ -79,7 +80,7 @@ def run(
         if shape and sweep:
             end("--shape names cases of its own; leave out --sweep, or add the shape to the sweep's file", WRONG_USAGE)
         wanted = _wanted(sweep, shape or [], op or [], dtype or []).by([], regime or [], flush)
-        plan, found, store = _created(wanted, out, device or "auto", provider)
+        plan, found, store = _created(wanted, out, device or "auto", arch, provider)
     _measure(plan, found, store, budget, inspect)
     present(store.path, report)
     if strict:
@@ -112,9 +113,11 @@ def _wanted(sweep: str | None, shapes: list[str], ops: list[str], dtypes: list[s
     return load(sweep or "default").only(ops, dtypes)
 
 
-def _created(plan: Sweep, out: Path | None, device: str, given: list[str] | None) -> tuple[Sweep, Device, Store]:
+def _created(
+    plan: Sweep, out: Path | None, device: str, arch: str | None, given: list[str] | None
+) -> tuple[Sweep, Device, Store]:
     from harness import providers
-    from harness.device.devices import find_device
+    from harness.device.devices import compiling_for, find_device
     from harness.store.files import Store
     from harness.store.manifest import make_manifest
 
@@ -123,6 +126,7 @@ def _created(plan: Sweep, out: Path | None, device: str, given: list[str] | None
         providers.check(spec)
     plan = plan.by(specs, [])
     found = find_device(device)
+    found = compiling_for(found, arch) if arch else found
     plan = plan.on(found.kind)
     path = new_directory(out, plan.name)
     manifest = make_manifest(found, plan.content(), command_line())
@@ -150,6 +154,7 @@ def _measure(plan: Sweep, device: Device, store: Store, budget: float | None, in
 def list_(
     what: Annotated[Listed, typer.Argument(help="What to list.")],
     sweep: Annotated[str | None, typer.Option(help="The sweep whose cases to list.  [default: default]")] = None,
+    arch: Arch = None,
     op: Ops = None,
     dtype: Dtypes = None,
     shape: Shapes = None,

@@ -23,6 +23,10 @@ Ops = Annotated[list[str] | None, typer.Option("--op", help="Only this op; may b
 Dtypes = Annotated[
     list[str] | None, typer.Option("--dtype", callback=_dtypes, help="Only this dtype; may be repeated.")
 ]
+Arch = Annotated[
+    str | None,
+    typer.Option(help="Without a GPU: what kernels are compiled for, to be run by the emulated GPU.  [default: sm_90]"),
+]
 CaseText = Annotated[
     str, typer.Option("--case", callback=_case, help="Only cases with this text in their key, such as 4096x4096.")
 ]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.cli.exits import CHECK_FAILED, WRONG_USAGE, end
-from harness.cli.options import Dtypes, Ops
+from harness.cli.options import Arch, Dtypes, Ops
 
 if TYPE_CHECKING:
     from harness.device.devices import Device
@@ -27,6 +27,7 @@ def check(
     op: Ops = None,
     dtype: Dtypes = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda:N.")] = "auto",
+    arch: Arch = None,
 ) -> None:
     """Say in seconds whether a provider is right: its signatures, and the gate over small cases; nothing is timed."""
     from harness import providers
@@ -39,9 +40,10 @@ def check(
         make_case(each, (1,), "float32")
     for each in dtype or ():
         make_case("elu", (1,), each)
-    from harness.device.devices import find_device
+    from harness.device.devices import compiling_for, find_device
 
     found = find_device(device)
+    found = compiling_for(found, arch) if arch else found
     records = _checked(provider, op or list(OPS), dtype, found)
     if not op and not (records := [record for record in records if record.cause is not Cause.NO_FUNCTION]):
         end(f"{provider} defines no function named after an op; it may have {', '.join(OPS)}", WRONG_USAGE)
@@ -77,7 +79,6 @@ def _show(records: Sequence[Record], spec: str, device: Device) -> None:
 
     from harness.ops.catalogue import OPS
     from harness.run.checking import SHAPE
-    from harness.run.validating import ARCH
     from reports.render.table import Column, Kind, Table, numbers, show
     from reports.text.formatting import params_text, significant, size_text
 
@@ -102,8 +103,8 @@ def _show(records: Sequence[Record], spec: str, device: Device) -> None:
         *numbers("ULP"),
         Column("why", Kind.WORD),
     )
-    emulated = any(record.validated_by for record in records)
-    where = f"as compiled for {ARCH}, on the emulated GPU" if emulated else f"on {device.name}"
+    by = next((record.validated_by for record in records if record.validated_by), None)
+    where = f"as compiled for {by.removeprefix('ptx ')}, on the emulated GPU" if by else f"on {device.name}"
     title = f"{spec}: signatures and gate, at {size_text(SHAPE)}, {where}"
     below = tuple(f"{number}  {text}" for number, text in enumerate(notes, 1))
     show(Table(title, columns, rows, below), Console())

@@ -6,13 +6,13 @@ import os
 import platform
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import psutil
 
-from harness.device.datasheets import by_driver_name
+from harness.device.datasheets import DATASHEETS, by_driver_name
 from harness.plumbing.errors import first_line
 
 DeviceKind = Literal["cpu", "cuda"]
@@ -36,7 +36,7 @@ class Device:
     last_level_cache_bytes: int
     memory_bytes: int
     cores: int  # CPU: those this process may use; CUDA: streaming multiprocessors
-    capability: str | None  # "sm_90"; None on a CPU
+    capability: str | None  # "sm_90"; on a CPU what kernels are compiled for, where that was asked for
     peak_gbps: float | None  # the datasheet's memory peak, where it is known
 
 
@@ -70,6 +70,18 @@ def find_device(spec: str = "auto") -> Device:
         return _cuda(index, torch.cuda.get_device_properties(index))
     except RuntimeError as error:
         raise DeviceError(f"cuda:{index} does not answer ({first_line(error)}); check it with nvidia-smi") from error
+
+
+def compiling_for(device: Device, arch: str) -> Device:
+    """A CPU where kernels are compiled for `arch` to be run by the emulated GPU. Raises DeviceError."""
+    known = dict.fromkeys(sheet.arch for sheet in DATASHEETS if sheet.arch.startswith("sm_"))
+    if arch not in known:
+        raise DeviceError(f"there is no architecture {arch!r} to emulate; choose from {', '.join(known)}")
+    if device.kind != "cpu":
+        raise DeviceError(
+            f"--arch is for the emulated GPU, and {device.name} is a real one; leave it out, or --device cpu"
+        )
+    return replace(device, capability=arch)
 
 
 def _cuda(index: int, properties: Any) -> Device:

@@ -73,6 +73,8 @@ class Counts:
     accesses: tuple[AccessCount, ...]
     branches: int  # of warps, with a condition
     divergent_branches: int  # of them those that part the warp
+    lines: Mapping[int, int]  # warps that executed each line of the PTX that has instructions
+    parting_lines: frozenset[int]  # those of the branches that part a warp
 
     @property
     def active_threads_per_warp(self) -> float:
@@ -90,6 +92,7 @@ class Counting(Observer):
         self._accesses: dict[tuple[int, str], list[int]] = {}
         self._about: dict[tuple[int, str], tuple[Instruction, str, str]] = {}
         self._branches = self._divergent = 0
+        self._parting: set[int] = set()
 
     def batch(self, spaces: Spaces, blocks: int) -> None:
         per_block = -(-spaces.threads // WARP)
@@ -105,7 +108,10 @@ class Counting(Observer):
         some = np.bincount(self._warp[taken], minlength=self._count)
         all_ = np.bincount(self._warp[mask], minlength=self._count)
         self._branches += int(np.count_nonzero(all_))
-        self._divergent += int(np.count_nonzero((some > 0) & (some < all_)))
+        parted = int(np.count_nonzero((some > 0) & (some < all_)))
+        self._divergent += parted
+        if parted:
+            self._parting.add(instruction.line)
 
     def accessed(self, access: Access) -> None:
         names = self._tensors(access)
@@ -144,16 +150,21 @@ class Counting(Observer):
         threads: Counter[str] = Counter()
         warps: Counter[str] = Counter()
         opcodes: Counter[str] = Counter()
+        lines = dict.fromkeys((step.line for step in self._kernel.instructions), 0)
         for block, number in self._threads.items():
             for step in self._kernel.instructions[block.first : block.end]:
                 threads[kind_of(step)] += number
                 warps[kind_of(step)] += self._warps[block]
                 opcodes[".".join((step.name, *step.modifiers))] += self._warps[block]
+                lines[step.line] = max(lines[step.line], self._warps[block])
         accesses = []
         for key, numbers in sorted(self._accesses.items()):
             step, space, kind = self._about[key]
             accesses.append(AccessCount(step.index, step.text, step.place, key[1], space, kind, *numbers))
-        return Counts(dict(threads), dict(warps), dict(opcodes), tuple(accesses), self._branches, self._divergent)
+        return Counts(
+            dict(threads), dict(warps), dict(opcodes), tuple(accesses), self._branches, self._divergent, lines,
+            frozenset(self._parting),
+        )  # fmt: skip
 
 
 def _wavefronts(warps: Array, lanes: Array, addresses: Array, size: int) -> tuple[int, int]:

@@ -154,7 +154,7 @@ class EmulatingDriver(StandInDriver):
         ) -> None:  # fmt: skip
             if enter is not None:
                 enter(launch_metadata)
-            given = list(_flat(names, kinds, arguments))
+            given = list(flat(names, kinds, arguments))
             # Triton keeps launchers for as long as the process lives: the driver of now may be another one.
             driver = triton.runtime.driver.active
             driver.launched(function, (grid_x, grid_y, grid_z), metadata, given)
@@ -216,11 +216,11 @@ class EmulatingDriver(StandInDriver):
         return self._programs[key]
 
 
-def _flat(names: list[str], kinds: list[Any], arguments: tuple[Any, ...]) -> Iterator[tuple[str, str, Any]]:
+def flat(names: list[str], kinds: list[Any], arguments: tuple[Any, ...]) -> Iterator[tuple[str, str, Any]]:
     """(name, type, value) of what a kernel takes while it runs: no constants; tuples one by one."""
     for name, kind, value in zip(names, kinds, arguments, strict=True):
         if isinstance(kind, tuple):
-            yield from _flat([f"{name}[{index}]" for index in range(len(kind))], list(kind), tuple(value))
+            yield from flat([f"{name}[{index}]" for index in range(len(kind))], list(kind), tuple(value))
         elif kind != "constexpr":
             yield name, kind, value
 

@@ -20,12 +20,13 @@ from harness.emulator.observers import Observer
 from harness.emulator.operands import Options
 from harness.emulator.ptx import Kernel
 
+ARCH = "sm_90"  # what kernels are compiled for where nobody says it
 End = Literal["nearest", "low", "high"]
 
 
 @contextmanager
 def emulated(
-    arch: str = "sm_90", ex2: End = "nearest", checks: bool = True, counts: bool = False
+    arch: str = ARCH, ex2: End = "nearest", checks: bool = True, counts: bool = False
 ) -> Iterator[EmulatingDriver]:
     """Within it `kernel[grid](...)` compiles for `arch` and runs on tensors of the CPU; `.launches` says what ran.
 

@@ -36,7 +36,7 @@ class _Part:
 
     block: flow.Block
     last: Instruction
-    full: list[Step]
+    full: list[Step] | None = None  # each made when it is needed: a full block does not go where the last one does
     masked: list[Step] | None = None
 
 
@@ -68,20 +68,23 @@ class Program:
         needed = [index for index in self._flow.constants if index not in self._flow.dead]
         self._prologue = [self._step(code[index], False) for index in needed]
         self._skipped = self._flow.dead | set(needed)
-        self._parts = [_Part(block, code[block.end - 1], self._steps(block, False)) for block in self._flow.blocks]
+        self._parts = [_Part(block, code[block.end - 1]) for block in self._flow.blocks]
 
-    def run(self, grid: Grid, parameters: bytes, memory: Memory, observers: Sequence[Observer], faults: Faults) -> None:
-        """Execute a grid of blocks. Raises UnsupportedInstruction where one is reached, DeadlockError."""
+    def run(
+        self, grid: Grid, parameters: bytes, memory: Memory, observers: Sequence[Observer], faults: Faults,
+        only: range | None = None,
+    ) -> None:  # fmt: skip
+        """Execute a grid, or `only` some blocks. Raises UnsupportedInstruction where one is reached, DeadlockError."""
         self.spaces.begin(parameters, memory, observers, faults)
         for name, data in self._statics.items():
             memory.add_array(name, data)
-        total = grid[0] * grid[1] * grid[2]
+        asked = range(grid[0] * grid[1] * grid[2]) if only is None else only
         with quiet():
             self._specials.begin(grid)
             for run in self._prologue:
                 run()
-            for first in range(0, total, self.blocks):
-                self._batch(first, min(self.blocks, total - first))
+            for first in asked[:: self.blocks]:
+                self._batch(first, min(self.blocks, asked.stop - first))
 
     def _batch(self, first: int, count: int) -> None:
         """Execute `count` blocks from the one of index `first`."""
@@ -109,11 +112,9 @@ class Program:
             observer.executed(part.block, mask)
         # Threads that have ended may compute along: nobody reads their registers.
         if everyone or np.array_equal(mask, live):
-            steps = part.full
+            steps = part.full = self._steps(part.block, False) if part.full is None else part.full
         else:
-            if part.masked is None:
-                part.masked = self._steps(part.block, True)
-            steps = part.masked
+            steps = part.masked = self._steps(part.block, True) if part.masked is None else part.masked
         for run in steps:
             run()
 

@@ -65,7 +65,7 @@ def _faults(row: InspectedRow) -> Iterator[str]:
     if row.spills:
         yield f"{row.spills} instructions spill registers, to {row.local_bytes} bytes of local memory per thread"
     if row.branches:
-        yield f"{row.branches} branches depend on the data"
+        yield f"threads of a warp part at {row.branches} branches"
     if row.role != "main" or row.arch not in _WIDE_ARCHS:
         return
     for what, width in (("load", row.load_bytes), ("store", row.store_bytes)):

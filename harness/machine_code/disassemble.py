@@ -88,37 +88,33 @@ def _flavour(arch: str) -> str:
 
 def kernel_code(cubin: bytes) -> bytes | ToolError:
     """The machine code of the one kernel in an ELF file, or why it is not all there is."""
-    sections = _code_sections(cubin)
-    if len(sections) != 1:
-        return ToolError(f"it calls functions that were not compiled into it, and they are not counted: {[*sections]}")
-    return next(iter(sections.values()))
+    codes = {name: code for name, code in sections(cubin).items() if name.startswith(".text.")}
+    if len(codes) != 1:
+        names = [name.removeprefix(".text.") for name in codes]
+        return ToolError(f"it calls functions that were not compiled into it, and they are not counted: {names}")
+    return next(iter(codes.values()))
 
 
 def constant_banks(cubin: bytes) -> dict[int, bytes]:
     """What the compiler put into constant banks, by number: of the one kernel (2) and of the module (3)."""
     found = {}
-    for name, data in _sections(cubin).items():
+    for name, data in sections(cubin).items():
         if bank := re.match(r"\.nv\.constant(\d+)", name):
             found[int(bank[1])] = data
     return found
 
 
-def _code_sections(elf: bytes) -> dict[str, bytes]:
-    """The sections of an ELF file that hold code, by function."""
-    return {name.removeprefix(".text."): data for name, data in _sections(elf).items() if name.startswith(".text.")}
-
-
-def _sections(elf: bytes) -> dict[str, bytes]:
+def sections(elf: bytes) -> dict[str, bytes]:
     """The sections of an ELF file by name."""
     (table,) = struct.unpack_from("<Q", elf, 0x28)
     size, count, names = struct.unpack_from("<HHH", elf, 0x3A)
-    sections = [struct.unpack_from("<IIQQQQIIQQ", elf, table + index * size) for index in range(count)]
-    strings = sections[names][4]
+    headers = [struct.unpack_from("<IIQQQQIIQQ", elf, table + index * size) for index in range(count)]
+    strings = headers[names][4]
 
     def name(offset: int) -> str:
         return elf[strings + offset : elf.index(b"\0", strings + offset)].decode()
 
-    return {name(each[0]): elf[each[4] : each[4] + each[5]] for each in sections}
+    return {name(each[0]): elf[each[4] : each[4] + each[5]] for each in headers}
 
 
 def _run(name: str, *arguments: str) -> str:

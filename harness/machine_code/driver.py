@@ -6,6 +6,7 @@ launch is imitated: the values it specialises on, its options, autotuning and ke
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ import triton
 from torch import Tensor
 from triton.backends.compiler import GPUTarget
 
-from harness.emulator.driver import StandInDriver
+from harness.emulator.driver import StandInDriver, flat
 
 
 @dataclass(frozen=True)
@@ -28,9 +29,21 @@ class NotedLaunch:
     files: Mapping[str, Path]  # by what they end in: "cubin", "ptx", "amdgcn", …
     threads: int  # per block
     shared_bytes: int  # per block
-    programs: int
-    tensors: tuple[Tensor, ...]
+    grid: tuple[int, int, int]
+    arguments: tuple[tuple[str, str, Any], ...]  # (name, type, value) of what it takes while it runs
+    scratch_bytes: tuple[int, ...]  # of global memory that each block is given, for itself and for a profiler
     constants: str  # the compile-time numbers, as text: what tells autotuned configurations apart
+
+    @property
+    def programs(self) -> int:
+        return math.prod(self.grid)
+
+    @property
+    def tensors(self) -> tuple[Tensor, ...]:
+        bases = (
+            getattr(value, "base", value) for _, _, value in self.arguments
+        )  # of a tensor's descriptor, the tensor
+        return tuple(each for each in bases if isinstance(each, Tensor))
 
 
 class NotingDriver(StandInDriver):
@@ -54,14 +67,18 @@ class NotingDriver(StandInDriver):
             + [f"num_warps={metadata.num_warps}"]
         )
 
-        def note(grid_0: int, grid_1: int, grid_2: int, stream: int, function: Any, *rest: Any) -> None:
-            # Packed metadata, launch metadata and two hooks come before the kernel's own arguments.
-            bases = (getattr(each, "base", each) for each in rest)  # of a tensor's descriptor, the tensor
-            tensors = tuple(each for each in bases if isinstance(each, Tensor))
-            programs = grid_0 * grid_1 * grid_2
+        names, kinds = list(source.fn.arg_names), list(source.signature.values())
+
+        def note(
+            grid_x: int, grid_y: int, grid_z: int, stream: int, function: Any, packed: Any, launch_metadata: Any,
+            enter: Any, leave: Any, *arguments: Any,
+        ) -> None:  # fmt: skip
             threads = metadata.num_warps * self.target.warp_size
+            given = tuple(flat(names, kinds, arguments))
+            scratch = tuple(getattr(metadata, name, 0) for name in ("global_scratch_size", "profile_scratch_size"))
+            grid = (grid_x, grid_y, grid_z)
             self._launches.append(
-                NotedLaunch(metadata.name, function.files, threads, metadata.shared, programs, tensors, constants)
+                NotedLaunch(metadata.name, function.files, threads, metadata.shared, grid, given, scratch, constants)
             )
 
         return note

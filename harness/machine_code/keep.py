@@ -8,6 +8,7 @@ from pathlib import Path
 
 from harness import providers
 from harness.device.devices import Device
+from harness.emulator.emulated import ARCH
 from harness.machine_code.pipelines import RATES
 from harness.machine_code.rows import keep_rows
 from harness.machine_code.survey import survey
@@ -18,7 +19,7 @@ from harness.sweeps.sweep import Sweep
 
 
 def keep_inspection(run: Path, plan: Sweep, device: Device) -> None:
-    """Count the code of the kernels that a run names, and keep the rows with it; those for sm_90 where there is no GPU.
+    """Count the code of the kernels that a run names, and keep the rows with it; those emulated where there is no GPU.
 
     A part of the run that can fail without harm: the reason is said, and what was measured stays as it is. To be
     done before the run is sealed, and done once: what an earlier session has kept stays.
@@ -28,7 +29,7 @@ def keep_inspection(run: Path, plan: Sweep, device: Device) -> None:
     kernels = [spec for spec in plan.providers if spec in providers.LAUNCH_TRITON or providers.file_of(spec)]
     if not kernels or not cases or (stored.inspected and (run / INSPECTION).exists()):
         return
-    arch = device.capability or "sm_90"
+    arch = device.capability or ARCH
     if arch not in RATES:
         print(f"elubench: machine code was not inspected: {arch} is not among {', '.join(RATES)}", file=sys.stderr)
         return

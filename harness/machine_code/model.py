@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from harness.device.datasheets import Datasheet, of_arch
-from harness.machine_code import flow, pipelines
+from harness.emulator.counts import Counts
+from harness.machine_code import frequencies, known, pipelines
 from harness.machine_code.instructions import MachineInstruction
+from harness.machine_code.known import Execution
 from harness.machine_code.occupancy import LIMITS, resident_warps
 from harness.machine_code.rows import TRANSACTION_BYTES, Ceiling, InspectedRow
-
-# A bias is loaded again by every program, so that threads move some more bytes than tensors have.
-_SLACK = 1.25
 
 
 @dataclass(frozen=True)
 class LaunchWork:
-    """What a launch has to do, whatever its code: what loops are weighted by, and counts divided by."""
+    """What a launch has to do, whatever its code: what counts are divided by."""
 
     elements: int  # of the op's main tensor
     threads: int  # of all programs together
@@ -30,11 +30,10 @@ class LaunchWork:
 
 @dataclass(frozen=True)
 class ThreadCounts:
-    """What one thread executes: (instruction, how often) in the order of the code, and what was assumed."""
+    """What one thread executes: (instruction, how often) in the order of the code."""
 
     executed: tuple[tuple[MachineInstruction, float], ...]
-    diverging: int  # branches that depend on data
-    notes: tuple[str, ...]
+    parting: int | None  # branches at which threads of a warp parted; None where nothing was executed
 
     @property
     def instructions(self) -> float:
@@ -56,76 +55,31 @@ class ThreadCounts:
         return dict(sorted(found.items(), reverse=True))
 
 
-def count(code: Sequence[MachineInstruction], work: LaunchWork) -> ThreadCounts:
+def count(code: Sequence[MachineInstruction], work: LaunchWork, run: Execution | None = None) -> ThreadCounts:
     """What a thread of a full block executes, from the first instruction to the last one.
 
-    What cannot be reached (the branch to itself and the padding behind the end) is not executed. A predicated
-    instruction is: it takes its turn whether or not its predicate holds.
+    A predicated instruction is executed: it takes its turn whether or not its predicate holds. Without a `run` of the
+    kernel a thread goes the way with the fewest instructions that moves what it has to.
     """
-    graph = flow.blocks(code)
-    found = flow.loops(graph)
-    diverging = flow.data_dependent(code, graph)
-    most_bytes = _SLACK * (work.stored_bytes + work.loaded_bytes) / work.threads
-    path = flow.main_path(code, graph, found, diverging, most_bytes)
-    times, notes = _times(code, graph, found, path, diverging, work)
-    executed = tuple(
-        (code[place], times[index]) for index in sorted(path) for place in range(graph[index].start, graph[index].stop)
-    )
-    if any(each.opcode.startswith("RET") for each in code):
-        notes.append("Of a function that is called and the code after it, the longer one is counted.")
-    return ThreadCounts(executed, len(diverging), tuple(notes))
-
-
-def _times(
-    code: Sequence[MachineInstruction],
-    graph: Sequence[flow.BasicBlock],
-    found: Sequence[flow.Loop],
-    path: set[int],
-    diverging: frozenset[int],
-    work: LaunchWork,
-) -> tuple[dict[int, float], list[str]]:
-    """How often each block of the path is executed.
-
-    The trips of a loop are not written in the machine code, but what it has to move is known: they are those
-    that make the bytes add up which the launch has to store or, where the loop stores nothing, to load.
-    """
-    times = dict.fromkeys(path, 1.0)
-    notes = []
-    inner = [each for each in found if not any(other.blocks < each.blocks for other in found)]
-    asking = [each for each in inner if any(graph[index].stop - 1 in diverging for index in each.blocks)]
-    if asking:
-        notes.append("A loop that goes on as the data say is counted once.")
-    uncounted = [each for each in inner if each.blocks & path and each not in asking]
-    for is_store, total in ((True, work.stored_bytes), (False, work.loaded_bytes)):
-        moved = {index: _global_bytes(code, graph[index], is_store=is_store) for index in path}
-        weighed = [each for each in uncounted if any(moved[index] for index in each.blocks & path)]
-        if not weighed:
-            continue
-        looped = {index for each in weighed for index in each.blocks & path}
-        outside = sum(moved[index] * times[index] for index in path - looped)
-        trips = _whole((total / work.threads - outside) / sum(moved[index] for index in looped))
-        if trips < 1 and not all(flow.is_passed_by(graph, each) for each in weighed):
-            trips = 1.0
-        times |= dict.fromkeys(looped, trips)
-        uncounted = [each for each in uncounted if each not in weighed]
-        if len(weighed) > 1:
-            notes.append("Several loops move data; they are taken to have equally many trips.")
-    if uncounted:
-        notes.append("A loop that moves no data to or from global memory is counted once.")
-    if len(inner) < len(found):
-        notes.append("What is in an outer loop only is counted once.")
-    return times, notes
-
-
-def _whole(trips: float) -> float:
-    """Trips of full blocks are whole numbers; bytes beside the point, as of a bias, may blur that a little."""
-    nearest = round(trips)
-    return float(nearest) if abs(trips - nearest) < 0.05 * max(1, nearest) else max(0.0, trips)
-
-
-def _global_bytes(code: Sequence[MachineInstruction], block: flow.BasicBlock, *, is_store: bool) -> int:
-    accesses = (code[place].access for place in range(block.start, block.stop))
-    return sum(each.bytes for each in accesses if each and each.space == "global" and each.is_store == is_store)
+    graph = frequencies.blocks(code)
+    if run is None:
+        facts = list(known.from_bytes(code, graph, work.stored_bytes / work.threads, work.loaded_bytes / work.threads))
+        whole = True
+    else:
+        facts = known.from_execution(code, graph, run)
+        whole = all(float(fact.total).is_integer() for fact in facts)
+    times = frequencies.times(code, graph, facts, whole=whole)
+    executed = [
+        (place, often)
+        for block, often in zip(graph, times, strict=True)
+        for place in range(block.start, block.stop)
+        if often
+    ]
+    parting = None
+    if run is not None:
+        parts = run.counts.parting_lines
+        parting = sum(code[place].target is not None and run.lines[place] in parts for place, _ in executed)
+    return ThreadCounts(tuple((code[place], often) for place, often in executed), parting)
 
 
 def narrowest(widths: dict[int, float], bytes_per_thread: float) -> int | None:
@@ -211,10 +165,10 @@ def _latency_limit(
 
 def row(
     blank: InspectedRow, code: Sequence[MachineInstruction], work: LaunchWork, bytes_per_element: float,
-    *, threads: int, programs: int, registers: int, local_bytes: int, shared_bytes: int,
+    *, threads: int, programs: int, registers: int, local_bytes: int, shared_bytes: int, run: Execution | None = None,
 ) -> InspectedRow:  # fmt: skip
-    """`blank` with everything that the code says; threads, registers and memory are per block or thread."""
-    counts = count(code, work)
+    """`blank` with all that the code and a run of it say; threads, registers and memory are per block or thread."""
+    counts = count(code, work, run)
     arch, warp_size = blank.arch, LIMITS[blank.arch].warp_size
     per_element = work.threads / work.elements
     instructions = counts.instructions * per_element
@@ -236,8 +190,8 @@ def row(
         spills=sum(each.access is not None and each.access.space == "local" for each, _ in counts.executed),
         local_bytes=local_bytes,
         shared_bytes=shared_bytes,
-        branches=counts.diverging,
-        uniform_branches=branches - counts.diverging,
+        branches=counts.parting,
+        uniform_branches=branches - (counts.parting or 0),
         threads=threads,
         programs=programs,
         elements_per_thread=1 / per_element,
@@ -248,5 +202,23 @@ def row(
         bound_by=made[0].bound_by,
         modelled_peak_fraction=made[0].fraction,
         ceilings=made,
-        notes=(*counts.notes, *_unknown(counts, arch)),
+        notes=(*blank.notes, *_unknown(counts, arch)),
+        **(_of_accesses(run.counts) if run else {}),
     )
+
+
+def _of_accesses(counts: Counts) -> dict[str, Any]:
+    """What the accesses of an executed block were: sectors of one, wavefronts over the fewest, threads in a warp."""
+
+    def sectors(kind: str) -> float | None:
+        found = [each for each in counts.accesses if each.space == "global" and each.kind == kind]
+        return sum(each.sectors for each in found) / sum(each.requests for each in found) if found else None
+
+    least = sum(each.least_wavefronts for each in counts.accesses)
+    return {
+        "is_executed": True,
+        "load_sectors": sectors("load"),
+        "store_sectors": sectors("store"),
+        "bank_conflicts": sum(each.bank_conflicts for each in counts.accesses) / least if least else None,
+        "active_threads": counts.active_threads_per_warp,
+    }

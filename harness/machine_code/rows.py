@@ -46,9 +46,10 @@ class Ceiling:
 class InspectedRow:
     """One kernel of one op, specialised for a dtype and parameters, compiled for an architecture.
 
-    Counts are per element of the op's main tensor: everything that the threads execute on the way of a full
-    block, from the first instruction to EXIT, loop bodies as often as they run. Where a kernel could not be
-    compiled, `reason` says why and what was to be counted is None.
+    Counts are per element of the op's main tensor: everything that the threads of a full block execute, from the
+    first instruction to EXIT, loop bodies as often as they run. `is_executed`: the emulated GPU executed such a block,
+    and the counts are of that; where it could not, they are of what the launch has to move, and a note says why. Where
+    a kernel could not be compiled, `reason` says why and what was to be counted is None.
 
     The instruction roofline (Ding & Williams, PMBS 2019) plots `warp_instructions_per_transaction` against
     billions of warp instructions per second: a ceiling's `issue_gips` is its flat roof, and `peak_gbps` / 32
@@ -63,6 +64,7 @@ class InspectedRow:
     kernel: str | None = None  # the name of the Triton function
     role: str = "main"  # "main" writes the op's main output; "stage2" is a small pass beside it
     reason: str | None = None  # why there are no numbers
+    is_executed: bool = False
     instructions_per_element: float | None = None
     pipes: dict[str, float] = field(default_factory=dict)  # instructions per element by pipe; see pipelines.py
     opcodes: dict[str, float] = field(default_factory=dict)  # executed instructions per thread, most frequent first
@@ -74,8 +76,12 @@ class InspectedRow:
     spills: int | None = None  # instructions on the way of a full block that read or write local memory
     local_bytes: int | None = None  # stack and local memory per thread, which only the last block may use
     shared_bytes: int | None = None  # per block
-    branches: int | None = None  # branches that depend on the data, so that threads of a warp may part
-    uniform_branches: float | None = None  # executed branches per thread that do not
+    load_sectors: float | None = None  # of 32 bytes, that a warp's global load asks for, in the mean; width is perfect
+    store_sectors: float | None = None
+    bank_conflicts: float | None = None  # extra passes through shared memory over the fewest; None where it has none
+    active_threads: float | None = None  # of 32, in the mean over the instructions that a warp executes
+    branches: int | None = None  # at which threads of a warp parted in the executed block
+    uniform_branches: float | None = None  # executed branches per thread at which they did not
     threads: int | None = None  # per block
     programs: int | None = None  # blocks that the case launches
     elements_per_thread: float | None = None

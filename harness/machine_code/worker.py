@@ -22,19 +22,28 @@ from harness import providers
 from harness.device.datasheets import of_arch
 from harness.machine_code import amd, disassemble, model
 from harness.machine_code.driver import NotedLaunch, NotingDriver, noting
+from harness.machine_code.executed import NotExecutedError, execute
 from harness.machine_code.instructions import MachineInstruction
+from harness.machine_code.line_table import ptx_lines
 from harness.machine_code.rows import InspectedRow, to_json
 from harness.machine_code.specimens import Specimen, specimens
 from harness.ops.cases import Case
 
+# What a row's note says of counts that are not of an executed block.
+_STATIC = "Not executed, so the way with the fewest instructions that moves the launch's bytes is counted"
+
 
 @dataclass(frozen=True)
 class Code:
-    """A kernel's instructions, and what it takes: registers and bytes of local memory, both per thread."""
+    """A kernel's instructions, and what it takes: registers and bytes of local memory, both per thread.
+
+    `lines` are those of its PTX that the instructions come from, where that is known.
+    """
 
     instructions: list[MachineInstruction]
     registers: int
     local_bytes: int
+    lines: list[int | None]
 
 
 class NoLaunch(Exception):
@@ -182,10 +191,15 @@ def _filled(noted: list[Noted], arch: str) -> list[InspectedRow]:
 def _counted_row(noted: Noted, code: Code | disassemble.ToolError) -> InspectedRow:
     if isinstance(code, disassemble.ToolError):
         return replace(noted.row, reason=str(code))
+    run, row = None, noted.row
+    try:
+        run = execute(noted.launch, code.lines)
+    except NotExecutedError as why:
+        row = replace(row, notes=(f"{_STATIC}: {why}.",))
     return model.row(
-        noted.row, code.instructions, noted.work, noted.bytes_per_element,
+        row, code.instructions, noted.work, noted.bytes_per_element,
         threads=noted.launch.threads, programs=noted.launch.programs, registers=code.registers,
-        local_bytes=code.local_bytes, shared_bytes=noted.launch.shared_bytes,
+        local_bytes=code.local_bytes, shared_bytes=noted.launch.shared_bytes, run=run,
     )  # fmt: skip
 
 
@@ -198,7 +212,8 @@ def _nvidia_codes(noted: list[Noted], arch: str) -> list[Code | disassemble.Tool
     for path, code in binaries.items():
         if isinstance(code, bytes):
             taken = disassemble.resources(path)
-            found[path] = Code(listed[path], taken.registers, taken.local_bytes)
+            lines = ptx_lines(Path(path).read_bytes(), len(listed[path]))
+            found[path] = Code(listed[path], taken.registers, taken.local_bytes, lines)
         else:
             found[path] = code
     return [found[str(path)] for path in paths]
@@ -207,7 +222,7 @@ def _nvidia_codes(noted: list[Noted], arch: str) -> list[Code | disassemble.Tool
 def _amd_codes(noted: list[Noted]) -> list[Code | disassemble.ToolError]:
     texts = [each.launch.files["amdgcn"].read_text(encoding="utf-8") for each in noted]
     return [
-        Code(amd.parse(text), amd.number(text, "vgpr_count"), amd.number(text, "private_segment_fixed_size"))
+        Code(amd.parse(text), amd.number(text, "vgpr_count"), amd.number(text, "private_segment_fixed_size"), [])
         for text in texts
     ]
 

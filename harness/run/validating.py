@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from harness import providers
 from harness.emulator.driver import EmulatedLaunch
-from harness.emulator.emulated import emulated
+from harness.emulator.emulated import ARCH, emulated
 from harness.ops.buffers import allocate
 from harness.ops.cases import Case
 from harness.run.gated import gated
@@ -18,7 +18,6 @@ from harness.store.vocabulary import Outcome
 if TYPE_CHECKING:
     from harness.run.job import Job, Stage
 
-ARCH = "sm_90"  # what kernels are compiled for where there is no GPU to say it
 # Elements of a case that are emulated: every 16-bit value many times over, in seconds.
 ELEMENTS = 2**20
 # And where another shape of the same kind has been through that: its own blocks, rows and tails.
@@ -34,7 +33,8 @@ def validate(job: Job, stage: Stage) -> list[Record]:
     stage("allocate", None)
     buffers = allocate(case, 1, "cpu", job.seed)[0]
     records = []
-    with emulated(ARCH) as gpu:
+    arch = job.device.capability or ARCH
+    with emulated(arch) as gpu:
         for spec in job.providers:
             stage("validate", spec)
             gpu.launches.clear()
@@ -43,7 +43,7 @@ def validate(job: Job, stage: Stage) -> list[Record]:
             failed_to_launch = gpu.is_asked and record.outcome != Outcome.OK
             is_of_triton = gpu.launches or failed_to_launch or spec in providers.LAUNCH_TRITON
             if job.gate_only or is_of_triton or record.outcome == Outcome.UNSUPPORTED:
-                records.append(_judged(record, gpu.launches, "×".join(map(str, case.shape))))
+                records.append(_judged(record, gpu.launches, arch, "×".join(map(str, case.shape))))
     return records
 
 
@@ -57,13 +57,13 @@ def launches_triton(spec: str, case: Case) -> bool:
     return bool(gpu.launches)
 
 
-def _judged(record: Record, launches: list[EmulatedLaunch], shape: str) -> Record:
+def _judged(record: Record, launches: list[EmulatedLaunch], arch: str, shape: str) -> Record:
     """A record of the gate with what the machine saw of memory."""
     faults = [fault for launch in launches for fault in launch.faults]
-    record = replace(record, validated_by=f"ptx {ARCH}" if launches else None)
+    record = replace(record, validated_by=f"ptx {arch}" if launches else None)
     if faults:
         return replace(record, outcome=Outcome.REJECTED, reason=f"memory: {faults[0]}")
     if record.outcome != Outcome.OK or not launches:
         return record
-    reason = f"right as compiled for {ARCH}, not timed: run by the emulated GPU at {shape}, as there is no GPU"
+    reason = f"right as compiled for {arch}, not timed: run by the emulated GPU at {shape}, as there is no GPU"
     return replace(record, outcome=Outcome.VALIDATED, reason=reason)

@@ -135,6 +135,8 @@ def go_on(path: Path, kind: type[S], argv: list[str], plan_of: Callable[[Manifes
     manifest = read_manifest(path)
     kind.check_verb(path, manifest)
     device = find_device(manifest.device.torch_device)
+    if device.kind == "cpu":
+        device = dataclasses.replace(device, capability=manifest.device.capability)  # what the run is emulated for
     same_device_and_schema(manifest, device)
     plan = plan_of(manifest)
     store = kind.resume(path)

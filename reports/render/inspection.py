@@ -24,8 +24,9 @@ _DETAIL = 3  # columns that go this early on a terminal are not on a page of doc
 
 LEGEND = (
     "instr: instructions per element, all executed ones counted; fma … mem: the pipes that execute them; width: bytes "
-    "of a global load and store; !: registers are spilled; ?: a branch depends on the data; issue%: share of all issue "
-    "slots taken while memory streams at its peak; %peak: what part of that peak the busiest resource allows, were it "
+    "of a global load and store; sectors: of 32 bytes that a warp's load and store ask for, as many as the width where "
+    "all is wanted; !: registers are spilled; ?: threads of a warp part at a branch; issue%: share of all issue slots "
+    "taken while memory streams at its peak; %peak: what part of that peak the busiest resource allows, were it "
     "never idle (an upper bound). docs/kernels.md says how they are made."
 )
 SUMMARY_LEGEND = (
@@ -170,16 +171,24 @@ def _columns(rows: Sequence[InspectedRow]) -> Iterator[Count]:
     yield Count(Column("uniform", goes=5), _pipe("uniform"))
     yield Count(Column("control", goes=5), _pipe("control"))
     yield Count(Column("width"), lambda row: f"{row.load_bytes or MISSING}/{row.store_bytes or MISSING}")
+    if any(row.is_executed for row in rows):
+        yield Count(Column("sectors", goes=3), lambda row: f"{_count(row.load_sectors)}/{_count(row.store_sectors)}")
     yield Count(Column("B/elem", goes=4), lambda row: significant(row.bytes_per_element))
     yield Count(Column("regs"), lambda row: f"{row.registers}{'!' if row.spills else ''}")
     yield Count(Column("shared", goes=3), lambda row: str(row.shared_bytes))
     yield Count(Column("occ%"), lambda row: percent(row.occupancy))
-    yield Count(Column("branches", goes=5), lambda row: f"{row.branches} + {significant(row.uniform_branches)}")
+    if any(row.bank_conflicts is not None for row in rows):
+        yield Count(Column("conflicts", goes=4), lambda row: _count(row.bank_conflicts))
+    yield Count(Column("branches", goes=5), lambda row: f"{_count(row.branches)} + {significant(row.uniform_branches)}")
     yield Count(Column("issue%"), lambda row: percent(issue_share(row.ceilings[0])))
     for index, each in enumerate(rows[0].ceilings):
         yield Count(Column(f"%peak {each.device}" if index else "%peak", goes=6 * bool(index)), _fraction(index))
     yield Count(Column("bound", Kind.WORD), lambda row: row.bound_by or MISSING)
     yield Count(Column("next", Kind.WORD, goes=4), lambda row: _runner_up(row.ceilings[0]))
+
+
+def _count(count: float | None) -> str:
+    return MISSING if count is None else f"{count:.3g}"
 
 
 def _pipe(name: str) -> Callable[[InspectedRow], str]:

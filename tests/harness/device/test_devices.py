@@ -11,7 +11,15 @@ import psutil
 import pytest
 import torch
 
-from harness.device.devices import DeviceError, cpu_caches, find_device, read_text, usable_cores, usable_memory
+from harness.device.devices import (
+    DeviceError,
+    compiling_for,
+    cpu_caches,
+    find_device,
+    read_text,
+    usable_cores,
+    usable_memory,
+)
 from tests.harness.command import environment
 
 MIB = 1 << 20
@@ -151,6 +159,15 @@ def test_the_datasheet_peak_is_that_of_the_whole_product_only(gpus):
     assert peak("NVIDIA H100 PCIe") < peak("NVIDIA H100 80GB HBM3")
     assert peak("NVIDIA H100 80GB HBM3 MIG 1g.10gb") is None
     assert peak("NVIDIA GeForce RTX 9090") is None
+
+
+def test_a_cpu_may_compile_for_another_architecture_and_a_gpu_may_not(gpus):
+    assert compiling_for(find_device("cpu"), "sm_100").capability == "sm_100"
+    with pytest.raises(DeviceError, match="no architecture 'gfx942' to emulate; choose from sm_80"):
+        compiling_for(find_device("cpu"), "gfx942")
+    gpus(gpu())
+    with pytest.raises(DeviceError, match="--arch is for the emulated GPU, and NVIDIA H100 80GB HBM3 is a real one"):
+        compiling_for(find_device("auto"), "sm_80")
 
 
 def test_an_amd_gpu_has_its_own_kind_of_capability(gpus):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from harness.machine_code.rows import read_rows
 from harness.store.records import read_run
 from tests.harness.command import PROVIDERS, elubench
 
@@ -86,3 +87,31 @@ def test_a_file_that_launches_nothing_is_timed_on_the_cpu(records):
     for record in records["honest"]:
         assert (record.outcome, record.validated_by) == ("ok", None)
         assert record.median_s > 0
+
+
+def test_a_run_is_validated_as_compiled_for_the_architecture_that_is_asked_for(tmp_path):
+    (tmp_path / "one.toml").write_text(SWEEP.replace('"bfloat16", "float32"', '"bfloat16"'))
+    run = tmp_path / "run"
+    asked = ("--sweep", tmp_path / "one.toml", "--device", "cpu", "--arch", "sm_80", "--out", run, "--budget", "0")
+    begun = elubench("run", *asked, "--provider", "triton", ELUBENCH_INSPECT="1")
+    assert begun.returncode == 0 and "1 cases are left" in begun.stderr
+    # Going on with it is for the same architecture.
+    ended = elubench("run", "--resume", run)
+    assert ended.returncode == 0, ended.stderr
+    (record,) = (each for each in read_run(run).records if each.role == "provider")
+    assert (record.outcome, record.validated_by) == ("validated", "ptx sm_80")
+    assert "as compiled for sm_80" in record.reason
+    assert {row.arch for row in read_rows(run)} == {"sm_80"}
+
+
+def test_check_says_what_a_kernel_was_compiled_for():
+    ended = elubench("check", "triton", "--op", "relu", "--dtype", "float16", "--device", "cpu", "--arch", "sm_120")
+    assert ended.returncode == 0, ended.stderr
+    assert "as compiled for sm_120, on the emulated GPU" in " ".join(ended.stdout.split())
+
+
+@pytest.mark.parametrize("verb", [("run", "--op", "elu"), ("check", "triton")])
+def test_an_architecture_that_is_not_known_is_refused(verb):
+    ended = elubench(*verb, "--device", "cpu", "--arch", "sm_42")
+    assert ended.returncode == 2 and len(ended.stderr.splitlines()) == 1
+    assert "there is no architecture 'sm_42' to emulate; choose from sm_80, " in ended.stderr

@@ -33,14 +33,11 @@ def spilling_kernel(x_ptr, out_ptr, elements, BLOCK: tl.constexpr):
 
 
 @triton.jit
-def asking_kernel(x_ptr, out_ptr, elements):
-    """It branches on what it has loaded."""
-    place = tl.program_id(0)
-    x = tl.load(x_ptr + place).to(tl.float32)
-    while x < -1.0:
-        x = x * 0.5 + tl.load(x_ptr + place + 1).to(tl.float32)
-        tl.debug_barrier()
-    tl.store(out_ptr + place, x.to(out_ptr.dtype.element_ty))
+def asking_kernel(x_ptr, out_ptr, elements, BLOCK: tl.constexpr):
+    """A function of CUDA's library that goes different ways for small and large numbers."""
+    index = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
+    x = tl.load(x_ptr + index, index < elements)
+    tl.store(out_ptr + index, libdevice.lgamma(x.to(tl.float32)).to(x.dtype), index < elements)
 
 
 def blocks(x):
@@ -60,4 +57,4 @@ def bias_elu(x, bias, alpha, dim, out):
 
 
 def bias_elu_backward(grad_output, x, bias, alpha, dim, out):
-    asking_kernel[(x.numel(),)](x, out[0], x.numel(), num_warps=1)
+    asking_kernel[blocks(x)](x, out[0], x.numel(), BLOCK=1024)
