@@ -114,6 +114,7 @@ class EmulatedLaunch:
     faults: tuple[Fault, ...]
     counts: Counts | None = None  # where they were asked for
     ptx: str = field(default="", repr=False)
+    parameters: bytes = field(default=b"", repr=False)
 
 
 class EmulatingDriver(StandInDriver):
@@ -187,11 +188,12 @@ class EmulatingDriver(StandInDriver):
             values.append(("i64", 0 if scratch is None else scratch.data_ptr()))
         threads = metadata.num_warps * self.target.warp_size
         blocks = grid[0] * grid[1] * grid[2]
+        given_bytes = parameters(kernel, values)
         if blocks:
             program = self._program(kernel, text, threads, blocks, metadata.shared)
-            program.run(grid, parameters(kernel, values), memory, observers, faults)
+            program.run(grid, given_bytes, memory, observers, faults)
         counts = next((each.counts() for each in observers if isinstance(each, Counting)), None)
-        self.launches.append(EmulatedLaunch(kernel.name, grid, threads, faults.all(), counts, text))
+        self.launches.append(EmulatedLaunch(kernel.name, grid, threads, faults.all(), counts, text, given_bytes))
 
     def _program(self, kernel: Kernel, text: str, threads: int, blocks: int, shared: int) -> Program:
         at_once = max(1, min(blocks, LANES // threads))
