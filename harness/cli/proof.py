@@ -13,6 +13,7 @@ import typer
 from harness.cli.exits import CHECK_FAILED, WRONG_USAGE, command_line, end
 from harness.cli.measuring import measuring, new_directory, present, refuse_beside_resume, resume_hint
 from harness.cli.options import Dtypes
+from harness.plumbing.errors import named
 
 if TYPE_CHECKING:
     from harness.proof.plan import ProofPlan
@@ -77,8 +78,10 @@ def _created(
     path = new_directory(out, f"proof-{op}")
     try:
         plan = run.make_plan(op, dtypes, provider, arch, between, _say)
-    except (run.NoProof, NotTheSame, providers.Unsupported) as error:
+    except (run.NoProof, NotTheSame) as error:
         end(str(error), CHECK_FAILED)
+    except Exception as error:  # a provider's code may raise whatever it likes
+        end(f"the kernel of {providers.name_of(provider)} cannot be run: {named(error)}", CHECK_FAILED)
     manifest = run.make_manifest(plan, device, command_line())
     return plan, run.ProofStore.create(path, manifest, providers.sources_of([provider]))
 

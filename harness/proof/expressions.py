@@ -35,14 +35,6 @@ class Node:
     value: object = None  # of a leaf
 
 
-@dataclass(frozen=True)
-class Accesses:
-    """A load or a store: where, by whose guard, and the item within a vector."""
-
-    place: tuple[Node, str, int]  # the address without its tensor (a node), the tensor, the item
-    guard: Node | None
-
-
 @dataclass
 class _Reader:
     kernel: Kernel
@@ -85,7 +77,7 @@ class _Reader:
         items = target.items if isinstance(target, Vector) else (target,)
         if step.has("param"):
             assert isinstance(address, Address) and isinstance(address.base, Symbol)
-            found = self._parameter(address.base.name, address.base.offset + address.offset, step)
+            found = self._parameter(address.base.name, address.base.offset + address.offset)
             values = [found]
         elif step.has("global"):
             values = [self.node("load", (*self._place(address), *([guard] if guard else [])), item)
@@ -105,10 +97,13 @@ class _Reader:
             where = self.node("load", (*self._place(address), *([guard] if guard else [])), number)
             self.stores.append((where, self._operand(item), guard))
 
-    def _parameter(self, name: str, offset: int, step: Instruction) -> Node:
+    def _parameter(self, name: str, offset: int) -> Node:
         if name in self.tensors:
             return self.node("tensor", value=self.tensors[name])
-        start = place(self.kernel.parameters)[0][name] + offset
+        offsets = place(self.kernel.parameters)[0]
+        if name not in offsets:
+            raise NotStraight(f"it has a variable, {name}")
+        start = offsets[name] + offset
         return self.node("number", value=int.from_bytes(self.parameters[start : start + 4], "little"))
 
     def _place(self, address: Operand) -> tuple[Node, Node]:
@@ -139,7 +134,7 @@ class _Reader:
         if isinstance(operand, Special):
             return self.node("special", value=operand.name)
         if isinstance(operand, Symbol):
-            return self._parameter(operand.name, operand.offset, self.kernel.instructions[0])
+            return self._parameter(operand.name, operand.offset)
         raise NotStraight("an operand is a vector")
 
 

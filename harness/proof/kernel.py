@@ -23,7 +23,7 @@ from harness.proof.expressions import NotStraight, element_of
 from harness.proof.lines import LINES, End, Known
 from harness.proof.plan import Subject
 
-_RANDOM = 2**15  # inputs of each kind on which a translation is held against the emulated GPU
+_RANDOM = 2**17  # inputs of each kind on which a translation is held against the emulated GPU
 _INTEGERS = {16: (np.uint16, torch.int16), 32: (np.uint32, torch.int32)}
 _EX2: dict[End, emulator.End] = {
     End.NEAREST: "nearest",
@@ -65,6 +65,8 @@ class Emulated:
         self.launches = gpu.launches
         if not self.launches:
             raise providers.Unsupported(f"{providers.name_of(self._spec)} launches no Triton kernel for {self._op}")
+        if faults := [fault for launch in self.launches for fault in launch.faults]:
+            raise providers.WrongOutput(f"memory: {faults[0]}")
         found: Array = buffers.outputs[0].view(signed).numpy().view(unsigned).copy()
         return found
 

@@ -72,7 +72,7 @@ def make_plan(
 
 def make_manifest(plan: ProofPlan, device: Device, argv: list[str]) -> Manifest:
     """The manifest of a proof that starts now."""
-    made = manifest.make_manifest(device, {"name": f"proof of {plan.subjects[0].op}"}, argv)
+    made = manifest.make_manifest(device, {"name": f"proof, {plan.subjects[0].op} {', '.join(plan.bounds_ulp)}"}, argv)
     return dataclasses.replace(made, threads=1, verb=VERB, plan=plan.content())
 
 

@@ -6,7 +6,6 @@ vector instructions of a loop over these functions; nothing here may branch, so 
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -70,7 +69,7 @@ def canonical(bits):
 @njit_inline
 def flush(bits):
     """A subnormal number becomes the zero of its sign (.ftz)."""
-    return bits & _SIGN if (bits & _SIZE) < _LEAST_NORMAL else bits
+    return np.uint32(bits & _SIGN if (bits & _SIZE) < _LEAST_NORMAL else bits)
 
 
 @njit_inline
@@ -92,8 +91,9 @@ def fma_down(a, b, c):
     bits = to_u32(nearest)
     down = np.uint32(bits + _ONE) if bits & _SIGN else np.uint32(bits - _ONE)
     down = np.uint32(0x80000001) if (bits & _SIZE) == _ZERO else down
-    exact_zero = (total == 0.0) & (lost == 0.0) & ~((product == 0.0) & (addend == 0.0))
-    return _SIGN if exact_zero else canonical(down if below else bits)
+    same_sign = (to_i64(product) < 0) == (to_i64(addend) < 0)
+    is_less_zero = (total == 0.0) & (lost == 0.0) & ~((product == 0.0) & (addend == 0.0) & same_sign)
+    return _SIGN if is_less_zero else canonical(down if below else bits)
 
 
 @njit_inline
@@ -118,12 +118,12 @@ def div(a, b):
 
 @njit_inline
 def neg(a):
-    return canonical(a ^ _SIGN)
+    return canonical(np.uint32(a ^ _SIGN))
 
 
 @njit_inline
 def absolute(a):
-    return canonical(a & _SIZE)
+    return canonical(np.uint32(a & _SIZE))
 
 
 @njit_inline
@@ -141,7 +141,7 @@ def is_nan(a):
 @njit_inline
 def _order(bits):
     """A number that grows with the float, -0 below +0."""
-    return ~bits if bits & _SIGN else bits | _SIGN
+    return np.uint32(~bits if bits & _SIGN else bits | _SIGN)
 
 
 @njit_inline
@@ -230,4 +230,4 @@ def round_even(a):
 
 @njit_inline
 def round_down(a):
-    return canonical(to_u32(np.float32(math.floor(to_f32(a)))))
+    return canonical(to_u32(np.float32(np.floor(to_f32(a)))))

@@ -133,11 +133,11 @@ def _integral(opcode: str, modifiers: list[str], operands: list[str]) -> str | N
     if kind not in _WORDS or len(modifiers) != 1:
         return None
     if opcode in _BITWISE:
-        return f"{operands[0]} {_BITWISE[opcode]} {operands[1]}"
+        return f"np.uint32({operands[0]} {_BITWISE[opcode]} {operands[1]})"
     if opcode in ("add", "sub"):
         return f"np.uint32({operands[0]} {'+' if opcode == 'add' else '-'} {operands[1]})"
     if opcode == "not":
-        return f"~{operands[0]}"
+        return f"np.uint32(~{operands[0]})"
     if opcode in ("shl", "shr"):
         return f"s.{'sar' if opcode == 'shr' and kind == 's32' else opcode}({operands[0]}, {operands[1]})"
     return None
