@@ -12,6 +12,7 @@ import typer
 
 from harness.cli.exits import CHECK_FAILED, WRONG_USAGE, end
 from harness.cli.options import CaseText, Dtypes, Ops
+from harness.cli.other_runs import other_than_sweep
 from harness.store.vocabulary import Regime
 
 if TYPE_CHECKING:
@@ -24,13 +25,6 @@ if TYPE_CHECKING:
 app = typer.Typer()
 
 RunArgument = Annotated[Path, typer.Argument(help="A directory made by 'elubench run'.", metavar="RUN")]
-
-
-def is_of_claims(path: Path) -> bool:
-    """Whether a run was made by 'elubench claims', and so holds rows of its own kind."""
-    from harness.store.manifest import read_manifest
-
-    return read_manifest(path).verb == "claims"
 
 
 @app.command()
@@ -56,14 +50,10 @@ def show_run(path: Path, ops: Sequence[str] = (), dtypes: Sequence[str] = (), ca
 
     console = Console()
     is_part = bool(ops or dtypes or case)
-    if is_of_claims(path):
-        from harness.paper.rows import read_claims
-        from reports.paper.tables import show as show_claims
-
+    if (other := other_than_sweep(path)) is not None:
         if is_part:
-            end("a run of 'elubench claims' is shown whole; leave out --op, --dtype and --case", WRONG_USAGE)
-
-        show_claims(read_claims(path), console)
+            end(f"a run of 'elubench {other.verb}' is shown whole; leave out --op, --dtype and --case", WRONG_USAGE)
+        other.show(console)
     else:
 
         def wanted(head: Head) -> bool:
@@ -92,13 +82,8 @@ def write_report(path: Path) -> None:
     from reports.publish.report import build
     from reports.text.formatting import printable
 
-    if is_of_claims(path):
-        from harness.paper.rows import read_claims
-        from reports.paper.build import build as build_claims
-
-        built = build_claims(read_claims(path))
-    else:
-        built = build(read_run(path))
+    other = other_than_sweep(path)
+    built = build(read_run(path)) if other is None else other.build()
     for sentence in seal.doubts(path):
         print(f"elubench: {printable(str(path))}: {sentence}", file=sys.stderr)
     for sentence in built.left_out:
@@ -205,13 +190,8 @@ def verify(run: RunArgument) -> None:
     from reports.analysis.verify import verify as verified
     from reports.text.formatting import printable
 
-    if is_of_claims(run):
-        from harness.paper.rows import read_claims
-        from reports.paper.verify import verify as verified_claims
-
-        found = verified_claims(read_claims(run))
-    else:
-        found = verified(read_run(run))
+    other = other_than_sweep(run)
+    found = verified(read_run(run)) if other is None else other.verify()
     print(f"content hash  {found.content_hash}")
     if found.state == seal.UNSEALED:
         print("no seal       the run was cut short: only its figures can be checked, not whether a sample was changed")
@@ -251,10 +231,10 @@ def cite(
     from reports.analysis.citable import NotCitable, Selection, citable
     from reports.render import latex
 
-    if is_of_claims(run):
+    if (other := other_than_sweep(run)) is not None:
         if op or dtype or provider or regime or case:
-            end("a run of 'elubench claims' is cited whole; only --caption and --out apply to it", WRONG_USAGE)
-        _cite_claims(run, out, caption)
+            end(f"a run of 'elubench {other.verb}' is cited whole; only --caption and --out apply to it", WRONG_USAGE)
+        _write_files(other.cite(caption), out)
         return
     selection = Selection(op or (), dtype or (), provider or (), [each.value for each in regime or ()], case)
     try:
@@ -275,11 +255,7 @@ def cite(
     _name_figure(cited)
 
 
-def _cite_claims(run: Path, out: Path | None, caption: str) -> None:
-    from harness.paper.rows import read_claims
-    from reports.paper.cite import citation
-
-    files = citation(read_claims(run), caption)
+def _write_files(files: dict[str, str], out: Path | None) -> None:
     for name, text in files.items():
         if out is None:
             print(f"% {name}\n{text}")

@@ -114,6 +114,7 @@ class EmulatedLaunch:
     faults: tuple[Fault, ...]
     counts: Counts | None = None  # where they were asked for
     ptx: str = field(default="", repr=False)
+    parameters: bytes = field(default=b"", repr=False)
 
 
 class EmulatingDriver(StandInDriver):
@@ -180,11 +181,12 @@ class EmulatingDriver(StandInDriver):
         observers = self._observers(kernel, memory, faults)
         threads = metadata.num_warps * self.target.warp_size
         blocks = grid[0] * grid[1] * grid[2]
+        given_bytes = parameters(kernel, values)
         if blocks:
             program = self._program(kernel, text, threads, blocks, metadata.shared)
-            program.run(grid, parameters(kernel, values), memory, observers, faults)
+            program.run(grid, given_bytes, memory, observers, faults)
         counts = next((each.counts() for each in observers if isinstance(each, Counting)), None)
-        self.launches.append(EmulatedLaunch(kernel.name, grid, threads, faults.all(), counts, text))
+        self.launches.append(EmulatedLaunch(kernel.name, grid, threads, faults.all(), counts, text, given_bytes))
 
     def arguments(
         self, memory: Memory, grid: tuple[int, int, int], metadata: Any, given: list[tuple[str, str, Any]]

@@ -15,6 +15,7 @@ ROOMS = {
     "reports": "what is said about a stored run",
     "harness.doctor": "what this machine can measure, and why not the rest",
     "harness.paper": "the ELU paper's statements, measured",
+    "harness.proof": "every input there is, put through the compiled kernel",
     "harness.crosscheck": "our clock against other libraries'",
     "harness.run": "a sweep, run: worker processes, the job of one case, the making of records",
     "harness.machine_code": "kernels compiled, disassembled and counted",

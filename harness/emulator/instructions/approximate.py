@@ -26,12 +26,15 @@ RCP_BOUND, RSQRT_BOUND, SQRT_BOUND = 2.0**-23, 2.0**-22.9, 2.0**-23
 SIN_BOUND = 2.0**-20.5  # absolute, within ±2 pi
 TANH_BOUND = 2.0**-11
 
-_STEPS = 64
-_POWERS = np.exp2(np.arange(_STEPS, dtype=np.longdouble) / _STEPS).astype(np.float64)
+STEPS = 64
+POWERS = np.exp2(np.arange(STEPS, dtype=np.longdouble) / STEPS).astype(np.float64)
 _LN2 = float(np.log(np.longdouble(2)))
 # Of 2^(r / 64) for |r| <= 1/2: Taylor's, whose next term is 2^-54.
-_TERMS = [(_LN2 / _STEPS) ** power / float(np.prod(np.arange(1, power + 1), dtype=np.float64)) for power in range(6)]
-_MAGIC = 1.5 * 2.0**52  # added to a number it leaves the nearest integer in the lowest bits
+TERMS = [(_LN2 / STEPS) ** power / float(np.prod(np.arange(1, power + 1), dtype=np.float64)) for power in range(6)]
+# Arguments of ex2, as bits, whose power lies so near to the middle between two numbers of fp32 that fp64, itself
+# rounded, is that middle; and the nearest power. harness.proof.exp2 finds that there are no others.
+HARD_POWERS = ((0x3B429D37, 0x3F804385), (0xBCF3A937, 0x3F7AC6B1))
+MAGIC = 1.5 * 2.0**52  # added to a number it leaves the nearest integer in the lowest bits
 
 
 def off_by(site: Site) -> float:
@@ -50,19 +53,19 @@ class Exp2:
     def __call__(self, x: Any) -> Array:
         """The powers, valid until the next call; NaN for NaN."""
         rest, total, poly, index = self._x, self._sum, self._poly, self._index
-        np.multiply(x, float(_STEPS), out=rest, dtype=np.float64)
-        np.maximum(rest, -300.0 * _STEPS, out=rest)
-        np.minimum(rest, 300.0 * _STEPS, out=rest)
-        np.add(rest, _MAGIC, out=total)
+        np.multiply(x, float(STEPS), out=rest, dtype=np.float64)
+        np.maximum(rest, -300.0 * STEPS, out=rest)
+        np.minimum(rest, 300.0 * STEPS, out=rest)
+        np.add(rest, MAGIC, out=total)
         bits = total.view(np.int64)
-        np.bitwise_and(bits, _STEPS - 1, out=index)
-        np.take(_POWERS, index, out=self._power, mode="clip")
+        np.bitwise_and(bits, STEPS - 1, out=index)
+        np.take(POWERS, index, out=self._power, mode="clip")
         np.subtract(bits, index, out=index)
         np.left_shift(index, 46, out=index)
-        np.subtract(total, _MAGIC, out=total)
+        np.subtract(total, MAGIC, out=total)
         np.subtract(rest, total, out=rest)
-        np.multiply(rest, _TERMS[5], out=poly)
-        for term in _TERMS[4:0:-1]:
+        np.multiply(rest, TERMS[5], out=poly)
+        for term in TERMS[4:0:-1]:
             np.add(poly, term, out=poly)
             np.multiply(poly, rest, out=poly)
         np.multiply(poly, self._power, out=poly)
@@ -87,7 +90,10 @@ def ex2(site: Site) -> Step:
         nan = np.isnan(x) if has_nan(x) else None
         if factor != 1.0:
             np.multiply(exact, np.where(np.abs(x) < 2.0**-126 if ftz else x == 0, 1.0, factor), out=exact)
+        hard = [(x.view(np.uint32) == bits, nearest) for bits, nearest in HARD_POWERS if factor == 1.0]
         np.copyto(out, exact, casting="same_kind")
+        for places, nearest in hard:
+            out.view(np.uint32)[places] = nearest
         if ftz:
             small = exact < 2.0**-126
             if small.any():

@@ -82,6 +82,8 @@ OUTPUTS = [
     ("run", "--resume", "{file}"),
     ("claims", "--out", "{file}", "--quick"),
     ("claims", "--resume", "{missing}"),
+    ("prove", "--provider", "{missing}.py"),
+    ("prove", "--resume", "{missing}"),
     ("inspect", "--op", "elu", "--dtype", "float32", "--arch", "sm_90", "--listings", "{file}"),
     ("inspect", "--provider", "{missing}.py"),
     ("crosscheck", "--provider", "{missing}.py"),
@@ -159,8 +161,8 @@ VERBS = [
 
 def test_every_verb_is_walked_through_the_conditions():
     verbs = set(typer.main.get_command(app).commands)
-    # A run of claims takes minutes; what it prints is printed as by the other verbs.
-    assert {words[0] for words in VERBS} - {"--help"} == verbs - {"claims"}
+    # Runs of claims and proofs take minutes; what they print is printed as by the other verbs.
+    assert {words[0] for words in VERBS} - {"--help"} == verbs - {"claims", "prove"}
     # These take no place.
     assert {*READERS, *(words[0] for words in OUTPUTS)} == verbs - {"doctor"}
 

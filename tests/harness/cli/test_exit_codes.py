@@ -52,6 +52,8 @@ ELSEWHERE = {
     ("every verb", 130): "test_ctrl_c",
     ("every verb", 141): "test_a_reader_that_has_had_enough",
     ("claims", 0): "tests/harness/paper/test_run.py: a run takes minutes",
+    ("prove", 0): "tests/harness/proof/test_run.py, as the next",
+    ("prove", 1): "test_one_wrong_output_among_all_is_found_with_its_input, test_what_cannot_be_proved_is_said",
     ("claims", 1): "nobody can be made to kill a process at the right moment",
 }
 

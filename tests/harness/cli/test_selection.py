@@ -80,6 +80,8 @@ def test_as_many_cases_are_listed_as_a_run_goes_through(options, tmp_path):
         (("check", "nope"), "choose from eager, "),
         (("new-provider", "{missing}.py", "--op", "gelu"), "choose from elu, "),
         (("claims", "--claim", "nope"), "choose from "),
+        (("prove", "--op", "relu"), "elu and elu_backward"),
+        (("prove", "--dtype", "fp64"), "float32, bfloat16, float16"),
         (("list", "ops", "--sweep", "smoke"), "leave out --sweep"),
         (("run", "--shape", "3x3", "--sweep", "smoke"), "leave out --sweep"),
         (("run", "--resume", "{run}", "--shape", "3x3"), "leave out --shape"),

@@ -1,0 +1,56 @@
+"""The runs that are no sweeps: what `show`, `report`, `verify` and `cite` do with each, by the verb that made it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from reports.analysis.verify import Verified
+    from reports.publish.report import Built
+
+
+@dataclass(frozen=True)
+class OtherRun:
+    """A run of one of these verbs, read from disk; it is shown and cited whole."""
+
+    verb: str
+    show: Callable[[Console], None]
+    build: Callable[[], Built]
+    verify: Callable[[], Verified]
+    cite: Callable[[str], dict[str, str]]  # by the caption of the table: files by name
+
+
+def other_than_sweep(path: Path) -> OtherRun | None:
+    """The run at `path`; None where it is of a sweep. Raises RunError where it is none, or cannot be read."""
+    from harness.store.manifest import read_manifest
+
+    verb = read_manifest(path).verb
+    return _claims(path) if verb == "claims" else _proof(path) if verb == "prove" else None
+
+
+def _claims(path: Path) -> OtherRun:
+    from harness.paper.rows import VERB, read_claims
+    from reports.paper.build import build
+    from reports.paper.cite import citation
+    from reports.paper.tables import show
+    from reports.paper.verify import verify
+
+    run = read_claims(path)
+    return OtherRun(VERB, partial(show, run), partial(build, run), partial(verify, run), partial(citation, run))
+
+
+def _proof(path: Path) -> OtherRun:
+    from harness.proof.rows import VERB, read_proof
+    from reports.proof.build import build
+    from reports.proof.cite import citation
+    from reports.proof.summary import show
+    from reports.proof.verify import verify
+
+    run = read_proof(path)
+    return OtherRun(VERB, partial(show, run), partial(build, run), partial(verify, run), partial(citation, run))

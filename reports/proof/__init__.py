@@ -1,0 +1,1 @@
+"""What is said about a proof: every input of a type put through a compiled kernel."""
