@@ -106,15 +106,6 @@ def curvature(weight: Tensor, known: Tensor, alpha: float, scale: float, input_s
     return torch.where(known <= 0, change, 0)
 
 
-def _check_invertible(alpha: float, scale: float, input_scale: float) -> None:
-    if alpha < 0 or scale < 0 or input_scale < 0:
-        raise RuntimeError(
-            "the gradient of elu from its result (inplace=True, save_result=True, is_result=True) needs alpha, scale "
-            f"and input_scale of at least 0, not ({alpha:g}, {scale:g}, {input_scale:g}): the sign of a result does "
-            "not tell that of its input; compute it from the input"
-        )
-
-
 ACTIVATION = Activation(
     "elu",
     {"alpha": 1.0, "scale": 1.0, "input_scale": 1.0},
@@ -123,7 +114,6 @@ ACTIVATION = Activation(
     aten_in_place=aten.elu_,
     aten_backward=lambda grad, known, *parameters: aten.elu_backward(grad, *parameters, known),
     curvature=curvature,
-    check=_check_invertible,
 )
 
 

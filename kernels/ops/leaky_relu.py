@@ -45,15 +45,6 @@ def functions(negative_slope: float) -> Functions:
     return Functions(by_maximum if 0.0 < negative_slope <= 1.0 else by_sign, gradient, gradient)
 
 
-def _check_slope(negative_slope: float) -> None:
-    if negative_slope < 0:
-        raise RuntimeError(
-            "the gradient of leaky_relu from its result (inplace=True, is_result=True) needs a negative_slope of at "
-            f"least 0, not {negative_slope:g}: the sign of a result does not tell that of its input; compute it from "
-            "the input"
-        )
-
-
 ACTIVATION = Activation(
     "leaky_relu",
     {"negative_slope": 0.01},
@@ -61,7 +52,6 @@ ACTIVATION = Activation(
     aten=aten.leaky_relu,
     aten_in_place=aten.leaky_relu_,
     aten_backward=aten.leaky_relu_backward,
-    check=_check_slope,
 )
 
 
