@@ -78,6 +78,11 @@ def completed(given: tuple[Any, ...], defaults: Mapping[str, float], *last: Any)
     return (*given, *(*defaults.values(), *last)[len(given) :])
 
 
+def at_front(info: Any, dim: int | None, tensor: Tensor) -> Tensor:
+    """The tensor with the dimension that vmap goes over in front, whether it has one or not."""
+    return tensor.expand(info.batch_size, *tensor.shape) if dim is None else tensor.movedim(dim, 0)
+
+
 def run(operator: Operator, compute: Callable[..., Any], *args: Any) -> Any:
     """The computation of an operator inside its `Function`: itself for ordinary tensors, else what others may see."""
     if is_ordinary(*[each for each in args if isinstance(each, Tensor)]):

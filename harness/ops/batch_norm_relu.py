@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from harness.ops.op import Op, Unsupported, aten, other_dims
+from harness.ops.op import Op, Shown, Unsupported, aten, other_dims
 from harness.ops.reference import STATISTICS_ULP, Expected, broadcast
 
 if TYPE_CHECKING:
@@ -120,6 +120,7 @@ OPS = (
         into=_into,
         mixes_elements=True,
         has_kernel=False,
+        shown=Shown("BN + ReLU", "#000000", "*"),
     ),
     Op(
         "batch_norm_relu_backward",

@@ -97,6 +97,7 @@ OPS = (
         pytorch=_pytorch,
         into=_into,
         variants=_VARIANTS,
+        in_triton="tl.where(x + bias > 0, x + bias, alpha * libdevice.expm1(x + bias))",
     ),
     Op(
         "bias_elu_backward",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from harness.ops.op import Op, aten
+from harness.ops.op import Op, Shown, aten
 from harness.ops.reference import Expected, arithmetic_ulp, finite
 
 if TYPE_CHECKING:
@@ -91,6 +91,8 @@ OPS = (
         pytorch=_pytorch,
         into=_into,
         variants={"unit": {}, "unscaled": {"alpha": SELU_ALPHA}, "general": _GENERAL},
+        in_triton="scale * tl.where(x > 0, x, alpha * libdevice.expm1(input_scale * x))",
+        shown=Shown("ELU", "#0072b2", "o"),
     ),
     Op(
         "elu_backward",
@@ -104,5 +106,13 @@ OPS = (
         into=_into_backward,
         least_result=lambda params: -abs(params["alpha"] * params["scale"]),
         variants={"unit": {}, "general": _GENERAL},
+        in_triton="""\
+grad_output * tl.where(
+        self_or_result > 0,
+        scale,
+        input_scale * (self_or_result + alpha * scale)
+        if is_result
+        else alpha * scale * input_scale * libdevice.exp(input_scale * self_or_result),
+    )""",
     ),
 )

@@ -80,6 +80,7 @@ OPS = (
         expected=_forward,
         pytorch=_pytorch,
         into=_into,
+        in_triton="tl.where(x > 0, x + 1, libdevice.exp(x))",
     ),
     Op(
         "elu_plus_one_backward",
@@ -92,5 +93,11 @@ OPS = (
         pytorch=_pytorch_backward,
         into=_into_backward,
         least_result=lambda params: 0.0,
+        in_triton="""\
+grad_output * (
+        tl.where(self_or_result > 1, 1.0, self_or_result)
+        if is_result
+        else tl.where(self_or_result > 0, 1.0, libdevice.exp(self_or_result))
+    )""",
     ),
 )

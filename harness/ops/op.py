@@ -1,7 +1,7 @@
 """What an op is: its tensors and parameters, its arithmetic, its reference and its PyTorch form.
 
-Each op has a file of its own in this folder, its gradient beside it; `catalogue` lists them. Importing them imports no
-torch: the command line, sweeps and reports read them too.
+Each op has a file of its own in this folder, its gradient beside it, both in the file's `OPS`; `catalogue` finds them.
+Importing them imports no torch: the command line, sweeps and reports read them too.
 """
 
 from __future__ import annotations
@@ -46,6 +46,16 @@ class TensorSpec:
 
 
 @dataclass(frozen=True)
+class Shown:
+    """The name and the look of an activation in the paper's tables and figures; marker and line as in matplotlib."""
+
+    name: str
+    colour: str  # as "#rrggbb"
+    marker: str
+    line: str = "-"
+
+
+@dataclass(frozen=True)
 class Op:
     """What is computed, and how it is known to be right.
 
@@ -61,6 +71,9 @@ class Op:
         has_kernel: whether this suite has a Triton kernel for it.
         least_result: of the activation, for ops that take `self_or_result`, by params.
         variants: parameters that ask for another specialisation of the kernel, by its name.
+        in_triton: the result in Triton's language, of fp32 blocks called as the inputs, and of the parameters: what
+            `elubench new-provider` begins with. Empty where it has nothing to begin with.
+        shown: of an activation that is in the paper's table of costs, and in the sweep `activations`.
     """
 
     name: str
@@ -76,6 +89,8 @@ class Op:
     has_kernel: bool = True
     least_result: Callable[[Params], float] | None = None
     variants: Mapping[str, Params] = field(default_factory=lambda: {"": {}})
+    in_triton: str = ""
+    shown: Shown | None = None
 
 
 def aten() -> Any:

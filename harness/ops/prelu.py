@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from harness.ops.op import Op, aten, other_dims, summed, vector_shape
+from harness.ops.op import Op, Shown, aten, other_dims, summed, vector_shape
 from harness.ops.reference import STATISTICS_ULP, Expected, broadcast
 
 if TYPE_CHECKING:
@@ -57,6 +57,8 @@ OPS = (
         flops_per_element=2,
         expected=_forward,
         pytorch=_pytorch,
+        in_triton="tl.where(x > 0, x, weight * x)",
+        shown=Shown("PReLU", "#009e73", "D", "-."),
     ),
     Op(
         "prelu_backward",

@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from harness.ops.op import vector_shape
+
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
@@ -80,6 +82,4 @@ def finite(slack: Tensor) -> Tensor:
 
 def broadcast(vector: Tensor, case: Case) -> Tensor:
     """The vector along `dim` in fp64, made to broadcast against the main tensor."""
-    shape = [1] * len(case.shape)
-    shape[case.params["dim"]] = -1
-    return vector.double().view(shape)
+    return vector.double().view(vector_shape(case))

@@ -2,39 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from harness.ops.catalogue import OPS
 from harness.ops.op import Op
 from harness.providers.errors import ProviderError
-
-# The result in Triton, by the names of the op's inputs and parameters; inputs are fp32 there.
-_RESULTS: Mapping[str, str] = {
-    "elu": "scale * tl.where(x > 0, x, alpha * libdevice.expm1(input_scale * x))",
-    "elu_backward": """\
-grad_output * tl.where(
-        self_or_result > 0,
-        scale,
-        input_scale * (self_or_result + alpha * scale)
-        if is_result
-        else alpha * scale * input_scale * libdevice.exp(input_scale * self_or_result),
-    )""",
-    "bias_elu": "tl.where(x + bias > 0, x + bias, alpha * libdevice.expm1(x + bias))",
-    "elu_plus_one": "tl.where(x > 0, x + 1, libdevice.exp(x))",
-    "elu_plus_one_backward": """\
-grad_output * (
-        tl.where(self_or_result > 1, 1.0, self_or_result)
-        if is_result
-        else tl.where(self_or_result > 0, 1.0, libdevice.exp(self_or_result))
-    )""",
-    "relu": "tl.where(x <= 0, 0.0, x)",
-    "relu_backward": "tl.where(x <= 0, 0.0, grad_output)",
-    "leaky_relu": "tl.where(x > 0, x, negative_slope * x)",
-    "leaky_relu_backward": "tl.where(x > 0, grad_output, negative_slope * grad_output)",
-    "prelu": "tl.where(x > 0, x, weight * x)",
-    "shifted_relu": "tl.where(x < -1, -1.0, x)",
-    "shifted_relu_backward": "tl.where(x <= -1, 0.0, grad_output)",
-}
 
 _FILE = '''\
 """{op} in Triton: {summary}.
@@ -75,9 +45,9 @@ _ALONG_DIM = """\
 
 def skeleton(op: Op, file: str) -> str:
     """The source of a provider for an op. Raises ProviderError where there is none for it."""
-    if op.name not in _RESULTS:
-        raise ProviderError(f"there is no skeleton for {op.name}; choose from {', '.join(_RESULTS)}")
-    result = _RESULTS[op.name]
+    if not op.in_triton:
+        others = ", ".join(name for name, each in OPS.items() if each.in_triton)
+        raise ProviderError(f"there is no skeleton for {op.name}; choose from {others}")
     inputs = [name.rstrip("*") for name in op.inputs]
     vectors = [name.rstrip("*") for name in op.inputs if "*" in name]
     sizes = ["size", "inner"] if vectors else []
@@ -93,10 +63,10 @@ def skeleton(op: Op, file: str) -> str:
         op=op.name,
         summary=op.summary,
         file=file,
-        libdevice="from triton.language.extra import libdevice\n" if "libdevice" in result else "",
+        libdevice="from triton.language.extra import libdevice\n" if "libdevice" in op.in_triton else "",
         kernel=_listed([*kernel, "BLOCK: tl.constexpr"], "    "),
         loads="\n".join(loads),
-        result=result,
+        result=op.in_triton,
         takes=", ".join([*inputs, *op.params, "out"]),
         checks=_ALONG_DIM if vectors else _IN_ORDER,
         main=inputs[0],

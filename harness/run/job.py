@@ -18,7 +18,7 @@ from harness.device.devices import Device
 from harness.device.health import Nvml
 from harness.device.readings import Readings
 from harness.ops import buffers as case_buffers
-from harness.ops import catalogue, reference
+from harness.ops import catalogue, elementwise, reference
 from harness.ops.buffers import BufferSet, allocate, refill
 from harness.ops.cases import Case
 from harness.run import gated as gated_module
@@ -38,8 +38,8 @@ _PROBES = 5
 
 # What a provider's code must not replace: see harness.correctness.integrity.
 MEASURING_MODULES = (
-    clocks, energy, sampler, gate, errors, reference, *catalogue.MODULES, audit, case_buffers, estimators, integrity,
-    l2, gated_module, sys.modules[__name__],
+    clocks, energy, sampler, gate, errors, reference, elementwise, *catalogue.MODULES, audit, case_buffers, estimators,
+    integrity, l2, gated_module, sys.modules[__name__],
 )  # fmt: skip
 
 Stage = Callable[[str, "str | None"], None]

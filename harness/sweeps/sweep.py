@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from harness.ops.cases import Case, CaseError, make_case
-from harness.ops.catalogue import OPS
+from harness.ops.catalogue import ACTIVATIONS, OPS
 from harness.ops.op import ITEM_BYTES
 from harness.store.vocabulary import AUTO, Flush, Regime
 from harness.sweeps.stop_rule import StopRule
 
 SWEEPS = Path(__file__).parent
+# In place of an op: all that the paper's table of costs has, and their gradients.
+EVERY_ACTIVATION = "activations"
 
 
 class SweepError(ValueError):
@@ -237,9 +239,13 @@ def _cases_of(table: Any, default_dtypes: Any, where: str) -> list[Case]:
     dtypes = _strings(table.get("dtypes", default_dtypes), "dtypes")
     if not dtypes:
         raise SweepError(f"{where} has no 'dtypes', and the sweep has no default ones")
+    ops = [table["op"]]
+    if ops == [EVERY_ACTIVATION]:
+        ops = [op for name in ACTIVATIONS for op in (name, f"{name}_backward")]
     try:
         return [
-            make_case(table["op"], tuple(_list(shape, "a shape")), dtype, params, layout)
+            make_case(op, tuple(_list(shape, "a shape")), dtype, params, layout)
+            for op in ops
             for params in table.get("params", [{}])
             for layout in _strings(table.get("layouts", ["contiguous"]), "layouts")
             for dtype in dtypes

@@ -17,6 +17,7 @@ from torch.autograd import Function
 from .. import broadcast, private
 from ..dispatch import (
     Operator,
+    at_front,
     completed,
     define,
     floats,
@@ -240,21 +241,16 @@ class _VectorBackward(Function):
     @staticmethod
     def vmap(info: Any, dims: tuple[Any, ...], activation: VectorActivation, *inputs: Any) -> Any:
         grad_output, *tensors = inputs[:3]
-        grad_output = _at_front(info, dims[1], grad_output)
+        grad_output = at_front(info, dims[1], grad_output)
         x, spread, parameters, dim = _batched(info, dims[2:4], tensors, inputs[3:])
         grad_x, terms = activation.backward_steps(grad_output, x, spread, *parameters)
         others = [axis for axis in range(1, x.dim()) if axis != dim]
         return (grad_x, terms.sum(others) if others else terms), (0, 0)
 
 
-def _at_front(info: Any, dim: int | None, tensor: Tensor) -> Tensor:
-    """The tensor with the dimension that vmap goes over in front, whether it has one or not."""
-    return tensor.expand(info.batch_size, *tensor.shape) if dim is None else tensor.movedim(dim, 0)
-
-
 def _batched(info: Any, dims: tuple[Any, ...], tensors: Any, rest: Any) -> tuple[Tensor, Tensor, tuple[Any, ...], int]:
     """(x, the vector made to broadcast, the parameters, dim), the batch in front."""
-    x, vector = (_at_front(info, dim, tensor) for dim, tensor in zip(dims, tensors, strict=True))
+    x, vector = (at_front(info, dim, tensor) for dim, tensor in zip(dims, tensors, strict=True))
     *parameters, dim = rest
     dim = dim % (x.dim() - 1) + 1
     shape = [1] * x.dim()

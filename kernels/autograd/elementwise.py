@@ -18,6 +18,7 @@ from torch.autograd import Function
 from .. import elementwise, private
 from ..dispatch import (
     Operator,
+    at_front,
     completed,
     define,
     floats,
@@ -28,10 +29,6 @@ from ..dispatch import (
     run,
 )
 from ..layout import check_shapes, check_tensors
-
-
-def always(*_: float) -> None:
-    """The check of an activation whose slope can be told from its result, whatever the parameters."""
 
 
 def straight(weight: Tensor, known: Tensor, *_: Any) -> Tensor:
@@ -48,6 +45,8 @@ def _check_writable(x: Tensor) -> None:
 class Activation:
     """How an activation with float parameters is computed, on our kernels and by PyTorch's own operators.
 
+    Its slope can be told from its result alone where no parameter is negative.
+
     Args:
         parameters: their names and defaults.
         functions: (*parameters): the device functions that the kernels are filled with.
@@ -55,7 +54,6 @@ class Activation:
             is_result), on tensors that no kernel of ours can compute with.
         curvature: (weight, self_or_result, *parameters, is_result): weight times the derivative of the slope with
             respect to self_or_result.
-        check: (*parameters) raises RuntimeError where the slope cannot be told from the result.
     """
 
     name: str
@@ -65,14 +63,13 @@ class Activation:
     aten_in_place: Callable[..., Tensor]
     aten_backward: Callable[..., Tensor]
     curvature: Callable[..., Tensor] = straight
-    check: Callable[..., None] = always
 
     def __post_init__(self) -> None:
         _ = self.operator, self.backward_operator  # tells PyTorch of them
 
     def __call__(self, x: Tensor, *parameters: float, save_result: bool = False) -> Tensor:
         if save_result:
-            self.check(*parameters)
+            self._check_invertible(*parameters)
         if is_ordinary(x):
             if not needs_derivative(x):
                 return self.compute(x, *parameters)
@@ -97,7 +94,7 @@ class Activation:
         _check_writable(x)
         if not needs_derivative(x):
             return self.compute_in_place(x, *parameters)
-        self.check(*parameters)
+        self._check_invertible(*parameters)
         return _InPlace.apply(self, x, *parameters)
 
     def backward(self, grad_output: Tensor, known: Tensor, *parameters: Any) -> Tensor:
@@ -157,7 +154,16 @@ class Activation:
         check_tensors(grad_output=grad_output, self_or_result=known)
         check_shapes(grad_output=grad_output, self_or_result=known)
         if parameters[-1]:
-            self.check(*parameters[:-1])
+            self._check_invertible(*parameters[:-1])
+
+    def _check_invertible(self, *parameters: float) -> None:
+        for name, value in zip(self.parameters, parameters, strict=True):
+            if value < 0:
+                raise RuntimeError(
+                    f"the gradient of {self.name} from its result (inplace=True, save_result=True, is_result=True) "
+                    f"needs {name} of at least 0, not {value:g}: the sign of a result does not tell that of its input; "
+                    "compute it from the input"
+                )
 
     @cached_property
     def operator(self) -> Operator:
@@ -289,8 +295,5 @@ class _Backward(Function):
 
     @staticmethod
     def vmap(info: Any, dims: tuple[Any, ...], activation: Activation, *inputs: Any) -> tuple[Tensor, int]:
-        tensors = [
-            each.expand(info.batch_size, *each.shape) if dim is None else each.movedim(dim, 0)
-            for each, dim in zip(inputs[:2], dims[1:3], strict=True)
-        ]
+        tensors = [at_front(info, dim, each) for dim, each in zip(dims[1:3], inputs[:2], strict=True)]
         return _Backward.apply(activation, *tensors, *inputs[2:]), 0

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import torch
 import triton
 import triton.language as tl  # noqa: F401  (Triton's interpreter wants it in every module of device functions)
-from torch import Tensor
+from torch import Tensor, nn
 
 from .. import formulas
 from ..autograd.broadcast import VectorActivation
 from ..broadcast import VectorFunctions
 from ..dispatch import as_autocast
 from ..primitives import at_most, narrow, widen
-from .elu import ELU
+from .elu import ACTIVATION as ELU
 from .elu import curvature as elu_curvature
 
 
@@ -85,7 +86,7 @@ def _backward_tangent(
     return tangent, tangent
 
 
-BIAS_ELU = VectorActivation(
+ACTIVATION = VectorActivation(
     "bias_elu",
     "bias",
     {"alpha": 1.0},
@@ -99,7 +100,7 @@ BIAS_ELU = VectorActivation(
 )
 
 
-bias_elu_out, bias_elu_backward_out = BIAS_ELU.launch, BIAS_ELU.launch_backward
+bias_elu_out, bias_elu_backward_out = ACTIVATION.launch, ACTIVATION.launch_backward
 
 
 def bias_elu(x: Tensor, bias: Tensor, alpha: float = 1.0, dim: int = -1) -> Tensor:
@@ -118,7 +119,7 @@ def bias_elu(x: Tensor, bias: Tensor, alpha: float = 1.0, dim: int = -1) -> Tens
             fit.
     """
     x, bias = as_autocast(x, bias)
-    return BIAS_ELU(x, bias, alpha, dim)
+    return ACTIVATION(x, bias, alpha, dim)
 
 
 def bias_elu_backward(
@@ -128,4 +129,33 @@ def bias_elu_backward(
 
     grad_bias has the same bits in every run. Raises as `bias_elu` does.
     """
-    return BIAS_ELU.backward(grad_output, x, bias, alpha, dim)
+    return ACTIVATION.backward(grad_output, x, bias, alpha, dim)
+
+
+class BiasELU(nn.Module):
+    """elu(x + bias), in place of a layer's own bias: `nn.Linear(m, n, bias=False)`, then `BiasELU(n)`.
+
+    Args:
+        features: the length of the bias, a parameter that begins as zeros.
+        alpha: the negative side saturates at -alpha.
+        dim: the dimension of x along which the bias lies: -1 after Linear, 1 after a convolution.
+    """
+
+    def __init__(
+        self,
+        features: int,
+        alpha: float = 1.0,
+        dim: int = -1,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__()
+        self.alpha = alpha
+        self.dim = dim
+        self.bias = nn.Parameter(torch.zeros(features, device=device, dtype=dtype))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return bias_elu(x, self.bias, self.alpha, self.dim)
+
+    def extra_repr(self) -> str:
+        return f"{self.bias.numel()}, alpha={self.alpha}, dim={self.dim}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..layout import check_tensors
 from .elu import elu
@@ -22,3 +22,10 @@ def celu(x: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
         check_tensors(x=x)
         return torch.nn.functional.celu(x, alpha, inplace)
     return elu(x, alpha, 1.0, 1.0 / alpha, inplace=inplace)
+
+
+class CELU(nn.CELU):
+    """`torch.nn.CELU` on this suite's kernel."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return celu(x, self.alpha, self.inplace)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 import triton
 import triton.language as tl
-from torch import Tensor
+from torch import Tensor, nn
 
 from .. import formulas
 from ..autograd.elementwise import Activation
@@ -102,20 +102,11 @@ def curvature(weight: Tensor, known: Tensor, alpha: float, scale: float, input_s
     if is_result:  # the slope is input_scale * (result + alpha * scale)
         change = weight * input_scale
     else:  # the slope is an exponential, its own derivative but for input_scale
-        change = ELU.backward(weight, known, alpha, scale, input_scale, False) * input_scale
+        change = ACTIVATION.backward(weight, known, alpha, scale, input_scale, False) * input_scale
     return torch.where(known <= 0, change, 0)
 
 
-def _check_invertible(alpha: float, scale: float, input_scale: float) -> None:
-    if alpha < 0 or scale < 0 or input_scale < 0:
-        raise RuntimeError(
-            "the gradient of elu from its result (inplace=True, save_result=True, is_result=True) needs alpha, scale "
-            f"and input_scale of at least 0, not ({alpha:g}, {scale:g}, {input_scale:g}): the sign of a result does "
-            "not tell that of its input; compute it from the input"
-        )
-
-
-ELU = Activation(
+ACTIVATION = Activation(
     "elu",
     {"alpha": 1.0, "scale": 1.0, "input_scale": 1.0},
     functions,
@@ -123,11 +114,10 @@ ELU = Activation(
     aten_in_place=aten.elu_,
     aten_backward=lambda grad, known, *parameters: aten.elu_backward(grad, *parameters, known),
     curvature=curvature,
-    check=_check_invertible,
 )
 
 
-elu_out, elu_backward_out = ELU.launch, ELU.launch_backward
+elu_out, elu_backward_out = ACTIVATION.launch, ACTIVATION.launch_backward
 
 
 def elu(
@@ -157,8 +147,8 @@ def elu(
             result alone it cannot be told on which side x was. For `inplace` on a tensor whose elements share memory.
     """
     if inplace:
-        return ELU.in_place(x, alpha, scale, input_scale)
-    return ELU(x, alpha, scale, input_scale, save_result=save_result)
+        return ACTIVATION.in_place(x, alpha, scale, input_scale)
+    return ACTIVATION(x, alpha, scale, input_scale, save_result=save_result)
 
 
 def elu_backward(
@@ -180,4 +170,27 @@ def elu_backward(
         RuntimeError: for `is_result` with a negative parameter (as ATen for alpha; it goes wrong silently for
             the others).
     """
-    return ELU.backward(grad_output, self_or_result, alpha, scale, input_scale, is_result)
+    return ACTIVATION.backward(grad_output, self_or_result, alpha, scale, input_scale, is_result)
+
+
+class ELU(nn.Module):
+    """`torch.nn.ELU` on this suite's kernel: the same arguments, the same values.
+
+    Args:
+        alpha: the negative side saturates at -alpha.
+        inplace: write the result into the input.
+        save_result: keep the result for the gradient in place of the input; see `elu`.
+    """
+
+    def __init__(self, alpha: float = 1.0, inplace: bool = False, *, save_result: bool = False) -> None:
+        super().__init__()
+        self.alpha = alpha
+        self.inplace = inplace
+        self.save_result = save_result
+
+    def forward(self, x: Tensor) -> Tensor:
+        return elu(x, self.alpha, inplace=self.inplace, save_result=self.save_result)
+
+    def extra_repr(self) -> str:
+        options = (name for name in ("inplace", "save_result") if getattr(self, name))
+        return ", ".join([f"alpha={self.alpha}", *(f"{name}=True" for name in options)])

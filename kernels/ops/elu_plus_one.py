@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 import triton
 import triton.language as tl
-from torch import Tensor
+from torch import Tensor, nn
 
 from .. import formulas
 from ..autograd.elementwise import Activation
@@ -58,13 +58,13 @@ def _aten_backward(grad: Tensor, known: Tensor, is_result: bool) -> Tensor:
 def _curvature(weight: Tensor, known: Tensor, is_result: bool) -> Tensor:
     if is_result:  # the slope is the result
         return torch.where(known <= 1, weight, 0)
-    return torch.where(known <= 0, ELU_PLUS_ONE.backward(weight, known, False), 0)
+    return torch.where(known <= 0, ACTIVATION.backward(weight, known, False), 0)
 
 
-ELU_PLUS_ONE = Activation("elu_plus_one", {}, functions, _aten, lambda x: x.copy_(_aten(x)), _aten_backward, _curvature)
+ACTIVATION = Activation("elu_plus_one", {}, functions, _aten, lambda x: x.copy_(_aten(x)), _aten_backward, _curvature)
 
 
-elu_plus_one_out, elu_plus_one_backward_out = ELU_PLUS_ONE.launch, ELU_PLUS_ONE.launch_backward
+elu_plus_one_out, elu_plus_one_backward_out = ACTIVATION.launch, ACTIVATION.launch_backward
 
 
 def elu_plus_one(x: Tensor, *, save_result: bool = False) -> Tensor:
@@ -81,9 +81,23 @@ def elu_plus_one(x: Tensor, *, save_result: bool = False) -> Tensor:
     Raises:
         TypeError: for an integer, boolean or complex tensor.
     """
-    return ELU_PLUS_ONE(x, save_result=save_result)
+    return ACTIVATION(x, save_result=save_result)
 
 
 def elu_plus_one_backward(grad_output: Tensor, self_or_result: Tensor, is_result: bool = False) -> Tensor:
     """The gradient of elu_plus_one; itself differentiable. Arguments and errors as of `elu_backward`."""
-    return ELU_PLUS_ONE.backward(grad_output, self_or_result, is_result)
+    return ACTIVATION.backward(grad_output, self_or_result, is_result)
+
+
+class ELUPlusOne(nn.Module):
+    """elu(x) + 1, the feature map of linear attention. `save_result`: see `elu_plus_one`."""
+
+    def __init__(self, *, save_result: bool = False) -> None:
+        super().__init__()
+        self.save_result = save_result
+
+    def forward(self, x: Tensor) -> Tensor:
+        return elu_plus_one(x, save_result=self.save_result)
+
+    def extra_repr(self) -> str:
+        return "save_result=True" if self.save_result else ""

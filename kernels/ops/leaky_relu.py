@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 import triton
 import triton.language as tl  # noqa: F401  (Triton's interpreter wants it in every module of device functions)
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..autograd.elementwise import Activation
 from ..elementwise import Functions
@@ -45,36 +45,33 @@ def functions(negative_slope: float) -> Functions:
     return Functions(by_maximum if 0.0 < negative_slope <= 1.0 else by_sign, gradient, gradient)
 
 
-def _check_slope(negative_slope: float) -> None:
-    if negative_slope < 0:
-        raise RuntimeError(
-            "the gradient of leaky_relu from its result (inplace=True, is_result=True) needs a negative_slope of at "
-            f"least 0, not {negative_slope:g}: the sign of a result does not tell that of its input; compute it from "
-            "the input"
-        )
-
-
-LEAKY_RELU = Activation(
+ACTIVATION = Activation(
     "leaky_relu",
     {"negative_slope": 0.01},
     functions,
     aten=aten.leaky_relu,
     aten_in_place=aten.leaky_relu_,
     aten_backward=aten.leaky_relu_backward,
-    check=_check_slope,
 )
 
 
-leaky_relu_out, leaky_relu_backward_out = LEAKY_RELU.launch, LEAKY_RELU.launch_backward
+leaky_relu_out, leaky_relu_backward_out = ACTIVATION.launch, ACTIVATION.launch_backward
 
 
 def leaky_relu(x: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
     """x if x > 0 else negative_slope * x. Raises as `elu` does, of a negative slope too."""
-    return LEAKY_RELU.in_place(x, negative_slope) if inplace else LEAKY_RELU(x, negative_slope)
+    return ACTIVATION.in_place(x, negative_slope) if inplace else ACTIVATION(x, negative_slope)
 
 
 def leaky_relu_backward(
     grad_output: Tensor, self_or_result: Tensor, negative_slope: float = 0.01, is_result: bool = False
 ) -> Tensor:
     """The gradient of leaky_relu; itself differentiable. Arguments and errors as of `elu_backward`."""
-    return LEAKY_RELU.backward(grad_output, self_or_result, negative_slope, is_result)
+    return ACTIVATION.backward(grad_output, self_or_result, negative_slope, is_result)
+
+
+class LeakyReLU(nn.LeakyReLU):
+    """`torch.nn.LeakyReLU` on this suite's kernel."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return leaky_relu(x, self.negative_slope, self.inplace)

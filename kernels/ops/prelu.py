@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 import triton
 import triton.language as tl
-from torch import Tensor
+from torch import Tensor, nn
 
 from .. import private
 from ..autograd.broadcast import VectorActivation
@@ -48,7 +48,7 @@ def _backward_tangent(
     return of_grad_x, torch.where(above, 0, of_grad * x + grad * of_x)
 
 
-PRELU = VectorActivation(
+ACTIVATION = VectorActivation(
     "prelu",
     "weight",
     {},
@@ -62,7 +62,7 @@ PRELU = VectorActivation(
 )
 
 
-prelu_out, prelu_backward_out = PRELU.launch, PRELU.launch_backward
+prelu_out, prelu_backward_out = ACTIVATION.launch, ACTIVATION.launch_backward
 
 
 def prelu(x: Tensor, weight: Tensor) -> Tensor:
@@ -79,8 +79,8 @@ def prelu(x: Tensor, weight: Tensor) -> Tensor:
     """
     x, weight = as_autocast(x, weight)
     if weight.numel() == 1:  # of a dimension of size 1, so that one kernel has all of x for its one channel
-        return PRELU(x.unsqueeze(0), weight.reshape(1), 0).squeeze(0)
-    return PRELU(x, weight, 1)
+        return ACTIVATION(x.unsqueeze(0), weight.reshape(1), 0).squeeze(0)
+    return ACTIVATION(x, weight, 1)
 
 
 def prelu_backward(grad_output: Tensor, x: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
@@ -89,6 +89,13 @@ def prelu_backward(grad_output: Tensor, x: Tensor, weight: Tensor) -> tuple[Tens
     grad_weight has the same bits in every run. Raises as `prelu` does.
     """
     if weight.numel() == 1:
-        grad_x, grad_weight = PRELU.backward(grad_output.unsqueeze(0), x.unsqueeze(0), weight.reshape(1), 0)
+        grad_x, grad_weight = ACTIVATION.backward(grad_output.unsqueeze(0), x.unsqueeze(0), weight.reshape(1), 0)
         return grad_x.squeeze(0), grad_weight.reshape(weight.shape)
-    return PRELU.backward(grad_output, x, weight, 1)
+    return ACTIVATION.backward(grad_output, x, weight, 1)
+
+
+class PReLU(nn.PReLU):
+    """`torch.nn.PReLU` on this suite's kernel."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return prelu(x, self.weight)

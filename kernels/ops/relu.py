@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 import triton
 import triton.language as tl
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..autograd.elementwise import Activation
 from ..elementwise import Functions
@@ -29,7 +29,7 @@ def functions() -> Functions:
     return Functions(forward, gradient, gradient)
 
 
-RELU = Activation(
+ACTIVATION = Activation(
     "relu",
     {},
     functions,
@@ -39,14 +39,21 @@ RELU = Activation(
 )
 
 
-relu_out, relu_backward_out = RELU.launch, RELU.launch_backward
+relu_out, relu_backward_out = ACTIVATION.launch, ACTIVATION.launch_backward
 
 
 def relu(x: Tensor, inplace: bool = False) -> Tensor:
     """The larger of x and 0. As in PyTorch the result is kept for the gradient. Raises as `elu` does."""
-    return RELU.in_place(x) if inplace else RELU(x, save_result=True)
+    return ACTIVATION.in_place(x) if inplace else ACTIVATION(x, save_result=True)
 
 
 def relu_backward(grad_output: Tensor, self_or_result: Tensor) -> Tensor:
     """The gradient of relu: 0 where its input, or its result, is not above 0; itself differentiable."""
-    return RELU.backward(grad_output, self_or_result, False)
+    return ACTIVATION.backward(grad_output, self_or_result, False)
+
+
+class ReLU(nn.ReLU):
+    """`torch.nn.ReLU` on this suite's kernel."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return relu(x, self.inplace)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from .elu import elu
 
@@ -13,3 +13,10 @@ ALPHA, SCALE = 1.6732632423543772848170429916717, 1.0507009873554804934193349852
 def selu(x: Tensor, inplace: bool = False) -> Tensor:
     """elu with the parameters of self-normalising networks; arguments and errors as of `elu`."""
     return elu(x, ALPHA, SCALE, inplace=inplace)
+
+
+class SELU(nn.SELU):
+    """`torch.nn.SELU` on this suite's kernel."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return selu(x, self.inplace)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 import triton
 import triton.language as tl
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..autograd.elementwise import Activation
 from ..elementwise import Functions
@@ -29,7 +29,7 @@ def functions() -> Functions:
     return Functions(forward, gradient, gradient)
 
 
-SHIFTED_RELU = Activation(
+ACTIVATION = Activation(
     "shifted_relu",
     {},
     functions,
@@ -39,7 +39,7 @@ SHIFTED_RELU = Activation(
 )
 
 
-shifted_relu_out, shifted_relu_backward_out = SHIFTED_RELU.launch, SHIFTED_RELU.launch_backward
+shifted_relu_out, shifted_relu_backward_out = ACTIVATION.launch, ACTIVATION.launch_backward
 
 
 def shifted_relu(x: Tensor, inplace: bool = False) -> Tensor:
@@ -49,9 +49,23 @@ def shifted_relu(x: Tensor, inplace: bool = False) -> Tensor:
     `torch.clamp_min(x, -1)` has the same values, and passes on the gradient at -1. The result is kept for the gradient.
     Raises as `elu` does.
     """
-    return SHIFTED_RELU.in_place(x) if inplace else SHIFTED_RELU(x, save_result=True)
+    return ACTIVATION.in_place(x) if inplace else ACTIVATION(x, save_result=True)
 
 
 def shifted_relu_backward(grad_output: Tensor, self_or_result: Tensor) -> Tensor:
     """The gradient of shifted_relu: 0 where its input, or its result, is not above -1; itself differentiable."""
-    return SHIFTED_RELU.backward(grad_output, self_or_result, False)
+    return ACTIVATION.backward(grad_output, self_or_result, False)
+
+
+class ShiftedReLU(nn.Module):
+    """The larger of x and -1; `inplace` writes the result into the input."""
+
+    def __init__(self, inplace: bool = False) -> None:
+        super().__init__()
+        self.inplace = inplace
+
+    def forward(self, x: Tensor) -> Tensor:
+        return shifted_relu(x, self.inplace)
+
+    def extra_repr(self) -> str:
+        return "inplace=True" if self.inplace else ""

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from harness.ops.catalogue import ACTIVATIONS
 from harness.store.records import Record, Run
 from harness.timing.estimators import unpaired_ratio
 from reports.paper.verdicts import ABOVE, Criterion, Interval, Number
 from reports.text.formatting import size_text
 
-# The activations by the names of their ops, with the op of their gradient.
-OPS = ("elu", "relu", "shifted_relu", "leaky_relu", "prelu", "batch_norm_relu")
 PASSES = ("forward", "forward + backward")
 
 
@@ -47,7 +46,9 @@ def costs(run: Run | None) -> list[Cost]:
     if run is None:
         return []
     shapes = sorted({record.shape for record in run.records}, key=lambda shape: (-len(shape), shape))
-    return [cost for shape in shapes for passes in PASSES for op in OPS for cost in _cost(run, op, shape, passes)]
+    return [
+        cost for shape in shapes for passes in PASSES for op in ACTIVATIONS for cost in _cost(run, op, shape, passes)
+    ]
 
 
 def parts_of(op: str, passes: str) -> tuple[str, ...]:

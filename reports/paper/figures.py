@@ -58,9 +58,8 @@ def _cost(run: ClaimsRun) -> Iterator[tuple[str, Figure]]:
             ours = {cost.shape: cost for cost in found if (cost.op, cost.passes) == ("elu", passes)}
             shared = [(n, shape) for n, shape in enumerate(shapes) if shape in costs_of and shape in ours]
             points = [(n, costs_of[shape].time_s / ours[shape].time_s) for n, shape in shared]
-            look = look_of({"leaky_relu": "lrelu_0.1", "batch_norm_relu": "relu+bn"}.get(op, op))
-            marker = "*" if op == "batch_norm_relu" else look.marker
-            axes.plot(*zip(*points, strict=True), marker, color=look.colour, label=name_of(op))
+            look = look_of(op)
+            axes.plot(*zip(*points, strict=True), look.marker, color=look.colour, label=look.name)
         axes.axhline(1, color="#888888", linewidth=0.8)
         axes.set_xticks(range(len(shapes)), [size_text(shape) for shape in shapes], rotation=20, fontsize=6)
         axes.set_yscale("log")

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from harness.machine_code.rows import Ceiling, InspectedRow, on_device, totals
-from harness.ops.catalogue import KERNEL_OPS
+from harness.ops.catalogue import ACTIVATIONS
 from harness.paper.rows import ClaimsRun
-from reports.paper.costs import OPS, PASSES, parts_of
+from reports.paper.costs import PASSES, parts_of
 from reports.render.inspection import count_text, issue_share
 from reports.text.formatting import percent, significant
 
@@ -52,7 +52,7 @@ def modelled(run: ClaimsRun) -> list[Modelled]:
     None where the run keeps no machine code.
     """
     rows = _rows(run)
-    return [each for op in OPS for each in _modelled(rows, op)] if rows else []
+    return [each for op in ACTIVATIONS for each in _modelled(rows, op)] if rows else []
 
 
 def ceiling_of(run: ClaimsRun) -> tuple[str, Ceiling] | None:
@@ -108,7 +108,7 @@ def _rows(run: ClaimsRun) -> list[InspectedRow]:
 
 def _modelled(rows: list[InspectedRow], op: str) -> Iterator[Modelled]:
     places = dict.fromkeys(PLACES[row.variant] for row in rows if row.op in parts_of(op, PASSES[-1]))
-    if not places and op not in KERNEL_OPS:
+    if not places and not ACTIVATIONS[op].has_kernel:
         yield Modelled(op, "", "both", reason=NO_KERNEL)
     for place, passes in itertools.product(places, PASSES):
         parts = [

@@ -15,13 +15,13 @@ def test_an_upward_import_is_found(tmp_path):
     for name, text in (
         ("harness/store/records.py", "def f():\n    from harness.run import runner\n"),
         ("harness/run/runner.py", "from harness.store.records import f\n"),
-        ("kernels/nn.py", "import harness.ops.cases\n"),
+        ("kernels/launch.py", "import harness.ops.cases\n"),
     ):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
     assert upward(tmp_path) == [
         "harness.store.records imports harness.run.runner, which is above it",
-        "kernels.nn imports harness.ops.cases, which is above it",
+        "kernels.launch imports harness.ops.cases, which is above it",
     ]
 
 

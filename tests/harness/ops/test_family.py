@@ -1,4 +1,4 @@
-"""The activations beside ELU: the gate accepts PyTorch's of them, and rejects what is wrong in one place only."""
+"""Activations: the gate accepts PyTorch's of them, and rejects what is wrong in one place only."""
 
 import pytest
 import torch
@@ -7,28 +7,18 @@ from harness import providers
 from harness.correctness import gate
 from harness.ops.buffers import allocate
 from harness.ops.cases import make_case
-from harness.ops.catalogue import OPS
+from harness.ops.catalogue import KERNEL_OPS, OPS
 from harness.ops.op import ITEM_BYTES
 from harness.store.records import read_run
 from tests.harness.command import elubench
 
 SLOPE = 0.01
 EAGER = [
-    ("elu_plus_one", {}),
-    ("elu_plus_one_backward", {}),
-    ("elu_plus_one_backward", {"is_result": True}),
-    ("relu", {}),
-    ("relu_backward", {}),
-    ("shifted_relu", {}),
-    ("shifted_relu_backward", {}),
-    ("leaky_relu", {}),
+    *((op, {}) for op in KERNEL_OPS),
+    *((op, {"is_result": True}) for op in KERNEL_OPS if "is_result" in KERNEL_OPS[op].params),
+    *((op, {"dim": 0}) for op in KERNEL_OPS if "dim" in KERNEL_OPS[op].params),
     ("leaky_relu", {"negative_slope": -0.2}),
     ("leaky_relu", {"negative_slope": 0.0}),  # ATen multiplies: -inf gives NaN
-    ("leaky_relu_backward", {}),
-    ("prelu", {}),
-    ("prelu", {"dim": 0}),
-    ("prelu_backward", {}),
-    ("prelu_backward", {"dim": 0}),
 ]
 
 
@@ -146,27 +136,21 @@ def test_a_run_of_the_sweep_validates_the_kernels(tmp_path):
     assert rows["relu"].max_ulp == 0 and rows["elu_plus_one"].max_ulp < 0.51
 
 
-@pytest.mark.parametrize(("op", "function"), [
-    ("elu_plus_one", lambda x, _: torch.nn.functional.elu(x) + 1),
-    ("relu", lambda x, _: torch.relu(x)),
-    ("shifted_relu", lambda x, _: torch.nn.functional.threshold(x, -1.0, -1.0)),
-    ("leaky_relu", lambda x, _: torch.nn.functional.leaky_relu(x, SLOPE)),
-    ("prelu", torch.nn.functional.prelu),
-])  # fmt: skip
-def test_the_reference_is_that_of_autograd(op, function):
+@pytest.mark.parametrize("op", [op for op in KERNEL_OPS if not op.endswith("_backward")])
+def test_the_reference_of_the_gradient_is_autograds_of_the_forward(op):
     generator = torch.Generator().manual_seed(0)
-    x, grad = (torch.randn(6, 4, 5, generator=generator, dtype=torch.float64) for _ in range(2))
-    weight = torch.randn(4, generator=generator, dtype=torch.float64)
-    leaves = [x.requires_grad_(), weight.requires_grad_()][: 2 if op == "prelu" else 1]
-    out = function(x, weight)
-    gradients = torch.autograd.grad(out, leaves, grad)
-
-    given = [leaf.detach() for leaf in leaves]
-    (forward,) = OPS[op].expected(make_case(op, x.shape, "float64"), *given)
+    case = make_case(op, (6, 4, 5), "float64")
+    given = [torch.randn(each.shape, generator=generator, dtype=torch.float64) for each in case.inputs]
+    grad = torch.randn(case.shape, generator=generator, dtype=torch.float64)
+    leaves = [each.clone().requires_grad_() for each in given]
+    (out,) = OPS[op].pytorch(case)(*leaves)
+    (forward,) = OPS[op].expected(case, *given)
     torch.testing.assert_close(forward.value, out.detach())
-    cases = [(make_case(f"{op}_backward", x.shape, "float64"), (grad, *given))]
-    if op == "elu_plus_one":
-        cases.append((make_case(f"{op}_backward", x.shape, "float64", {"is_result": True}), (grad, out.detach())))
-    for case, inputs in cases:
-        for found, true in zip(OPS[case.op].expected(case, *inputs), gradients, strict=True):
+
+    gradients = torch.autograd.grad(out, leaves, grad)
+    of_result = [{"is_result": True}] if "is_result" in OPS[f"{op}_backward"].params else []
+    for params in ({}, *of_result):
+        case = make_case(f"{op}_backward", case.shape, "float64", params)
+        known = [out.detach()] if params else given
+        for found, true in zip(OPS[case.op].expected(case, grad, *known), gradients, strict=True):
             torch.testing.assert_close(found.value, true)

@@ -10,12 +10,12 @@ from rich.console import Console
 
 from harness.machine_code.rows import Ceiling, InspectedRow, keep_rows
 from harness.machine_code.specimens import specimens
-from harness.ops.catalogue import KERNEL_OPS
+from harness.ops.catalogue import ACTIVATIONS, KERNEL_OPS
 from harness.paper.rows import COST, read_claims
 from harness.store.manifest import write_manifest
 from harness.store.seal import seal
 from reports.paper.build import build
-from reports.paper.costs import OPS, PASSES, parts_of
+from reports.paper.costs import PASSES, parts_of
 from reports.paper.modelled import PLACES, modelled, sentence
 from reports.paper.number_tables import modelled_table
 from reports.paper.tables import show
@@ -86,7 +86,7 @@ def test_the_kernels_of_the_nets_are_meant_with_all_that_they_launch():
     assert "BN + ReLU, not modelled: this suite has no kernel for it." in table.notes[0]
 
 
-@pytest.mark.parametrize("op", [each for op in OPS for each in parts_of(op, PASSES[-1]) if each in KERNEL_OPS])
+@pytest.mark.parametrize("op", [each for op in ACTIVATIONS for each in parts_of(op, PASSES[-1]) if each in KERNEL_OPS])
 def test_inspect_gives_every_kernel_of_the_nets_the_name_that_is_looked_for(op):
     places = [PLACES[each.variant] for each in specimens(op, "float32") if each.variant in PLACES]
     assert places == (["last", "conv"] if op.startswith("prelu") else [""])

@@ -1,0 +1,75 @@
+"""The template of an activation of single elements, and its gradient: from their formulas and PyTorch calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from harness.ops.op import Op, Params, Shown, aten
+from harness.ops.reference import Expected
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from harness.ops.cases import Case
+
+# (the call that returns its result, the call that writes it into its last argument)
+Calls = tuple[Callable[..., "Tensor"], Callable[..., Any]]
+
+
+def activation(
+    name: str,
+    summary: str,
+    params: Params | None = None,
+    *,
+    value: Callable[..., Tensor],
+    gradient: Callable[..., Tensor],
+    calls: Callable[..., Calls],
+    backward_calls: Callable[..., Calls],
+    flops_per_element: int,
+    signed_zero: bool = False,
+    in_triton: str = "",
+    backward_in_triton: str = "",
+    shown: Shown | None = None,
+) -> tuple[Op, Op]:
+    """The ops `name` and `name_backward`. Functions take the values of `params` last.
+
+    Args:
+        value: (x) -> the true result, of an fp64 tensor.
+        gradient: (grad, x) -> the true gradient, of fp64 tensors. At a NaN, NaN is right too.
+        calls: (ATen's operators) -> the calls for (x) and (x, out).
+        backward_calls: the same for (grad_output, x) and (grad_output, x, grad_input).
+        signed_zero: whether the sign of a zero is part of the contract.
+        flops_per_element, in_triton, shown: as `Op` has them.
+    """
+
+    def expected(case: Case, x: Tensor) -> tuple[Expected, ...]:
+        return (Expected(value(x.double(), *case.params.values()), signed_zero=signed_zero),)
+
+    def backward_expected(case: Case, grad: Tensor, x: Tensor) -> tuple[Expected, ...]:
+        true = gradient(grad.double(), x.double(), *case.params.values())
+        return (Expected(true, nan_allowed=x.isnan()),)
+
+    of = params or {}
+    forward = Op(
+        name, summary, of, ("x",), ("out",), flops_per_element, expected, *_forms(calls),
+        in_triton=in_triton, shown=shown,
+    )  # fmt: skip
+    backward = Op(
+        f"{name}_backward", f"gradient of {name}", of, ("grad_output", "x"), ("grad_input",), flops_per_element,
+        backward_expected, *_forms(backward_calls), in_triton=backward_in_triton,
+    )  # fmt: skip
+    return forward, backward
+
+
+def _forms(calls: Callable[..., Calls]) -> tuple[Callable[[Case], Any], Callable[[Case], Any]]:
+    """`pytorch` and `into` of an `Op`."""
+
+    def pytorch(case: Case) -> Callable[..., tuple[Tensor, ...]]:
+        compute, _ = calls(aten(), *case.params.values())
+        return lambda *inputs: (compute(*inputs),)
+
+    def into(case: Case) -> Callable[..., None]:
+        return calls(aten(), *case.params.values())[1]
+
+    return pytorch, into
