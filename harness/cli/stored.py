@@ -200,12 +200,13 @@ def trend(
 @app.command()
 def verify(run: RunArgument) -> None:
     """Recompute the hash of a run and every figure in it from the raw samples; exit with 1 where they differ."""
+    of_claims = is_of_claims(run)  # what is no run is said before numpy is imported
     from harness.store import seal
     from harness.store.records import read_run
     from reports.analysis.verify import verify as verified
     from reports.text.formatting import printable
 
-    if is_of_claims(run):
+    if of_claims:
         from harness.paper.rows import read_claims
         from reports.paper.verify import verify as verified_claims
 
