@@ -86,7 +86,8 @@ def _interruptible(program: Callable[[], object]) -> None:
     except Ended:
         raise
     except (Exception, SystemExit) as error:
-        if seen and not (isinstance(error, SystemExit) and _code(error) == 0):
+        code = _code(error) if isinstance(error, SystemExit) else None
+        if code == INTERRUPTED or (seen and code != 0):  # typer ends so, without a word
             raise KeyboardInterrupt from error
         raise
 
