@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import sys
-from typing import NoReturn
 
 HERE = os.path.dirname(os.path.realpath(__file__))
 PACKAGES = ("kernels", "harness", "reports")
@@ -22,6 +20,8 @@ def too_old() -> str | None:
 
 def shadowed() -> str | None:
     """A sentence where another package has the name of one of ours, and Python finds it first."""
+    import importlib.util
+
     for name in PACKAGES:
         spec = importlib.util.find_spec(name)
         places = [] if spec is None else spec.submodule_search_locations or filter(None, [spec.origin])
@@ -35,7 +35,7 @@ def shadowed() -> str | None:
     return None
 
 
-def main() -> NoReturn:
+def main() -> None:
     try:
         sentence = too_old() or shadowed()
         if sentence is None:

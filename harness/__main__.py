@@ -1,6 +1,11 @@
 """`python -m harness` is `elubench`, for a checkout that is not installed."""
 
-from elubench import main
+import sys
 
 if __name__ == "__main__":
+    try:
+        from elubench import main
+    except KeyboardInterrupt:  # elubench.py answers all that come later
+        print("elubench: interrupted", file=sys.stderr)
+        raise SystemExit(130) from None
     main()

@@ -6,6 +6,7 @@ is none of these is a fault of elubench, and keeps its traceback.
 
 from __future__ import annotations
 
+import _thread
 import contextlib
 import errno
 import importlib.util
@@ -13,9 +14,12 @@ import os
 import signal
 import sys
 from collections.abc import Callable
-from typing import NoReturn
+from types import FrameType
+from typing import Any, NoReturn
 
-from harness.cli.exits import CHECK_FAILED, INTERRUPTED, PIPE_CLOSED, WRONG_USAGE, end
+from harness.cli.exits import CHECK_FAILED, INTERRUPTED, PIPE_CLOSED, WRONG_USAGE, Ended, end
+
+OURS = ("harness", "reports", "kernels")
 
 # What elubench needs beside torch and triton, which a GPU box has. They are asked for together, once one is missed.
 LIBRARIES = ("typer", "rich", "msgspec", "numpy", "scipy", "networkx", "psutil", "jinja2", "matplotlib", "plotly")
@@ -49,13 +53,13 @@ def answering(program: Callable[[], object]) -> NoReturn:
     except MemoryError:
         _end("there is not enough memory for this; take a smaller shape, or a part of the run", CHECK_FAILED)
     except ValueError as error:  # the errors of our own modules are sentences already
-        if type(error).__module__.partition(".")[0] not in ("harness", "reports"):
+        if type(error).__module__.partition(".")[0] not in OURS:
             raise
         _end(str(error), WRONG_USAGE)
     except SystemExit as exit_:
         if isinstance(exit_.__context__, BrokenPipeError):  # as rich and typer end where the pipe is closed
             _leave(PIPE_CLOSED)
-        _end(None, exit_.code if isinstance(exit_.code, int) else int(exit_.code is not None))
+        _end(None, _code(exit_))
     _end(None, 0)
 
 
@@ -63,18 +67,49 @@ def _interruptible(program: Callable[[], object]) -> None:
     """Run the program. What it raises after Ctrl-C is Ctrl-C: libraries that it interrupts make other errors of it."""
     seen: list[int] = []
 
-    def on_interrupt(number: int, frame: object) -> None:
+    def on_interrupt(number: int, frame: FrameType | None) -> None:
         seen.append(number)
+        _insist(frame)
         raise KeyboardInterrupt
+
+    def on_unraisable(unraisable: Any) -> None:
+        if issubclass(unraisable.exc_type, KeyboardInterrupt):  # it came within a callback that can raise nothing
+            _thread.interrupt_main()
+        else:
+            sys.__unraisablehook__(unraisable)
 
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, on_interrupt)
+        sys.unraisablehook = on_unraisable
     try:
         program()
-    except Exception as error:
-        if seen:
+    except Ended:
+        raise
+    except (Exception, SystemExit) as error:
+        code = _code(error) if isinstance(error, SystemExit) else None
+        if code == INTERRUPTED or (seen and code != 0):  # typer ends so, without a word
             raise KeyboardInterrupt from error
         raise
+
+
+def _insist(frame: FrameType | None) -> None:
+    """Raise KeyboardInterrupt once more where our code goes on after all: a library has swallowed it, as torch can."""
+    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] not in OURS:
+        frame = frame.f_back
+
+    def on_event(frame: FrameType, event: str, argument: Any) -> None:
+        frame.f_trace = None
+        sys.settrace(None)
+        if event != "exception" or not issubclass(argument[0], KeyboardInterrupt):
+            raise KeyboardInterrupt
+
+    if frame is not None and sys.gettrace() is None:
+        frame.f_trace = on_event
+        sys.settrace(lambda *_: None)
+
+
+def _code(exit_: SystemExit) -> int:
+    return exit_.code if isinstance(exit_.code, int) else int(exit_.code is not None)
 
 
 def _mend_streams() -> None:
@@ -93,7 +128,7 @@ def _mend_streams() -> None:
 
 
 def _missing_library(error: ModuleNotFoundError) -> NoReturn:
-    if (error.name or "").partition(".")[0] in ("harness", "reports", "kernels"):
+    if (error.name or "").partition(".")[0] in OURS:
         raise error
     missing = [name for name in dict.fromkeys((error.name, *LIBRARIES)) if name and _is_missing(name)]
     _end(
@@ -122,6 +157,8 @@ def _os_sentence(error: OSError) -> str:
 
 def _end(message: str | None, code: int) -> NoReturn:
     """Leave with `code`, after the message; output that cannot be flushed any more changes neither."""
+    if signal.getsignal(signal.SIGINT) not in (signal.SIG_IGN, None):
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # nothing of ours would answer one any more
     try:
         if message is not None:
             end(message, code)

@@ -14,7 +14,11 @@ def command_line() -> list[str]:
     return ["elubench", *sys.argv[1:]]
 
 
+class Ended(SystemExit):
+    """The end of a verb that has said why, in one sentence."""
+
+
 def end(message: str, code: int) -> NoReturn:
     """Say why in one sentence, and leave with `code`."""
     print(f"elubench: {message}", file=sys.stderr)
-    raise SystemExit(code)
+    raise Ended(code)

@@ -185,12 +185,12 @@ def trend(
 @app.command()
 def verify(run: RunArgument) -> None:
     """Recompute the hash of a run and every figure in it from the raw samples; exit with 1 where they differ."""
+    other = other_than_sweep(run)  # what is no run is said before numpy is imported
     from harness.store import seal
     from harness.store.records import read_run
     from reports.analysis.verify import verify as verified
     from reports.text.formatting import printable
 
-    other = other_than_sweep(run)
     found = verified(read_run(run)) if other is None else other.verify()
     print(f"content hash  {found.content_hash}")
     if found.state == seal.UNSEALED:

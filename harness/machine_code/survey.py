@@ -134,7 +134,10 @@ def _worker(request: str) -> tuple[InspectedRow, ...]:
         )  # fmt: skip
     except subprocess.TimeoutExpired:
         raise InspectError(f"kernels were not compiled after {_TIMEOUT_S} s; inspect fewer with --op") from None
-    if ended.returncode != 0:
-        lines = ended.stderr.strip().splitlines()
-        raise InspectError(f"the process that compiles kernels ended: {lines[-1] if lines else ended.returncode}")
+    if ended.returncode or not ended.stdout:
+        last = (ended.stderr.strip().splitlines() or [f"exit code {ended.returncode}"])[-1]
+        of_ours, _, sentence = last.partition(": ")
+        if of_ours.startswith("harness.") and sentence:
+            raise InspectError(sentence)
+        raise InspectError(f"the process that compiles kernels ended: {last}")
     return from_json(ended.stdout.encode())

@@ -9,11 +9,10 @@ one that notes launches notes them.
 from __future__ import annotations
 
 import contextlib
-import importlib.util
+import itertools
+import linecache
 import re
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 from unittest import mock
@@ -35,6 +34,9 @@ _ELSEWHERE = {
     "torch.cuda._DeviceGuard(0)": "here.guard()",
     "torch.cuda.set_device(0)": "pass",
 }
+
+
+_NUMBERS = itertools.count()
 
 
 def prepare(case: Case) -> Callable[..., None]:
@@ -176,15 +178,12 @@ class _Kernel:
 
 
 def _loaded(text: str, name: str, names: dict[str, Any] | None = None) -> ModuleType:
-    """A generated source as a module of its own file, since Triton reads a kernel's source from there."""
+    """A generated source as a module, with its lines where Python looks for them: Triton reads a kernel's source."""
     for theirs, ours in _ELSEWHERE.items():
         text = text.replace(theirs, ours)
-    folder = Path(tempfile.mkdtemp(prefix="elubench-inductor-"))
-    path = folder / f"{re.sub(r'[^a-z0-9_]', '_', name)}.py"
-    path.write_text(text, encoding="utf-8")
-    spec = importlib.util.spec_from_file_location(f"{path.stem}_{folder.name}", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
+    module = ModuleType(f"{re.sub(r'[^a-z0-9_]', '_', name)}_{next(_NUMBERS)}")
+    file = module.__file__ = f"inductor/{module.__name__}.py"  # on no disk: a process that is killed leaves nothing
+    linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
     module.__dict__.update(names or {})
-    spec.loader.exec_module(module)
+    exec(compile(text, file, "exec"), module.__dict__)
     return module

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -57,6 +58,7 @@ def run_sweep(
     for spec in sweep.providers:
         providers.check(spec)
     ledger = Ledger()
+    ends = math.inf if budget_s is None else time.monotonic() + budget_s
 
     def on_stage(case: Case, stage: str, provider: str | None) -> None:
         ledger.enter(stage)
@@ -66,7 +68,7 @@ def run_sweep(
     # The emulated GPU has a process of its own: Triton's driver is another one there.
     workers = _Workers(Worker(log), Worker(log), sweep.case_timeout_s, on_stage)
     try:
-        return _run_cases(sweep, device, store, workers, progress, ledger, seed, budget_s)
+        return _run_cases(sweep, device, store, workers, progress, ledger, seed, ends)
     finally:
         workers.timing.stop()
         workers.emulating.stop()
@@ -119,16 +121,18 @@ def _run_cases(
     progress: Progress,
     ledger: Ledger,
     seed: int,
-    budget_s: float | None,
+    ends: float,
 ) -> Summary:
-    """Measure the roof curves, then case by case: what a case gave is stored before the next one starts."""
-    started = time.monotonic()
+    """Measure the roof curves, then case by case: what a case gave is stored before the next one starts.
+
+    None of them starts after `ends`, by the monotonic clock.
+    """
     if sweep.roof_curves:
-        _measure_roof_curves(sweep, device, store, workers.timing, seed, workers.on_stage, ledger)
+        _measure_roof_curves(sweep, device, store, workers, seed, ledger, ends)
     for number, case in enumerate(sweep.cases):
         ledger.enter("other")
         todo = tuple(spec for spec in sweep.providers if _is_missing(store, case, spec, sweep.regimes))
-        if budget_s is not None and todo and time.monotonic() - started > budget_s:
+        if todo and time.monotonic() >= ends:
             return Summary(number, len(sweep.cases) - number, out_of_budget=True)
         is_repeat = _kind(case) in map(_kind, sweep.cases[:number])
         job = Job(
@@ -155,7 +159,7 @@ def _is_missing(store: Store, case: Case, spec: str, regimes: Sequence[str]) -> 
 
 
 def _measure_roof_curves(
-    sweep: Sweep, device: Device, store: Store, worker: Worker, seed: int, on_stage: OnStage, ledger: Ledger
+    sweep: Sweep, device: Device, store: Store, workers: _Workers, seed: int, ledger: Ledger, ends: float
 ) -> None:
     """The points that the store does not hold. One that cannot be measured is left out: it costs a figure a point.
 
@@ -168,9 +172,11 @@ def _measure_roof_curves(
         ledger.enter("other")
         if store.holds(point.key, Role.ROOF, streams(point.op, device.kind)[0]):
             continue
-        on_stage(point, "start", None)
+        if time.monotonic() >= ends:
+            return
+        workers.on_stage(point, "start", None)
         job = RoofJob(point, device, CURVE_STOP, seed, sweep.flush)
-        result = worker.run(job, sweep.case_timeout_s, partial(on_stage, point))
+        result = workers.timing.run(job, workers.timeout_s, partial(workers.on_stage, point))
         ledger.enter("store")
         if isinstance(result, list):
             store.append(result)

@@ -10,6 +10,7 @@ import re
 import resource
 import signal
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -52,11 +53,15 @@ class Poisoned:
 
 
 class Worker:
-    """One child process that runs jobs. After a `Died` it is replaced by the next `run`."""
+    """One child process that runs jobs. After a `Died` it is replaced by the next `run`.
+
+    It has a folder of its own for temporary files: what is ended in the middle of something leaves some.
+    """
 
     def __init__(self, log: Path, environment: dict[str, str] | None = None) -> None:
         self.log = log
         self._environment = environment or {}
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._process: Any = None
         self._pipe: Connection | None = None
 
@@ -112,14 +117,21 @@ class Worker:
             self._process.join()
         if self._pipe is not None:
             self._pipe.close()
-        self._process = self._pipe = None
+        if self._folder is not None:
+            self._folder.cleanup()
+        self._process = self._pipe = self._folder = None
 
     def _start(self) -> Connection:
         if self._pipe is None or not self._process.is_alive():
             self.stop()
+            self._folder = tempfile.TemporaryDirectory(prefix="elubench-", ignore_cleanup_errors=True)
+            # What Inductor compiled is for the next run, too.
+            cache = Path(tempfile.gettempdir()) / f"torchinductor_{os.getuid()}"
+            kept = {"TORCHINDUCTOR_CACHE_DIR": os.environ.get("TORCHINDUCTOR_CACHE_DIR", str(cache))}
+            environment = {"TMPDIR": self._folder.name} | kept | self._environment
             context = multiprocessing.get_context("spawn")
             self._pipe, theirs = context.Pipe()
-            self._process = context.Process(target=serve, args=(theirs, str(self.log), self._environment), daemon=True)
+            self._process = context.Process(target=serve, args=(theirs, str(self.log), environment), daemon=True)
             self._process.start()
             theirs.close()
         assert self._pipe is not None

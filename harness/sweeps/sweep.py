@@ -159,13 +159,14 @@ def load(name_or_file: str) -> Sweep:
                 f"there is no sweep {name_or_file!r}; choose from {', '.join(names())}, or name a .toml file"
             )
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        data = tomllib.loads(text)
     except FileNotFoundError:
         raise SweepError(f"there is no file {path}; 'elubench list sweeps' shows the ones that ship") from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise SweepError(f"{path} cannot be read as TOML: {error}") from None
     try:
-        return parse(data, default_name=path.stem)
+        return parse(data, default_name=path.stem, text=text)
     except (SweepError, CaseError) as error:
         raise SweepError(f"{path}: {error}") from None
 
@@ -191,11 +192,12 @@ _STOP = {field.name: type(field.default) for field in dataclasses.fields(StopRul
 KEYS: Mapping[str, Mapping[str, type]] = {"sweep": _TOP, "[stop]": _STOP, "[cpu]": _CPU, "[[cases]]": _CASE}
 
 
-def parse(data: Mapping[str, Any], default_name: str) -> Sweep:
-    """A sweep from the content of its TOML file. Raises SweepError and CaseError."""
+def parse(data: Mapping[str, Any], default_name: str, text: str = "") -> Sweep:
+    """A sweep from the content of its TOML file, and its text for the lines of errors. Raises SweepError, CaseError."""
     _check(data, _TOP, "the sweep")
-    _check(data.get("stop", {}), _STOP, "[stop]")
-    _check(data.get("cpu", {}), _CPU, "[cpu]")
+    at_stop, at_cpu, at_cases = (_lines(text, header) for header in ("[stop]", "[cpu]", "[[cases]]"))
+    _check(data.get("stop", {}), _STOP, f"[stop]{_line(at_stop)}")
+    _check(data.get("cpu", {}), _CPU, f"[cpu]{_line(at_cpu)}")
     providers = tuple(_strings(data.get("providers", []), "providers"))
     if not providers:
         raise SweepError("'providers' is missing or empty; name at least one, such as [\"eager\"]")
@@ -207,14 +209,14 @@ def parse(data: Mapping[str, Any], default_name: str) -> Sweep:
     _check_names([flush], list(Flush), "flush")
     cases: dict[str, Case] = {}
     for number, table in enumerate(data.get("cases", []), start=1):
-        for case in _cases_of(table, data.get("dtypes", []), f"[[cases]] number {number}"):
+        for case in _cases_of(table, data.get("dtypes", []), f"[[cases]] number {number}{_line(at_cases, number)}"):
             cases[case.key] = case
     if not cases:
         raise SweepError("there is no case; add a [[cases]] table with an op and its shapes")
     try:
         stop = StopRule(**data.get("stop", {}))
     except ValueError as error:
-        raise SweepError(f"[stop]: {error}") from None
+        raise SweepError(f"[stop]{_line(at_stop)}: {error}") from None
     return Sweep(
         name=data.get("name", default_name),
         description=data.get("description", ""),
@@ -229,6 +231,15 @@ def parse(data: Mapping[str, Any], default_name: str) -> Sweep:
         energy_seconds=_seconds(data.get("energy_seconds", Sweep.energy_seconds), "energy_seconds"),
         roof_curves=data.get("roof_curves", False),
     )
+
+
+def _lines(text: str, header: str) -> list[int]:
+    """The numbers of the lines in which a table begins."""
+    return [number for number, line in enumerate(text.splitlines(), start=1) if line.strip().startswith(header)]
+
+
+def _line(lines: Sequence[int], number: int = 1) -> str:
+    return f" (line {lines[number - 1]})" if number <= len(lines) else ""
 
 
 def _cases_of(table: Any, default_dtypes: Any, where: str) -> list[Case]:

@@ -107,6 +107,20 @@ def test_a_wrong_sweep_is_refused_with_its_place(tmp_path, old, new, named):
     assert "mine.toml" in str(caught.value)
 
 
+def test_what_is_wrong_in_a_table_is_named_with_the_line_in_which_the_table_begins(tmp_path):
+    lines = GOOD.splitlines()
+    for old, new, header in (
+        ('op = "elu"', 'op = "gelu"', "[[cases]]"),
+        ("max_seconds = 1", 'max_seconds = "1"', "[stop]"),
+        ("max_elements = 100", "max_elements = 1.5", "[cpu]"),
+    ):
+        with pytest.raises(SweepError) as caught:
+            load(write(tmp_path, GOOD.replace(old, new, 1)))
+        assert f"(line {lines.index(header) + 1})" in str(caught.value)
+    with pytest.raises(SweepError, match=rf"number 2 \(line {len(lines) + 1}\)"):
+        load(write(tmp_path, "\n".join([*lines, "[[cases]]", "shapes = [[1]]"])))
+
+
 def test_unknown_names_are_answered_with_the_known_ones(tmp_path):
     with pytest.raises(SweepError, match="activations, default, family, full, smoke"):
         load("huge")

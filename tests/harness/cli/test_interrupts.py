@@ -1,0 +1,60 @@
+"""Ctrl-C at any moment of any verb: one sentence and 130, and never a traceback."""
+
+from __future__ import annotations
+
+import itertools
+import signal
+import subprocess
+
+import pytest
+
+from tests.harness.cli.interrupted import MARK
+from tests.harness.cli.verbs import NAMES, VERBS, filled
+from tests.harness.command import start
+
+INTERRUPTED = (130, -signal.SIGINT)  # what a shell calls 130, both
+
+
+def assert_answered(code: int, err: str) -> None:
+    assert code in INTERRUPTED, err
+    assert "Traceback" not in err, err
+    assert err.strip().splitlines()[-1].startswith("elubench: interrupted"), err
+
+
+@pytest.mark.parametrize("number", range(1, 5))
+def test_ctrl_c_in_the_first_lines_is_answered(number):
+    process = start(str(number), "list", "ops", module="tests.harness.cli.interrupted")
+    _, err = process.communicate(timeout=100)
+    assert MARK in err
+    assert_answered(process.returncode, err)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_ctrl_c_during_any_import_is_answered(name, places):
+    for number in itertools.count(1):
+        words = filled(name, VERBS[name].good, **places, new=places["folder"] / f"new{number}")
+        process = start(str(number), *words, module="tests.harness.cli.interrupted")
+        _, err = process.communicate(timeout=200)
+        if MARK not in err:
+            break
+        assert_answered(process.returncode, err)
+    assert process.returncode == 0 and number > 4, err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("delay_s", [0.3, 2.0])
+def test_ctrl_c_at_any_time_is_answered(delay_s, name, places):
+    process = start(*filled(name, VERBS[name].good, **places, new=places["folder"] / "new"))
+    try:
+        process.wait(delay_s)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=200)
+    if process.returncode == 0:  # it had ended, or was ending
+        assert "Traceback" not in err
+    elif "elubench: " in err or "/elubench.py" in err:
+        assert_answered(process.returncode, err)
+    else:  # before Python runs a line of ours, it answers by itself
+        assert process.returncode in (1, *INTERRUPTED) and delay_s < 1, err
