@@ -19,6 +19,7 @@ from harness.store.vocabulary import Flush
 from tests.harness.scripted_l2 import ScriptedL2
 
 MIB = 2**20
+Node = tuple[str, dict[str, int], "Callable[[], object] | None"]  # of a graph: see ScriptedCuda.launch
 
 
 class ScriptedCuda:
@@ -43,7 +44,7 @@ class ScriptedCuda:
         self.free_bytes = 64 * 2**30
         self.error: str | None = None  # of a kernel: every call that follows raises it
         self.is_generator_capturing = False  # the default one: a failed capture leaves it so (torch 2.11)
-        self.capturing: list[tuple[str, dict[str, int]]] | None = None
+        self.capturing: list[Node] | None = None
         self.is_invalid = False  # whether something was done in this capture that none allows
         self.depth = 0  # of streams that are not the default one
         self._loaded: set[str] = set()  # kernels that were launched once
@@ -55,19 +56,20 @@ class ScriptedCuda:
     def kernel(self, name: str, **buffers: int) -> Callable[[], None]:
         """A call that launches a kernel which reads buffers of so many bytes, and writes those called `out…`."""
 
-        def call() -> None:
-            self.check()
-            if name not in self._loaded:  # lazy loading, which waits for what the device is doing
-                self.synchronize("load a module")
-                self._loaded.add(name)
-            self.host_s += self.launch_s
-            touched = {f"{name}.{each}": size for each, size in buffers.items()}
-            if self.capturing is not None:
-                self.capturing.append((name, touched))
-            else:
-                self._work(name, touched)
+        touched = {f"{name}.{each}": size for each, size in buffers.items()}
+        return lambda: self.launch(name, touched)
 
-        return call
+    def launch(self, name: str, touched: dict[str, int], work: Callable[[], object] | None = None) -> None:
+        """Queue a kernel, or add it to the graph that is captured. `work` is done whenever it runs."""
+        self.check()
+        if name not in self._loaded:  # lazy loading, which waits for what the device is doing
+            self.synchronize("load a module")
+            self._loaded.add(name)
+        self.host_s += self.launch_s
+        if self.capturing is not None:
+            self.capturing.append((name, touched, work))
+        else:
+            self._work(name, touched, work)
 
     def not_while_capturing(self, what: str) -> None:
         """Fail, and spoil the capture, as CUDA does (errors 900 and 901)."""
@@ -102,8 +104,10 @@ class ScriptedCuda:
         self.host_s += self.launch_s
         self._work("flush", {"out" if kind == Flush.DIRTY else "x": 2 * self.l2_bytes})
 
-    def _work(self, name: str, touched: dict[str, int]) -> None:
+    def _work(self, name: str, touched: dict[str, int], work: Callable[[], object] | None = None) -> None:
         self.log.append(name)
+        if work is not None:
+            work()
         time_s = self.kernel_s
         for buffer, size in touched.items():
             moved = self.l2.touch(buffer, size, buffer.rpartition(".")[2].startswith("out"))
@@ -187,7 +191,7 @@ class ScriptedGraph:
 
     def __init__(self, cuda: ScriptedCuda) -> None:
         self._cuda = cuda
-        self.nodes: list[tuple[str, dict[str, int]]] = []
+        self.nodes: list[Node] = []
 
     def capture_begin(self) -> None:
         assert self._cuda.capturing is None and self._cuda.depth == 1, "on a stream of its own, one at a time"
@@ -203,5 +207,5 @@ class ScriptedGraph:
     def replay(self) -> None:
         self._cuda.check()
         self._cuda.host_s += self._cuda.launch_s
-        for name, touched in self.nodes:
-            self._cuda._work(name, touched)
+        for node in self.nodes:
+            self._cuda._work(*node)

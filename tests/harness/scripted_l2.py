@@ -33,34 +33,46 @@ class ScriptedL2:
         self.size, self.carve_out = size, 0
         self.persisting: set[str] = set()  # buffers under an access policy window
         self._lines: OrderedDict[str, Lines] = OrderedDict()
+        self._bytes = 0  # of all lines
 
     def touch(self, buffer: str, size: int, writes: bool) -> Traffic:
         """Read or write a whole buffer. One that exceeds the L2 leaves its own end there, which is of no use to it."""
-        had = self._lines.pop(buffer, None)
+        had = self._drop(buffer)
         hit = min(had.size, size) if had else 0
         persists = buffer in self.persisting and self._persisting_bytes() + size <= self.carve_out
         room = self.carve_out if persists else self.size - self.carve_out
         is_dirty = writes or bool(had and had.is_dirty)
-        self._lines.pop(f"{_END}{buffer}", None)
-        self._lines[buffer if size <= room else f"{_END}{buffer}"] = Lines(min(size, room), is_dirty, persists)
+        self._drop(f"{_END}{buffer}")
+        kept = min(size, room)
+        self._lines[buffer if size <= room else f"{_END}{buffer}"] = Lines(kept, is_dirty, persists)
+        self._bytes += kept
         written_back = 0 if persists else self._make_room(room)
         return Traffic(hit, size - hit, written_back)
 
     def _make_room(self, room: int) -> int:
         """Evict what was touched longest ago, and say how much of that had to be written back."""
         written = 0
-        while (excess := sum(lines.size for lines in self._lines.values() if not lines.is_persisting) - room) > 0:
+        room += self._persisting_bytes()
+        while (excess := self._bytes - room) > 0:
             name, oldest = next((name, lines) for name, lines in self._lines.items() if not lines.is_persisting)
             is_part = name.startswith(_END) and oldest.size > excess
             gone = excess if is_part else oldest.size
             written += gone if oldest.is_dirty else 0
             if is_part:
                 oldest.size -= gone
+                self._bytes -= gone
             else:
-                del self._lines[name]
+                self._drop(name)
         return written
 
+    def _drop(self, name: str) -> Lines | None:
+        lines = self._lines.pop(name, None)
+        self._bytes -= lines.size if lines else 0
+        return lines
+
     def _persisting_bytes(self) -> int:
+        if not self.persisting:
+            return 0
         return sum(lines.size for lines in self._lines.values() if lines.is_persisting)
 
     def reset_persisting(self) -> None:
