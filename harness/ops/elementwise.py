@@ -1,4 +1,4 @@
-"""The template of an activation of single elements, and its gradient: from their formulas and PyTorch calls."""
+"""The template of an activation of single elements, and of its gradient: from formulas and PyTorch's operators."""
 
 from __future__ import annotations
 
@@ -36,8 +36,7 @@ def activation(
         gradient: (grad, x) -> the true gradient, of fp64 tensors. At a NaN, NaN is right too.
         calls: (ATen's operators) -> the calls of (x) and (x, out), as `Op` has them.
         backward_calls: the same for (grad_output, x) and (grad_output, x, grad_input).
-        signed_zero: whether the sign of a zero is part of the contract.
-        flops_per_element, in_triton, shown: as `Op` has them.
+        flops_per_element, in_triton, shown: as `Op` has them; signed_zero: as `Expected` has it.
     """
 
     def expected(case: Case, x: Tensor) -> tuple[Expected, ...]:
