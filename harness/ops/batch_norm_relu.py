@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from harness.ops.op import Op, Shown, Unsupported, aten, other_dims
+from harness.ops.op import AtenCalls, Op, Shown, Unsupported, other_dims
 from harness.ops.reference import STATISTICS_ULP, Expected, broadcast
 
 if TYPE_CHECKING:
@@ -59,52 +58,41 @@ def _eps(case: Case) -> float:
     return float(case.params["eps"])
 
 
-def _pytorch(case: Case) -> Callable[..., tuple[Tensor, ...]]:
-    ops, eps = aten(), _eps(case)
+def _calls(aten: Any, case: Case) -> AtenCalls:
+    eps = _eps(case)
 
     def compute(x: Tensor, weight: Tensor, bias: Tensor) -> tuple[Tensor, ...]:
-        normal, mean, rstd = ops.native_batch_norm(x, weight, bias, None, None, True, 0.1, eps)
-        return ops.relu(normal), mean, rstd
+        normal, mean, rstd = aten.native_batch_norm(x, weight, bias, None, None, True, 0.1, eps)
+        return aten.relu(normal), mean, rstd
 
-    return compute
-
-
-def _into(case: Case) -> Callable[..., None]:
-    ops, eps = aten(), _eps(case)
-
-    def call(x: Tensor, weight: Tensor, bias: Tensor, out: Tensor, mean: Tensor, rstd: Tensor) -> None:
-        ops.native_batch_norm.out(
+    def into(x: Tensor, weight: Tensor, bias: Tensor, out: Tensor, mean: Tensor, rstd: Tensor) -> None:
+        aten.native_batch_norm.out(
             x, weight, bias, None, None, True, 0.1, eps, out=out, save_mean=mean, save_invstd=rstd
         )  # fmt: skip
-        ops.relu_(out)
+        aten.relu_(out)
 
-    return call
-
-
-def _gradients(ops: Any, eps: float, inner: Tensor, *kept: Tensor) -> tuple[Tensor, ...]:
-    x, weight, mean, rstd = kept
-    found: tuple[Tensor, ...] = ops.native_batch_norm_backward(
-        inner, x, weight, None, None, mean, rstd, True, eps, [True, True, True]
-    )
-    return found
+    return compute, into
 
 
-def _pytorch_backward(case: Case) -> Callable[..., tuple[Tensor, ...]]:
-    ops, eps = aten(), _eps(case)
-    return lambda grad, result, *kept: _gradients(ops, eps, ops.threshold_backward(grad, result, 0.0), *kept)
-
-
-def _into_backward(case: Case) -> Callable[..., None]:
+def _backward_calls(aten: Any, case: Case) -> AtenCalls:
     """ATen's backward of batch normalisation cannot write into given tensors: its results are copied."""
-    ops, eps = aten(), _eps(case)
+    eps = _eps(case)
 
-    def call(grad: Tensor, result: Tensor, *tensors: Tensor) -> None:
+    def gradients(inner: Tensor, x: Tensor, weight: Tensor, mean: Tensor, rstd: Tensor) -> Any:
+        return aten.native_batch_norm_backward(
+            inner, x, weight, None, None, mean, rstd, True, eps, [True, True, True]
+        )  # fmt: skip
+
+    def compute(grad: Tensor, result: Tensor, *kept: Tensor) -> Any:
+        return gradients(aten.threshold_backward(grad, result, 0.0), *kept)
+
+    def into(grad: Tensor, result: Tensor, *tensors: Tensor) -> None:
         kept, outputs = tensors[:4], tensors[4:]
-        ops.threshold_backward.grad_input(grad, result, 0.0, grad_input=outputs[0])
-        for output, gradient in zip(outputs, _gradients(ops, eps, outputs[0], *kept), strict=True):
+        aten.threshold_backward.grad_input(grad, result, 0.0, grad_input=outputs[0])
+        for output, gradient in zip(outputs, gradients(outputs[0], *kept), strict=True):
             output.copy_(gradient)
 
-    return call
+    return compute, into
 
 
 OPS = (
@@ -116,8 +104,7 @@ OPS = (
         outputs=("out", "mean*", "rstd*"),
         flops_per_element=8,
         expected=_forward,
-        pytorch=_pytorch,
-        into=_into,
+        calls=_calls,
         mixes_elements=True,
         has_kernel=False,
         shown=Shown("BN + ReLU", "#000000", "*"),
@@ -130,8 +117,7 @@ OPS = (
         outputs=("grad_x", "grad_weight*", "grad_bias*"),
         flops_per_element=12,
         expected=_backward,
-        pytorch=_pytorch_backward,
-        into=_into_backward,
+        calls=_backward_calls,
         mixes_elements=True,
         has_kernel=False,
     ),

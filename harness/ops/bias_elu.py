@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness.ops import elu
-from harness.ops.op import Op, aten, other_dims, summed, vector_shape
+from harness.ops.op import AtenCalls, Op, other_dims, summed, vector_shape
 from harness.ops.reference import Expected, broadcast, finite, significand_bits, ulp_size
 
 if TYPE_CHECKING:
@@ -46,43 +45,32 @@ def _sum_error(gradient: Tensor, total: Tensor, dtype: torch.dtype) -> Tensor:
     return finite((gradient.abs() * rounding.expm1()).where(total <= 0, 0.0))
 
 
-def _pytorch(case: Case) -> Callable[..., tuple[Tensor, ...]]:
-    ops, alpha, shape = aten(), case.params["alpha"], vector_shape(case)
-    return lambda x, bias: (ops.elu(x + bias.view(shape), alpha),)
+def _calls(aten: Any, case: Case) -> AtenCalls:
+    alpha, shape = case.params["alpha"], vector_shape(case)
+
+    def into(x: Tensor, bias: Tensor, out: Tensor) -> None:
+        aten.add.out(x, bias.view(shape), out=out)
+        aten.elu_(out, alpha)
+
+    return lambda x, bias: aten.elu(x + bias.view(shape), alpha), into
 
 
-def _into(case: Case) -> Callable[..., None]:
-    ops, alpha, shape = aten(), case.params["alpha"], vector_shape(case)
-
-    def call(x: Tensor, bias: Tensor, out: Tensor) -> None:
-        ops.add.out(x, bias.view(shape), out=out)
-        ops.elu_(out, alpha)
-
-    return call
-
-
-def _pytorch_backward(case: Case) -> Callable[..., tuple[Tensor, ...]]:
-    ops, alpha, shape, others = aten(), case.params["alpha"], vector_shape(case), other_dims(case)
+def _backward_calls(aten: Any, case: Case) -> AtenCalls:
+    alpha, shape, others = case.params["alpha"], vector_shape(case), other_dims(case)
 
     def compute(grad: Tensor, x: Tensor, bias: Tensor) -> tuple[Tensor, ...]:
-        gradient = ops.elu_backward(grad, alpha, 1.0, 1.0, False, x + bias.view(shape))
+        gradient = aten.elu_backward(grad, alpha, 1.0, 1.0, False, x + bias.view(shape))
         return gradient, gradient.sum(others) if others else gradient
 
-    return compute
-
-
-def _into_backward(case: Case) -> Callable[..., None]:
-    ops, alpha, shape, others = aten(), case.params["alpha"], vector_shape(case), other_dims(case)
-
-    def call(grad: Tensor, x: Tensor, bias: Tensor, grad_x: Tensor, grad_bias: Tensor) -> None:
-        ops.add.out(x, bias.view(shape), out=grad_x)
-        ops.elu_backward.grad_input(grad, alpha, 1.0, 1.0, False, grad_x, grad_input=grad_x)
+    def into(grad: Tensor, x: Tensor, bias: Tensor, grad_x: Tensor, grad_bias: Tensor) -> None:
+        aten.add.out(x, bias.view(shape), out=grad_x)
+        aten.elu_backward.grad_input(grad, alpha, 1.0, 1.0, False, grad_x, grad_input=grad_x)
         if others:
-            ops.sum.IntList_out(grad_x, others, out=grad_bias)
+            aten.sum.IntList_out(grad_x, others, out=grad_bias)
         else:
             grad_bias.copy_(grad_x)
 
-    return call
+    return compute, into
 
 
 OPS = (
@@ -94,8 +82,7 @@ OPS = (
         outputs=("out",),
         flops_per_element=3,
         expected=_forward,
-        pytorch=_pytorch,
-        into=_into,
+        calls=_calls,
         variants=_VARIANTS,
         in_triton="tl.where(x + bias > 0, x + bias, alpha * libdevice.expm1(x + bias))",
     ),
@@ -107,8 +94,7 @@ OPS = (
         outputs=("grad_x", "grad_bias*"),
         flops_per_element=5,
         expected=_backward,
-        pytorch=_pytorch_backward,
-        into=_into_backward,
+        calls=_backward_calls,
         variants=_VARIANTS,
     ),
 )

@@ -1,20 +1,17 @@
-"""The template of an activation of single elements, and its gradient: from their formulas and PyTorch calls."""
+"""The template of an activation of single elements, and of its gradient: from formulas and PyTorch's operators."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from harness.ops.op import Op, Params, Shown, aten
+from harness.ops.op import AtenCalls, Op, Params, Shown
 from harness.ops.reference import Expected
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from harness.ops.cases import Case
-
-# (the call that returns its result, the call that writes it into its last argument)
-Calls = tuple[Callable[..., "Tensor"], Callable[..., Any]]
 
 
 def activation(
@@ -24,8 +21,8 @@ def activation(
     *,
     value: Callable[..., Tensor],
     gradient: Callable[..., Tensor],
-    calls: Callable[..., Calls],
-    backward_calls: Callable[..., Calls],
+    calls: Callable[..., AtenCalls],
+    backward_calls: Callable[..., AtenCalls],
     flops_per_element: int,
     signed_zero: bool = False,
     in_triton: str = "",
@@ -37,10 +34,9 @@ def activation(
     Args:
         value: (x) -> the true result, of an fp64 tensor.
         gradient: (grad, x) -> the true gradient, of fp64 tensors. At a NaN, NaN is right too.
-        calls: (ATen's operators) -> the calls for (x) and (x, out).
+        calls: (ATen's operators) -> the calls of (x) and (x, out), as `Op` has them.
         backward_calls: the same for (grad_output, x) and (grad_output, x, grad_input).
-        signed_zero: whether the sign of a zero is part of the contract.
-        flops_per_element, in_triton, shown: as `Op` has them.
+        flops_per_element, in_triton, shown: as `Op` has them; signed_zero: as `Expected` has it.
     """
 
     def expected(case: Case, x: Tensor) -> tuple[Expected, ...]:
@@ -50,26 +46,16 @@ def activation(
         true = gradient(grad.double(), x.double(), *case.params.values())
         return (Expected(true, nan_allowed=x.isnan()),)
 
+    def of_params(made: Callable[..., AtenCalls]) -> Callable[[Any, Case], AtenCalls]:
+        return lambda aten, case: made(aten, *case.params.values())
+
     of = params or {}
     forward = Op(
-        name, summary, of, ("x",), ("out",), flops_per_element, expected, *_forms(calls),
+        name, summary, of, ("x",), ("out",), flops_per_element, expected, of_params(calls),
         in_triton=in_triton, shown=shown,
     )  # fmt: skip
     backward = Op(
         f"{name}_backward", f"gradient of {name}", of, ("grad_output", "x"), ("grad_input",), flops_per_element,
-        backward_expected, *_forms(backward_calls), in_triton=backward_in_triton,
+        backward_expected, of_params(backward_calls), in_triton=backward_in_triton,
     )  # fmt: skip
     return forward, backward
-
-
-def _forms(calls: Callable[..., Calls]) -> tuple[Callable[[Case], Any], Callable[[Case], Any]]:
-    """`pytorch` and `into` of an `Op`."""
-
-    def pytorch(case: Case) -> Callable[..., tuple[Tensor, ...]]:
-        compute, _ = calls(aten(), *case.params.values())
-        return lambda *inputs: (compute(*inputs),)
-
-    def into(case: Case) -> Callable[..., None]:
-        return calls(aten(), *case.params.values())[1]
-
-    return pytorch, into

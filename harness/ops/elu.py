@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from harness.ops.op import Op, Shown, aten
+from harness.ops.op import AtenCalls, Op, Shown
 from harness.ops.reference import Expected, arithmetic_ulp, finite
 
 if TYPE_CHECKING:
@@ -59,24 +58,17 @@ def _backward(case: Case, grad: Tensor, known: Tensor) -> tuple[Expected, ...]:
     return (Expected(true, cancellation.where(wide <= 0, 0.0).nan_to_num(nan=0.0), nan_allowed=known.isnan()),)
 
 
-def _pytorch(case: Case) -> Callable[..., tuple[Tensor, ...]]:
-    ops, params = aten(), _formula(case)
-    return lambda x: (ops.elu(x, *params),)
+def _calls(aten: Any, case: Case) -> AtenCalls:
+    params = _formula(case)
+    return lambda x: aten.elu(x, *params), lambda x, out: aten.elu.out(x, *params, out=out)
 
 
-def _into(case: Case) -> Callable[..., None]:
-    ops, params = aten(), _formula(case)
-    return lambda x, out: ops.elu.out(x, *params, out=out)
-
-
-def _pytorch_backward(case: Case) -> Callable[..., tuple[Tensor, ...]]:
-    ops, params = aten(), (*_formula(case), case.params["is_result"])
-    return lambda grad, known: (ops.elu_backward(grad, *params, known),)
-
-
-def _into_backward(case: Case) -> Callable[..., None]:
-    ops, params = aten(), (*_formula(case), case.params["is_result"])
-    return lambda grad, known, out: ops.elu_backward.grad_input(grad, *params, known, grad_input=out)
+def _backward_calls(aten: Any, case: Case) -> AtenCalls:
+    params = (*_formula(case), case.params["is_result"])
+    return (
+        lambda grad, known: aten.elu_backward(grad, *params, known),
+        lambda grad, known, out: aten.elu_backward.grad_input(grad, *params, known, grad_input=out),
+    )
 
 
 OPS = (
@@ -88,8 +80,7 @@ OPS = (
         outputs=("out",),
         flops_per_element=4,
         expected=_forward,
-        pytorch=_pytorch,
-        into=_into,
+        calls=_calls,
         variants={"unit": {}, "unscaled": {"alpha": SELU_ALPHA}, "general": _GENERAL},
         in_triton="scale * tl.where(x > 0, x, alpha * libdevice.expm1(input_scale * x))",
         shown=Shown("ELU", "#0072b2", "o"),
@@ -102,8 +93,7 @@ OPS = (
         outputs=("grad_input",),
         flops_per_element=5,
         expected=_backward,
-        pytorch=_pytorch_backward,
-        into=_into_backward,
+        calls=_backward_calls,
         least_result=lambda params: -abs(params["alpha"] * params["scale"]),
         variants={"unit": {}, "general": _GENERAL},
         in_triton="""\

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness.ops import elu
-from harness.ops.op import Op, aten
+from harness.ops.op import AtenCalls, Op
 from harness.ops.reference import Expected, finite, ulp_size
 
 if TYPE_CHECKING:
@@ -33,40 +32,27 @@ def _backward(case: Case, grad: Tensor, known: Tensor) -> tuple[Expected, ...]:
     return (Expected(value, finite(rounding).where(wide <= 1, 0.0), nan_allowed=known.isnan()),)
 
 
-def _pytorch(case: Case) -> Callable[..., tuple[Tensor, ...]]:
-    ops = aten()
-    return lambda x: (ops.elu(x) + 1.0,)
-
-
-def _into(case: Case) -> Callable[..., None]:
-    ops = aten()
-
-    def call(x: Tensor, out: Tensor) -> None:
-        ops.elu.out(x, 1.0, 1.0, 1.0, out=out)
+def _calls(aten: Any, case: Case) -> AtenCalls:
+    def into(x: Tensor, out: Tensor) -> None:
+        aten.elu.out(x, 1.0, 1.0, 1.0, out=out)
         out.add_(1.0)
 
-    return call
+    return lambda x: aten.elu(x) + 1.0, into
 
 
-def _pytorch_backward(case: Case) -> Callable[..., tuple[Tensor, ...]]:
-    ops, is_result = aten(), case.params["is_result"]
+def _backward_calls(aten: Any, case: Case) -> AtenCalls:
+    """Of a result, that of elu, whose gradient ATen knows."""
+    is_result = case.params["is_result"]
 
-    def compute(grad: Tensor, known: Tensor) -> tuple[Tensor, ...]:
-        # Of a result, that of elu, whose gradient ATen knows.
-        return (ops.elu_backward(grad, 1.0, 1.0, 1.0, is_result, known - 1.0 if is_result else known),)
+    def compute(grad: Tensor, known: Tensor) -> Any:
+        return aten.elu_backward(grad, 1.0, 1.0, 1.0, is_result, known - 1.0 if is_result else known)
 
-    return compute
-
-
-def _into_backward(case: Case) -> Callable[..., None]:
-    ops, is_result = aten(), case.params["is_result"]
-
-    def call(grad: Tensor, known: Tensor, grad_input: Tensor) -> None:
+    def into(grad: Tensor, known: Tensor, grad_input: Tensor) -> None:
         if is_result:
-            known = ops.sub.out(known, 1.0, out=grad_input)
-        ops.elu_backward.grad_input(grad, 1.0, 1.0, 1.0, is_result, known, grad_input=grad_input)
+            known = aten.sub.out(known, 1.0, out=grad_input)
+        aten.elu_backward.grad_input(grad, 1.0, 1.0, 1.0, is_result, known, grad_input=grad_input)
 
-    return call
+    return compute, into
 
 
 OPS = (
@@ -78,8 +64,7 @@ OPS = (
         outputs=("out",),
         flops_per_element=3,
         expected=_forward,
-        pytorch=_pytorch,
-        into=_into,
+        calls=_calls,
         in_triton="tl.where(x > 0, x + 1, libdevice.exp(x))",
     ),
     Op(
@@ -90,8 +75,7 @@ OPS = (
         outputs=("grad_input",),
         flops_per_element=3,
         expected=_backward,
-        pytorch=_pytorch_backward,
-        into=_into_backward,
+        calls=_backward_calls,
         least_result=lambda params: 0.0,
         in_triton="""\
 grad_output * (

@@ -45,6 +45,11 @@ class TensorSpec:
         return self.numel * ITEM_BYTES[self.dtype]
 
 
+# (a function of the inputs that returns the output or outputs, and one that writes them into what follows the inputs,
+# or None where PyTorch has no operator that does)
+AtenCalls = tuple[Callable[..., Any], Callable[..., Any] | None]
+
+
 @dataclass(frozen=True)
 class Shown:
     """The name and the look of an activation in the paper's tables and figures; marker and line as in matplotlib."""
@@ -65,8 +70,7 @@ class Op:
             have the shape of the case.
         flops_per_element: operations of the formula in `kernels/formulas.py`, an exponential counted as one.
         expected: (case, *inputs) -> the true outputs in fp64.
-        pytorch: (case) -> a function of the inputs that returns the outputs by PyTorch's operators. Raises Unsupported.
-        into: the same, by operators that write into the outputs, which follow the inputs; None where there are none.
+        calls: (ATen's operators, case) -> `AtenCalls` that compute it by PyTorch's operators. Raises Unsupported.
         mixes_elements: an output depends on many inputs, so that one NaN or overflow hides the others.
         has_kernel: whether this suite has a Triton kernel for it.
         least_result: of the activation, for ops that take `self_or_result`, by params.
@@ -83,8 +87,7 @@ class Op:
     outputs: tuple[str, ...]
     flops_per_element: int
     expected: Callable[..., tuple[Expected, ...]]
-    pytorch: Callable[[Case], Callable[..., tuple[Tensor, ...]]]
-    into: Callable[[Case], Callable[..., None]] | None = None
+    calls: Callable[[Any, Case], AtenCalls]
     mixes_elements: bool = False
     has_kernel: bool = True
     least_result: Callable[[Params], float] | None = None
@@ -92,8 +95,17 @@ class Op:
     in_triton: str = ""
     shown: Shown | None = None
 
+    def pytorch(self, case: Case) -> Callable[..., tuple[Tensor, ...]]:
+        """A function of the inputs that returns the outputs by PyTorch's operators. Raises Unsupported."""
+        compute = self.calls(_aten(), case)[0]
+        return compute if len(self.outputs) > 1 else lambda *inputs: (compute(*inputs),)
 
-def aten() -> Any:
+    def into(self, case: Case) -> Callable[..., Any] | None:
+        """The same by operators that write into the outputs, which follow the inputs; None where there are none."""
+        return self.calls(_aten(), case)[1]
+
+
+def _aten() -> Any:
     """ATen's operators, for those who compute: torch is imported here and not before."""
     import torch
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from harness.ops.op import Op, Shown, aten, other_dims, summed, vector_shape
+from harness.ops.op import AtenCalls, Op, Shown, other_dims, summed, vector_shape
 from harness.ops.reference import STATISTICS_ULP, Expected, broadcast
 
 if TYPE_CHECKING:
@@ -31,22 +30,24 @@ def _backward(case: Case, grad: Tensor, x: Tensor, weight: Tensor) -> tuple[Expe
     )
 
 
-def _pytorch(case: Case) -> Callable[..., tuple[Tensor, ...]]:
-    ops, shape = aten(), vector_shape(case)
-    return lambda x, weight: (ops._prelu_kernel(x, weight.view(shape)),)
+# ATen has no forms that write into given tensors: results are copied, which is in eager's time.
 
 
-def _pytorch_backward(case: Case) -> Callable[..., tuple[Tensor, ...]]:
-    ops, shape, others = aten(), vector_shape(case), other_dims(case)
+def _calls(aten: Any, case: Case) -> AtenCalls:
+    shape = vector_shape(case)
+    return lambda x, weight: aten._prelu_kernel(x, weight.view(shape)), None
+
+
+def _backward_calls(aten: Any, case: Case) -> AtenCalls:
+    shape, others = vector_shape(case), other_dims(case)
 
     def compute(grad: Tensor, x: Tensor, weight: Tensor) -> tuple[Tensor, ...]:
-        grad_x, terms = ops._prelu_kernel_backward(grad, x, weight.view(shape))
+        grad_x, terms = aten._prelu_kernel_backward(grad, x, weight.view(shape))
         return grad_x, terms.sum(others) if others else terms
 
-    return compute
+    return compute, None
 
 
-# ATen has no forms that write into given tensors: results are copied, which is in eager's time.
 OPS = (
     Op(
         "prelu",
@@ -56,7 +57,7 @@ OPS = (
         outputs=("out",),
         flops_per_element=2,
         expected=_forward,
-        pytorch=_pytorch,
+        calls=_calls,
         in_triton="tl.where(x > 0, x, weight * x)",
         shown=Shown("PReLU", "#009e73", "D", "-."),
     ),
@@ -68,7 +69,7 @@ OPS = (
         outputs=("grad_x", "grad_weight*"),
         flops_per_element=4,
         expected=_backward,
-        pytorch=_pytorch_backward,
+        calls=_backward_calls,
         mixes_elements=True,  # the gradient of the weight is a sum of products, which extreme inputs overflow
     ),
 )

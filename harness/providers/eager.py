@@ -15,8 +15,7 @@ def prepare(case: Case) -> Callable[..., None]:
 
     Where ATen has none that writes into a given tensor, results are copied, which is in the time.
     """
-    into = OPS[case.op].into
-    return copied(case) if into is None else into(case)
+    return OPS[case.op].into(case) or copied(case)
 
 
 def copied(case: Case) -> Callable[..., None]:
