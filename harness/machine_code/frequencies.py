@@ -38,7 +38,7 @@ class BasicBlock:
 
 
 @dataclass(frozen=True)
-class Known:
+class Fact:
     """So much is moved, or so often a line is executed: the sum over blocks of times · share is to be `total`."""
 
     shares: tuple[tuple[int, float], ...]  # (block, how often it is met in one execution of it)
@@ -63,7 +63,7 @@ def blocks(code: Code) -> list[BasicBlock]:
     return found
 
 
-def times(code: Code, graph: Sequence[BasicBlock], known: Sequence[Known], *, whole: bool) -> list[float]:
+def times(code: Code, graph: Sequence[BasicBlock], known: Sequence[Fact], *, whole: bool) -> list[float]:
     """How often a thread executes each block; `whole`: in whole numbers."""
     weights: dict[tuple[tuple[tuple[int, float], ...], float], float] = {}
     for fact in known:

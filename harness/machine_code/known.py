@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from harness.emulator.counts import Counts
 from harness.emulator.ptx import SIZES, Instruction, Kernel, Vector
-from harness.machine_code.frequencies import BasicBlock, Code, Known
+from harness.machine_code.frequencies import BasicBlock, Code, Fact
 from harness.machine_code.instructions import MemoryAccess
 
 # An access to memory is neither moved out of a loop nor dropped: it tells more than all arithmetic of its block.
@@ -31,7 +31,7 @@ class Execution:
         return self.counts.lines[line] / self.warps
 
 
-def from_execution(code: Code, graph: Sequence[BasicBlock], run: Execution) -> list[Known]:
+def from_execution(code: Code, graph: Sequence[BasicBlock], run: Execution) -> list[Fact]:
     """A fact for each line of the PTX that became machine code.
 
     Copies of an access are told by its bytes, those of other instructions by the rarest opcode that they became.
@@ -56,7 +56,7 @@ def from_execution(code: Code, graph: Sequence[BasicBlock], run: Execution) -> l
             shares = {index: size / asked[line] for index, size in moved[line].items()}
         else:
             shares = {index: float(min(n for (at, _), n in opcodes.items() if at == index)) for index, _ in opcodes}
-        found.append(Known(tuple(sorted(shares.items())), run.times(line), _ACCESS if is_access else 1.0))
+        found.append(Fact(tuple(sorted(shares.items())), run.times(line), _ACCESS if is_access else 1.0))
     return found
 
 
@@ -68,13 +68,13 @@ def _bytes(step: Instruction) -> int:
     return SIZES[step.types[-1]] * items
 
 
-def from_bytes(code: Code, graph: Sequence[BasicBlock], stored: float, loaded: float) -> Iterator[Known]:
+def from_bytes(code: Code, graph: Sequence[BasicBlock], stored: float, loaded: float) -> Iterator[Fact]:
     """What a thread has to move, and that it stores and loads something if its code does."""
     for is_store, asked, weight in ((True, stored, _STORED), (False, loaded, _LOADED)):
         widths = [[access.bytes for access in _global(code, block) if access.is_store == is_store] for block in graph]
         narrowest = min((width for here in widths for width in here), default=0)
         shares = tuple((index, float(sum(here))) for index, here in enumerate(widths) if here)
-        yield Known(shares, max(asked, narrowest), weight)
+        yield Fact(shares, max(asked, narrowest), weight)
 
 
 def _global(code: Code, block: BasicBlock) -> Iterator[MemoryAccess]:

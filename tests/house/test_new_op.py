@@ -102,7 +102,7 @@ OPS = activation(
 '''
 
 EXPORT = "from .ops.hard_elu import hard_elu, hard_elu_backward\n"
-LIMITS = {"bfloat16": 6.0, "float16": 6.0, "float32": 6.0}
+LIMITS = {"bfloat16": 8.0, "float16": 8.0, "float32": 8.0}
 PARTS = ("kernels", "harness", "reports", "tests", "elubench.py", "pyproject.toml")
 
 

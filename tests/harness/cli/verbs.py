@@ -26,7 +26,7 @@ class Place(StrEnum):
 
 @dataclass(frozen=True)
 class Verb:
-    """Words after a verb; {run}, {claims}, {prove}, {provider} and {new} stand for what a test has, {place} for what it tries.
+    """Words after a verb; {run}, {claims}, {prove}, {provider}, {new}: what a test has; {place}: what it tries.
 
     Args:
         good: with these it succeeds.
@@ -41,7 +41,7 @@ class Verb:
 
 _TINY = "--shape 8x8 --dtype fp32 --device cpu"
 _CLAIM = "--quick --claim saturation --activation elu --device cpu"
-_PROOF = "--op elu --dtype bf16 --between 1,2"
+_PROOF = "--op elu --dtype bf16 --between 1 2"
 _READS = {Place.run: ("{place}",)}
 VERBS = {
     "show": Verb("{run}", _READS),
