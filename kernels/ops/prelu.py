@@ -6,6 +6,7 @@ import torch
 import triton
 import triton.language as tl
 from torch import Tensor, nn
+from torch.overrides import has_torch_function_unary
 
 from .. import private
 from ..autograd.broadcast import VectorActivation
@@ -79,6 +80,8 @@ def prelu(x: Tensor, weight: Tensor) -> Tensor:
     """
     x, weight = as_autocast(x, weight)
     if weight.numel() == 1:  # of a dimension of size 1, so that one kernel has all of x for its one channel
+        if not torch.compiler.is_compiling() and private.count_dispatch_modes() and has_torch_function_unary(x):
+            return ACTIVATION.steps(x, weight)  # the view would be a subclass's, which a tracer does not know
         return ACTIVATION(x.unsqueeze(0), weight.reshape(1), 0).squeeze(0)
     return ACTIVATION(x, weight, 1)
 
