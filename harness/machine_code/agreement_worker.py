@@ -43,13 +43,13 @@ def rows(arch: str, spec: str, ops: list[str], dtypes: list[str], elements: int)
     with comparing(arch) as gpu:
         for op in ops:
             for dtype in dtypes:
-                for specimen in specimens(op, dtype, _shapes(elements // 8 if dtype == "float64" else elements)):
+                for specimen in specimens(op, dtype, _shapes(elements // 16 if dtype == "float64" else elements)):
                     yield from _of_specimen(specimen, arch, provider, gpu)
 
 
 def _shapes(elements: int) -> Shapes:
     """Of about so many elements; fp64 has fewer, as its sums are done exactly, one by one, where they are hard."""
-    side = max(32, int(elements**0.5))
+    side = max(32, 1 << (elements.bit_length() - 1) // 2)
     return Shapes((side, side), (side - 1, side + 1), (8, 8, max(1, side // 16), max(1, side // 4)))
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from harness.machine_code.specimens import DTYPES
-from harness.machine_code.survey import check, process_environment, worker_lines
+from harness.machine_code.survey import InspectError, check, process_environment, worker_lines
 from harness.ops.catalogue import KERNEL_OPS
 from harness.store.lines import Decoder
 from harness.store.vocabulary import Outcome
@@ -36,8 +36,8 @@ class AgreementRow:
 
     def __str__(self) -> str:
         name = " ".join(filter(None, (self.op, self.variant, self.dtype, self.arch, self.kernel)))
-        said = f"same bits on {self.inputs:,} inputs" if self.outcome is Outcome.VALIDATED else self.reason
-        return f"{name}: {self.outcome}: {said}" if self.outcome is not Outcome.VALIDATED else f"{name}: {said}"
+        agrees = self.outcome is Outcome.VALIDATED
+        return f"{name}: same bits on {self.inputs:,} inputs" if agrees else f"{name}: {self.outcome}: {self.reason}"
 
 
 _row = Decoder(AgreementRow)
@@ -52,6 +52,9 @@ def validate(
     Raises InspectError for what cannot be compiled for, ProviderError.
     """
     check(archs, provider, ops, dtypes)
+    for arch in archs:
+        if not arch.startswith("sm_"):
+            raise InspectError(f"machine code of {arch} is counted only: the emulated GPU runs NVIDIA's, as for sm_90")
     for arch in archs:
         request = {
             "provider": provider,

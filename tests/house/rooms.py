@@ -20,7 +20,7 @@ ROOMS = {
     "harness.run": "a sweep, run: worker processes, the job of one case, the making of records",
     "harness.machine_code": "kernels compiled, disassembled and counted",
     "harness.timing": "clocks, the sampler, estimators, roofs, regimes",
-    "harness.emulator": "the emulated GPU: compiled PTX, executed on the CPU",
+    "harness.emulator": "the emulated GPU: compiled PTX and machine code, executed on the CPU",
     "harness.correctness": "the gate, errors in ULP, the audit of timed calls",
     "harness.providers": "who computes an op: ours, PyTorch's, a user's file",
     "harness.sweeps": "the TOML files that name cases and providers, and their reader",
