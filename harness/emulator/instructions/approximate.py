@@ -72,7 +72,7 @@ class Exp2:
 
 
 def ex2(site: Site) -> Step:
-    """9.7.3.21: ex2.approx.f32; 1 at 0."""
+    """9.7.3.21: ex2.approx.f32; 1 at 0. At an end of the bound it is the outermost fp32 number within the bound."""
     if site.kind != "f32":
         raise site.unsupported()
     (a,) = operands(site, 1)
@@ -88,6 +88,9 @@ def ex2(site: Site) -> Step:
         if factor != 1.0:
             np.multiply(exact, np.where(np.abs(x) < 2.0**-126 if ftz else x == 0, 1.0, factor), out=exact)
         np.copyto(out, exact, casting="same_kind")
+        if factor != 1.0:
+            beyond = out > exact if factor > 1 else out < exact
+            np.nextafter(out, np.float32(0 if factor > 1 else np.inf), out=out, where=beyond)
         if ftz:
             small = exact < 2.0**-126
             if small.any():
