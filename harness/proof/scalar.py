@@ -184,12 +184,16 @@ def exp2_wide(x):
 
 @njit_inline
 def ex2(a, factor, ftz):
-    """9.7.3.21; `factor` is 1, or what moves the result to an end of the ISA's bound."""
+    """9.7.3.21; `factor` is 1, or what moves a normal result to the outermost number within the ISA's bound."""
     x = np.float64(to_f32(a))
     exact = exp2_wide(x)
     size = a & _SIZE
     moved = exact if size < (_LEAST_NORMAL if ftz else _ONE) else exact * factor
     result = to_u32(np.float32(moved))
+    if (factor != 1.0) & (moved >= 2.0**-126) & (moved < 2.0**128):
+        rounded = np.float64(to_f32(result))
+        result -= np.uint32((factor > 1.0) & (rounded > moved))
+        result += np.uint32((factor < 1.0) & (rounded < moved))
     result = _POWER_1 if (a == _HARD_1) & (factor == 1.0) else result
     result = _POWER_2 if (a == _HARD_2) & (factor == 1.0) else result
     result = _ZERO if ftz and moved < 2.0**-126 else result

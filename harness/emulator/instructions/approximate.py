@@ -75,7 +75,7 @@ class Exp2:
 
 
 def ex2(site: Site) -> Step:
-    """9.7.3.21: ex2.approx.f32; 1 at 0."""
+    """9.7.3.21: ex2.approx.f32; 1 at 0. At an end of the bound a normal result is the outermost within the bound."""
     if site.kind != "f32":
         raise site.unsupported()
     (a,) = operands(site, 1)
@@ -94,6 +94,9 @@ def ex2(site: Site) -> Step:
         np.copyto(out, exact, casting="same_kind")
         for places, nearest in hard:
             out.view(np.uint32)[places] = nearest
+        if factor != 1.0:
+            beyond = (out > exact if factor > 1 else out < exact) & (exact >= 2.0**-126) & (exact < 2.0**128)
+            np.nextafter(out, np.float32(0 if factor > 1 else np.inf), out=out, where=beyond)
         if ftz:
             small = exact < 2.0**-126
             if small.any():
