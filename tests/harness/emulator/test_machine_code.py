@@ -142,6 +142,8 @@ def test_shifts_of_two_registers(a, shift):
         ("PLOP3.LUT P1, PT, PT, PT, PT, 0x8, 0x0\nP2R R9, PR, RZ, 0x7f", (), 0),
         ("ISETP.NE.AND P3, P4, R10, RZ, PT\nP2R R9, PR, R11, 0x18", (7, 0xFFFF), 0xFFEF),
         ("R2P PR, R10, 0x6\nSEL R9, RZ, 0x1, !P2", (0x04,), 1),
+        ("REDUX.MAX.S32 UR4, R0\nMOV R9, UR4", (), 31),
+        ("IADD3 R9, P0, P1, R10, R10, R10\nIADD3.X R9, RZ, RZ, RZ, P0, P1", (0xFFFFFFFF,), 2),
         ("SGXT R9, R10, 0x14", (0x00080000,), 0xFFF80000),
         ("SGXT.U32 R9, R10, 0x5", (0xFF,), 31),
         ("IMAD.SHL.U32 R9, R10, 0x200, RZ", (3,), 0x600),
