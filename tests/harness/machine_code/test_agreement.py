@@ -40,9 +40,9 @@ def edited() -> dict[str, list]:
 
 @pytest.mark.slow
 def test_kernels_as_people_write_them_agree():
-    """Loops over data, shared memory, sums, transposition, and a race, too: both run threads in one order."""
+    """Loops over data, shared memory, sums, transposition, a race (both run threads in one order), both ends of ex2."""
     found = printed_by("tests.harness.machine_code.scenes")
-    assert len(found) == 7 and {outcome for outcome, _ in found.values()} == {"validated"}
+    assert len(found) == 9 and {outcome for outcome, _ in found.values()} == {"validated"}
 
 
 @pytest.mark.slow
