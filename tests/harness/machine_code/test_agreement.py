@@ -25,13 +25,24 @@ def wrong(rows: list[AgreementRow]) -> list[str]:
     return [str(row) for row in rows if row.outcome is not Outcome.VALIDATED]
 
 
-@pytest.fixture(scope="module")
-def edited() -> dict[str, list]:
+def printed_by(module: str) -> dict[str, list]:
     environment = {name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"}
-    command = [sys.executable, "-m", "tests.harness.machine_code.edited_listings"]
+    command = [sys.executable, "-m", module]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=280)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def edited() -> dict[str, list]:
+    return printed_by("tests.harness.machine_code.edited_listings")
+
+
+@pytest.mark.slow
+def test_kernels_as_people_write_them_agree():
+    """Loops over data, shared memory, sums, transposition, a race (both run threads in one order), both ends of ex2."""
+    found = printed_by("tests.harness.machine_code.scenes")
+    assert len(found) == 9 and {outcome for outcome, _ in found.values()} == {"validated"}
 
 
 @pytest.mark.slow

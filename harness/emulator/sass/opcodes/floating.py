@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from harness.emulator.ptx import Constant
-from harness.emulator.sass.steps import Unknown
+from harness.emulator.ptx import Constant, Vector
+from harness.emulator.sass.steps import ZERO, Unknown
 from harness.emulator.sass.writer import Meaning, Writer
 
 _ROUNDINGS = {"RN": "rn", "RZ": "rz", "RM": "rm", "RP": "rp", "TRUNC": "rz", "FLOOR": "rm", "CEIL": "rp"}
@@ -64,7 +64,12 @@ _MUFU = {
 
 
 def mufu(w: Writer) -> None:
-    """an approximation of a: .EX2 2^a, .RCP 1/a, .RSQ, .SQRT, .LG2, .TANH"""
+    """an approximation of a: .EX2 2^a, .RCP 1/a, .RSQ, .SQRT, .LG2, .TANH; .RCP64H, .RSQ64H: of fp64's upper half"""
+    if upper := w.one_of("RCP64H", "RSQ64H"):
+        target, pair = w.out(), w.new("mov.b64", Vector((ZERO, w.bits())))
+        opcode = "rcp.approx.ftz.f64" if upper == "RCP64H" else "rsqrt.approx.ftz.f64"
+        w.put(target, "cvt.u32.u64", w.new("shr.u64", w.new(opcode, pair), Constant(32)))
+        return
     name = w.one_of(*_MUFU)
     if name is None:
         raise Unknown("a function of that name")
