@@ -149,11 +149,13 @@ def f2i(w: Writer) -> None:
     ftz = ".ftz" if w.has("FTZ") else ""
     source = "f64" if w.has("F64") else "f32"
     to = _integer_kind(w, "s32")
-    w.has("NTZ")
     opcode = f"cvt.{_rounding(w)}i{ftz}.{to}.{source}"
-    if source == "f64" or to.endswith("64"):
-        raise Unknown("an integer of or from 64 bits")
-    w.put(w.out(), opcode, w.single())
+    wide = to.endswith("64") or source == "f64"
+    if w.has("NTZ") and wide:
+        raise Unknown("NaN that becomes 0 of 64 bits")
+    target: Any = w.outs(2) if to.endswith("64") else w.out()
+    value = w.double() if source == "f64" else w.single()
+    w.put(target, "mov.b64" if to.endswith("64") else "mov.b32", w.new(opcode, value))
 
 
 MEANINGS: dict[str, Meaning] = {

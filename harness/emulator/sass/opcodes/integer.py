@@ -103,14 +103,20 @@ def imad(w: Writer) -> None:
 
 
 def _wide_product(w: Writer, signed: bool) -> None:
+    takes = w.has("X")
     target = w.outs(2)
     carry = _carries_out(w)
-    if carry:
-        raise Unknown("the carry of 64 bits")
-    a, b = w.bits(), w.bits()
-    product = w.new(f"mul.wide.{'s32' if signed else 'u32'}", a, b)
+    product = w.new(f"mul.wide.{'s32' if signed else 'u32'}", w.bits(), w.bits())
     c = w.wide()
-    w.put(target, "mov.b64", product if c == ZERO else w.new("add.s64", product, c))
+    total = product if c == ZERO else w.new("add.s64", product, c)
+    truth = w.new("setp.lt.u64", total, product) if carry else None
+    if takes:
+        if carry:
+            raise Unknown("a carry in and out of 64 bits")
+        total = w.new("add.s64", total, w.new("selp.b64", ONE, ZERO, w.truth()))
+    w.put(target, "mov.b64", total)
+    if carry:
+        w.put(carry[0], "mov.pred", truth)
 
 
 def lea(w: Writer) -> None:
