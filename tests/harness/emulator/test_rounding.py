@@ -72,7 +72,7 @@ def check(
         values = [value_of(each, kind) for each in given_bits]
         try:
             exact = truth(*[Fraction(each) for each in values])
-        except (ZeroDivisionError, ValueError):
+        except (ZeroDivisionError, ValueError, OverflowError):  # an infinity or NaN among the operands
             continue
         expected = rounded(exact, FORMATS[kind], mode)
         actual = value_of(int(bits[index]), kind)
