@@ -190,8 +190,10 @@ def _pairs(name: str, sequential: nn.Sequential) -> Iterator[tuple[str, nn.Modul
 
 def _producer(module: nn.Module) -> _Producer | None:
     """What is known of a layer, weight norm and other parametrizations included, which make a class for each module."""
-    kind = type(module)
-    return _PRODUCERS.get(kind.__bases__[0] if parametrize.is_parametrized(module) else kind)
+    known = _PRODUCERS.get(type(module))
+    if known is None and parametrize.is_parametrized(module):
+        return _PRODUCERS.get(type(module).__bases__[0])
+    return known
 
 
 def _why_not(layer: nn.Module, activation: nn.Module, linear: bool) -> str | None:
@@ -217,7 +219,8 @@ def _why_not(layer: nn.Module, activation: nn.Module, linear: bool) -> str | Non
 def _is_hooked(module: nn.Module) -> bool:
     if module._forward_hooks or module._backward_hooks or module._backward_pre_hooks:
         return True
-    return not all(isinstance(hook, _WEIGHT_HOOKS) for hook in module._forward_pre_hooks.values())
+    before = module._forward_pre_hooks
+    return bool(before) and not all(isinstance(hook, _WEIGHT_HOOKS) for hook in before.values())
 
 
 def _fused(layer: Any, activation: Any, x: Tensor) -> Tensor:
