@@ -80,14 +80,14 @@ class FusedSequential(nn.Sequential):
     linear = False
 
     def forward(self, input: Any) -> Any:
-        modules = iter(self)
-        module = next(modules, None)
-        while module is not None:
-            after = next(modules, None)
-            if after is not None and _why_not(module, after, self.linear) is None:
-                input, module = _fused(module, after, input), next(modules, None)
+        is_done = False  # with the module before
+        for module, after in pairwise((*self, None)):
+            if is_done:
+                is_done = False
+            elif after is not None and _why_not(module, after, self.linear) is None:
+                input, is_done = _fused(module, after, input), True
             else:
-                input, module = module(input), after
+                input = module(input)
         return input
 
 
@@ -181,11 +181,14 @@ def _note(fusion: Fusion, where: str, why_not: str | None) -> bool:
 
 def _pairs(name: str, sequential: nn.Sequential) -> Iterator[tuple[str, nn.Module, nn.Module]]:
     """Neighbours of which the second is an ELU, and the first a layer with a bias or something that has one inside."""
-    children = [(f"{name}.{own}".lstrip("."), module) for own, module in sequential._modules.items() if module]
+    children = [(f"{name}.{own}".lstrip("."), module) for own, module in sequential._modules.items()]
     for (first_name, first), (second_name, second) in pairwise(children):
-        inside = any(_producer(each) and getattr(each, "bias", None) is not None for each in first.modules())
-        if isinstance(second, nn.ELU) and inside:
+        if isinstance(second, nn.ELU) and any(_has_bias(each) for each in first.modules()):
             yield f"{first_name} + {second_name}", first, second
+
+
+def _has_bias(module: nn.Module) -> bool:
+    return _producer(module) is not None and module.bias is not None
 
 
 def _producer(module: nn.Module) -> _Producer | None:

@@ -234,3 +234,12 @@ def test_fused_models_are_compiled_and_exported(name):
     exported = torch.export.export(model, (x,))
     assert "elubench.elu" in str(exported.graph) or "elubench.bias_elu" in str(exported.graph)
     torch.testing.assert_close(exported.module()(x), expected[0], rtol=2e-5, atol=2e-5)
+
+
+def test_an_empty_sequential_stands_between_as_it_does_without_fusing():
+    model = built(lambda: nn.Sequential(nn.Conv1d(3, 3, 1), nn.Sequential(), nn.ELU(), nn.Conv1d(3, 3, 1), nn.ELU()))
+    x = normals(2, 3, 5)
+    expected = model(x)
+    assert {pair for pair in fuse(model).replaced if " + " in pair} == {"3 + 4"}
+    torch.testing.assert_close(model(x), expected)
+    torch.testing.assert_close(model[2:](model[:2](x)), expected)  # slices of a fused one are fused
