@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 import torch
@@ -14,6 +14,13 @@ import kernels
 from kernels import fuse, unfuse
 from kernels.fusing import FusedELU, FusedSequential
 from tests.kernels.values import BF16, DEVICE, normals, same_bits
+
+
+@pytest.fixture(autouse=True)
+def exact_convolutions() -> Iterator[None]:
+    """On a GPU: the same bits in every run, and not rounded to TF32, which hides what is held against what."""
+    with torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False):
+        yield
 
 
 def old_weight_norm(module: nn.Module) -> nn.Module:
