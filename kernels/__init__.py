@@ -3,6 +3,7 @@
     from kernels import elu, elu_backward, bias_elu, bias_elu_backward, ELU, BiasELU
     from kernels import selu, celu, elu_plus_one, SELU, CELU, ELUPlusOne
     from kernels import relu, shifted_relu, leaky_relu, prelu, ReLU, ShiftedReLU, LeakyReLU, PReLU
+    from kernels import fuse, unfuse  # a model of torch.nn on these, and back
 
 An op is a file in ops/, and an import here. This folder imports torch and triton only, and works under any name: it may
 be copied into a model's repository, or installed as `elubench_kernels` (pyproject.toml).
@@ -10,6 +11,7 @@ be copied into a model's repository, or installed as `elubench_kernels` (pyproje
 
 __version__ = "0.1.0"
 
+from .fusing import Fusion, fuse, unfuse
 from .ops.bias_elu import BiasELU, bias_elu, bias_elu_backward
 from .ops.celu import CELU, celu
 from .ops.elu import ELU, elu, elu_backward
@@ -26,6 +28,7 @@ __all__ = [
     "SELU",
     "BiasELU",
     "ELUPlusOne",
+    "Fusion",
     "LeakyReLU",
     "PReLU",
     "ReLU",
@@ -37,6 +40,7 @@ __all__ = [
     "elu_backward",
     "elu_plus_one",
     "elu_plus_one_backward",
+    "fuse",
     "leaky_relu",
     "leaky_relu_backward",
     "prelu",
@@ -46,4 +50,5 @@ __all__ = [
     "selu",
     "shifted_relu",
     "shifted_relu_backward",
+    "unfuse",
 ]

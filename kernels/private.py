@@ -59,6 +59,7 @@ _TRACERS = (
     _private("torch._subclasses.functional_tensor:FunctionalTensor", torch.Tensor),
 )
 BelowAutograd: Any = _private("torch._C:_AutoDispatchBelowAutograd")
+has_global_hooks: Callable[[], Any] = _private("torch.nn.modules.module:_has_any_global_hook", _yes)
 # PyTorch's prelu whose weight broadcasts against x: the public one takes channels in dimension 1 only.
 prelu: Callable[..., Any] = _private("torch:ops.aten._prelu_kernel")
 prelu_backward: Callable[..., Any] = _private("torch:ops.aten._prelu_kernel_backward")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import torch
 
-from harness.ops.cases import Case
+from harness.ops.cases import NORMAL, POSITIVE, Case
 from harness.ops.op import TensorSpec
 
 # A buffer set starts on a multiple of this many elements: 512 bytes at least, as CUDA's allocator gives.
@@ -30,7 +30,7 @@ class BufferSet:
 
 
 def allocate(case: Case, sets: int, device: str, seed: int = 0) -> list[BufferSet]:
-    """`sets` buffer sets on `device`; inputs are mixed-sign normals, outputs are poisoned."""
+    """`sets` buffer sets on `device`; inputs are mixed-sign normals or what the case says, outputs are poisoned."""
     generator = torch.Generator(device=device).manual_seed(seed)
     inputs = [_views(case, spec, sets, device, generator) for spec in case.inputs]
     outputs = [_views(case, spec, sets, device, None) for spec in case.outputs]
@@ -43,7 +43,7 @@ def allocate(case: Case, sets: int, device: str, seed: int = 0) -> list[BufferSe
 def normals(elements: int, device: str, seed: int = 0) -> torch.Tensor:
     """So many fp32 normals on `device`, as plain storage."""
     arena = torch.empty(elements, dtype=torch.float32, device=device)
-    _fill_normal(arena, torch.Generator(device=device).manual_seed(seed))
+    _fill(arena, torch.Generator(device=device).manual_seed(seed))
     return arena
 
 
@@ -75,13 +75,17 @@ def _views(
     if generator is None:
         arena.fill_(_POISON)
     else:
-        _fill_normal(arena, generator)
+        _fill(arena, generator, POSITIVE if spec.name != "grad_output" and case.data == POSITIVE else NORMAL)
     return [lay_out(arena[index * stride : index * stride + spec.numel], case, spec) for index in range(sets)]
 
 
-def _fill_normal(arena: torch.Tensor, generator: torch.Generator) -> None:
-    """Normals over the arena; beyond a few million values they repeat, which no cache or kernel can tell."""
-    pattern = arena[:_PATTERN_ELEMENTS].normal_(generator=generator)
+def _fill(arena: torch.Tensor, generator: torch.Generator, data: str = NORMAL) -> None:
+    """Random values over the arena; beyond a few million they repeat, which no cache or kernel can tell."""
+    pattern = arena[:_PATTERN_ELEMENTS]
+    if data == POSITIVE:
+        pattern.uniform_(generator=generator)
+    else:
+        pattern.normal_(generator=generator)
     for start in range(_PATTERN_ELEMENTS, arena.numel(), _PATTERN_ELEMENTS):
         part = arena[start : start + _PATTERN_ELEMENTS]
         part.copy_(pattern[: part.numel()])

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from harness.ops.catalogue import OPS
@@ -17,6 +17,7 @@ from harness.ops.op import ITEM_BYTES, SHORT_DTYPES, TensorSpec
 _SCALAR = "scalar"
 _LONG_DTYPES = {short: name for name, short in SHORT_DTYPES.items()}
 LAYOUTS = ("contiguous", "transposed", "channels_last")
+NORMAL, POSITIVE = DATA = ("normal", "positive")  # of inputs but for gradients: mixed signs; uniform between 0 and 1
 
 
 class CaseError(ValueError):
@@ -25,20 +26,22 @@ class CaseError(ValueError):
 
 @dataclass(frozen=True)
 class Case:
-    """An op with its parameters, the main tensor's shape, a dtype and a memory layout."""
+    """An op with its parameters, the main tensor's shape, a dtype, a memory layout, and what the inputs hold."""
 
     op: str
     params: Mapping[str, Any]
     shape: tuple[int, ...]
     dtype: str
     layout: str = "contiguous"
+    data: str = NORMAL
 
     @property
     def key(self) -> str:
         """The case as one readable string; equal cases have equal keys."""
         params = ",".join(f"{name}={_text(value)}" for name, value in sorted(self.params.items()))
         shape = "x".join(map(str, self.shape)) or _SCALAR
-        return f"{self.op}({params}) {shape} {self.dtype} {self.layout}"
+        data = "" if self.data == NORMAL else f" {self.data}"
+        return f"{self.op}({params}) {shape} {self.dtype} {self.layout}{data}"
 
     @property
     def elements(self) -> int:
@@ -85,7 +88,7 @@ class Case:
         if self.elements <= max_elements or not self.shape:
             return self
         row = self.elements // self.shape[0]
-        return Case(self.op, self.params, (max(1, max_elements // row), *self.shape[1:]), self.dtype, self.layout)
+        return replace(self, shape=(max(1, max_elements // row), *self.shape[1:]))
 
 
 def full_dtype(name: str) -> str:
@@ -118,6 +121,7 @@ def make_case(
     dtype: str,
     params: Mapping[str, Any] | None = None,
     layout: str = "contiguous",
+    data: str = NORMAL,
 ) -> Case:
     """A checked case with the op's defaults filled in. Raises CaseError."""
     dtype = full_dtype(dtype)
@@ -127,7 +131,9 @@ def make_case(
         raise CaseError(f"there is no dtype {dtype!r}; choose from {', '.join(ITEM_BYTES)}")
     if layout not in LAYOUTS:
         raise CaseError(f"there is no layout {layout!r}; choose from {', '.join(LAYOUTS)}")
-    case = Case(op, _checked_params(op, params or {}), tuple(shape), dtype, layout)
+    if data not in DATA:
+        raise CaseError(f"there is no data {data!r}; choose from {', '.join(DATA)}")
+    case = Case(op, _checked_params(op, params or {}), tuple(shape), dtype, layout, data)
     _check_shape(case)
     return case
 

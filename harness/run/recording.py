@@ -63,6 +63,7 @@ def _record(case: Case, provider: str, device: str, mix: str, bytes_moved: int) 
         worst_input=None,
         flags=(),
         device=device,
+        data=case.data,
     )
 
 

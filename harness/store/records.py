@@ -77,6 +77,7 @@ class Record:
     flags: tuple[Flag, ...]  # empty: nothing is against it
     device: str
     role: Role = Role.PROVIDER
+    data: str = "normal"  # of the inputs; see harness.ops.cases
     cause: Cause | None = None  # of an outcome that others are decided by
     validated_by: str | None = None  # what ran it where no device did: "ptx sm_90"
 

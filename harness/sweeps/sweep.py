@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.ops.cases import Case, CaseError, make_case
+from harness.ops.cases import NORMAL, Case, CaseError, make_case
 from harness.ops.catalogue import ACTIVATIONS, OPS
 from harness.ops.op import ITEM_BYTES
 from harness.store.vocabulary import AUTO, Flush, Regime
+from harness.sweeps import workloads
 from harness.sweeps.stop_rule import StopRule
+from harness.sweeps.workloads import Workload
 
 SWEEPS = Path(__file__).parent
 # In place of an op: all that the paper's table of costs has, and their gradients.
@@ -40,6 +42,7 @@ class Sweep:
     regimes: tuple[str, ...] = (AUTO,)
     flush: Flush = Flush.DIRTY  # of a GPU's L2, before each cold call
     energy_seconds: float = 0.2  # how long calls are kept going for a GPU's counter of energy; 0: not at all
+    workloads: tuple[Workload, ...] = ()  # models whose layers are among the cases
     roof_curves: bool = False  # whether roofs are measured over the working set, beside those of the cases
 
     def on(self, kind: str) -> Sweep:
@@ -91,14 +94,11 @@ class Sweep:
 def from_content(content: Mapping[str, Any]) -> Sweep:
     """The sweep that a manifest holds. Raises SweepError where it was edited into something else."""
     try:
-        cases = tuple(
-            make_case(row["op"], tuple(row["shape"]), row["dtype"], row["params"], row["layout"])
-            for row in content["cases"]
-        )
         return Sweep(
             **{
                 **content,
-                "cases": cases,
+                "cases": tuple(map(workloads.case_of, content["cases"])),
+                "workloads": workloads.from_content(content.get("workloads", ())),
                 "providers": tuple(content["providers"]),
                 "cpu_providers": tuple(content.get("cpu_providers", ())),
                 "regimes": tuple(content["regimes"]),
@@ -184,12 +184,18 @@ _TOP = {
     "stop": dict,
     "cpu": dict,
     "cases": list,
+    "workloads": list,
 }
-_CASE = {"op": str, "shapes": list, "dtypes": list, "layouts": list, "params": list}
+_CASE = {"op": str, "shapes": list, "dtypes": list, "layouts": list, "params": list, "data": str}
+_WORKLOAD = {"name": str, "source": str, "layers": list, "dtypes": list, "backward": bool}
+_LAYER = {"op": str, "shape": list, "params": dict, "layout": str, "data": str, "count": int}
 _CPU = {"max_elements": int, "providers": list}
 _STOP = {field.name: type(field.default) for field in dataclasses.fields(StopRule)}
 # The keys of a sweep's file by table, each with its type; docs/sweeps.md says what they mean.
-KEYS: Mapping[str, Mapping[str, type]] = {"sweep": _TOP, "[stop]": _STOP, "[cpu]": _CPU, "[[cases]]": _CASE}
+KEYS: Mapping[str, Mapping[str, type]] = {
+    "sweep": _TOP, "[stop]": _STOP, "[cpu]": _CPU, "[[cases]]": _CASE,
+    "[[workloads]]": _WORKLOAD, "layers": _LAYER,
+}  # fmt: skip
 
 
 def parse(data: Mapping[str, Any], default_name: str, text: str = "") -> Sweep:
@@ -211,6 +217,8 @@ def parse(data: Mapping[str, Any], default_name: str, text: str = "") -> Sweep:
     for number, table in enumerate(data.get("cases", []), start=1):
         for case in _cases_of(table, data.get("dtypes", []), f"[[cases]] number {number}{_line(at_cases, number)}"):
             cases[case.key] = case
+    models = _workloads_of(data, text)
+    cases |= {layer.case.key: layer.case for each in models for layer in each.layers}
     if not cases:
         raise SweepError("there is no case; add a [[cases]] table with an op and its shapes")
     try:
@@ -229,8 +237,33 @@ def parse(data: Mapping[str, Any], default_name: str, text: str = "") -> Sweep:
         regimes=regimes,
         flush=Flush(flush),
         energy_seconds=_seconds(data.get("energy_seconds", Sweep.energy_seconds), "energy_seconds"),
+        workloads=tuple(models),
         roof_curves=data.get("roof_curves", False),
     )
+
+
+def _workloads_of(data: Mapping[str, Any], text: str) -> list[Workload]:
+    made = []
+    at = _lines(text, "[[workloads]]")
+    for number, table in enumerate(data.get("workloads", []), start=1):
+        where = f"[[workloads]] number {number}{_line(at, number)}"
+        _check(table, _WORKLOAD, where, needed=("name", "source", "layers"))
+        for row in table["layers"]:
+            _check(row, _LAYER, f"{where}, a layer", needed=("op", "shape"))
+            if row.get("count", 1) < 1:
+                raise SweepError(f"{where}: 'count' is 1 or more, not {row['count']}")
+        try:
+            made += workloads.of_table(table, _dtypes_of(table, data.get("dtypes", []), where))
+        except CaseError as error:
+            raise SweepError(f"{where}: {error}") from None
+    return made
+
+
+def _dtypes_of(table: Mapping[str, Any], default: Any, where: str) -> list[str]:
+    dtypes = _strings(table.get("dtypes", default), "dtypes")
+    if not dtypes:
+        raise SweepError(f"{where} has no 'dtypes', and the sweep has no default ones")
+    return dtypes
 
 
 def _lines(text: str, header: str) -> list[int]:
@@ -243,19 +276,14 @@ def _line(lines: Sequence[int], number: int = 1) -> str:
 
 
 def _cases_of(table: Any, default_dtypes: Any, where: str) -> list[Case]:
-    _check(table, _CASE, where)
-    for key in ("op", "shapes"):
-        if not table.get(key):
-            raise SweepError(f"{where} has no {key!r}")
-    dtypes = _strings(table.get("dtypes", default_dtypes), "dtypes")
-    if not dtypes:
-        raise SweepError(f"{where} has no 'dtypes', and the sweep has no default ones")
+    _check(table, _CASE, where, needed=("op", "shapes"))
+    dtypes = _dtypes_of(table, default_dtypes, where)
     ops = [table["op"]]
     if ops == [EVERY_ACTIVATION]:
         ops = [op for name in ACTIVATIONS for op in (name, f"{name}_backward")]
     try:
         return [
-            make_case(op, tuple(_list(shape, "a shape")), dtype, params, layout)
+            make_case(op, tuple(_list(shape, "a shape")), dtype, params, layout, table.get("data", NORMAL))
             for op in ops
             for params in table.get("params", [{}])
             for layout in _strings(table.get("layouts", ["contiguous"]), "layouts")
@@ -268,7 +296,7 @@ def _cases_of(table: Any, default_dtypes: Any, where: str) -> list[Case]:
         raise SweepError(f"{where}: 'params' is a list of tables, such as [{{alpha = 1.0}}]") from None
 
 
-def _check(table: Any, keys: Mapping[str, type], where: str) -> None:
+def _check(table: Any, keys: Mapping[str, type], where: str, needed: Sequence[str] = ()) -> None:
     if not isinstance(table, dict):
         raise SweepError(f"{where} is a table, not {table!r}")
     for key, value in table.items():
@@ -279,6 +307,9 @@ def _check(table: Any, keys: Mapping[str, type], where: str) -> None:
             raise SweepError(f"{where}: {key!r} is a {keys[key].__name__}, not {value!r}")
         if isinstance(value, float) and not math.isfinite(value):
             raise SweepError(f"{where}: {key!r} is a finite number, not {value!r}")
+    for key in needed:
+        if not table.get(key):
+            raise SweepError(f"{where} has no {key!r}")
 
 
 def _seconds(value: float, what: str) -> float:

@@ -31,12 +31,13 @@ class TimedRow:
 
 @dataclass(frozen=True)
 class TimedGroup:
-    """The timed records of one op with its parameters, one dtype, one layout, one kind of time; by size."""
+    """The timed records of one op with its parameters, one dtype, layout, data and kind of time; by size."""
 
     op: str
     params: dict[str, object]
     dtype: str
     layout: str
+    data: str
     regime: str  # "cold" for all times from a cold cache, launched one by one or as a graph; else "warm", "host"
     rows: tuple[TimedRow, ...]
 
@@ -50,7 +51,7 @@ def groups(run: Run) -> list[TimedGroup]:
     found: dict[tuple[str, ...], list[list[Record]]] = {}
     for records in by_case.values():
         first = records[0]
-        key = (first.op, str(first.params), first.dtype, first.layout, conditions(first))
+        key = (first.op, str(first.params), first.dtype, first.layout, first.data, conditions(first))
         found.setdefault(key, []).append(records)
     return [_group(cases) for cases in found.values()]
 
@@ -63,6 +64,7 @@ def _group(cases: list[list[Record]]) -> TimedGroup:
         first.params,
         first.dtype,
         first.layout,
+        first.data,
         conditions(first),
         tuple(row for records in ordered for row in _rows(records)),
     )

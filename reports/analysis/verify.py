@@ -111,7 +111,7 @@ def _case_fields(record: Record) -> Iterator[tuple[str, Any, Any]]:
     if record.op not in OPS:
         return
     try:
-        case = make_case(record.op, record.shape, record.dtype, record.params, record.layout)
+        case = make_case(record.op, record.shape, record.dtype, record.params, record.layout, record.data)
     except CaseError as error:
         yield "case", record.case_key, str(error)
         return

@@ -7,7 +7,7 @@ import re
 from harness.ops.catalogue import OPS
 from harness.ops.op import ITEM_BYTES
 from reports.analysis.summary import TimedGroup
-from reports.text.formatting import params_text, printable
+from reports.text.formatting import layout_text, params_text, printable
 
 _DTYPES = ("bfloat16", "float16", *(dtype for dtype in ITEM_BYTES if dtype not in ("bfloat16", "float16")))
 
@@ -15,7 +15,7 @@ _DTYPES = ("bfloat16", "float16", *(dtype for dtype in ITEM_BYTES if dtype not i
 def variant_text(group: TimedGroup) -> str:
     """What sets a group off from its op's defaults: parameters, layout, cache; empty for none."""
     defaults = OPS[group.op].params if group.op in OPS else {}
-    layout = "" if group.layout == "contiguous" else group.layout
+    layout = layout_text(group.layout, group.data)
     regime = "" if group.regime == "cold" else f"{group.regime} cache"
     return printable("  ".join(part for part in (params_text(group.params, defaults), layout, regime) if part), 80)
 

@@ -10,7 +10,7 @@ from harness.ops.catalogue import OPS
 from harness.store.records import Record, Run
 from reports.analysis.ratios import BASELINE
 from reports.analysis.summary import TimedGroup, TimedRow
-from reports.text.formatting import params_text, printable, size_text
+from reports.text.formatting import layout_text, params_text, printable, size_text
 
 # Columns of text are stored as places in a list of their distinct values.
 TEXTS = (
@@ -46,7 +46,7 @@ def columns(run: Run, timed: Sequence[TimedGroup]) -> dict[str, Any]:
 
 def _texts(record: Record, row: TimedRow | None) -> tuple[str, ...]:
     defaults = OPS[record.op].params if record.op in OPS else {}
-    layout = "" if record.layout == "contiguous" else record.layout
+    layout = layout_text(record.layout, record.data)
     variant = " ".join(part for part in (params_text(record.params, defaults), layout) if part)
     found = (
         record.op,

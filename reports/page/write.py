@@ -18,7 +18,7 @@ from reports.analysis.summary import FLAGS, TimedGroup, groups, outcomes
 from reports.page.charts import charts
 from reports.page.rows import columns, embedded
 from reports.render import inspection
-from reports.render.run_tables import speedup_table, untimed_table
+from reports.render.run_tables import spared_table, speedup_table, untimed_table, workload_table
 from reports.render.table import to_html
 from reports.render.timed import PAGE as PAGE_COLUMNS
 from reports.text import wording
@@ -93,6 +93,7 @@ def _said(run: Run, timed: Sequence[TimedGroup]) -> dict[str, Any]:
         "standings": speedup_table(timed),
         "headings": PAGE_COLUMNS,
         "baseline": BASELINE,
+        "workloads": [workload_table(run), spared_table(run)],
         "untimed": [untimed_table(run, validated=False), untimed_table(run, validated=True)],
         "outcomes": outcomes(run),
         "flags": _flags_used(run),

@@ -14,7 +14,7 @@ from reports.analysis.compare import VERDICTS, Change, Comparison, Pair
 from reports.render import table
 from reports.render.table import Column, Kind, Table
 from reports.text.escaping import markdown_code
-from reports.text.formatting import MISSING, params_text, percent, printable, size_text, time_text
+from reports.text.formatting import MISSING, layout_text, params_text, percent, printable, size_text, time_text
 
 _STYLES = {"slower": "bold red", "faster": "bold green", "undecided": "yellow"}
 _MEANING = (
@@ -134,7 +134,7 @@ def case_text(pair: Pair) -> str:
         params_text(record.params, defaults),
         size_text(record.shape),
         record.dtype,
-        "" if record.layout == "contiguous" else record.layout,
+        layout_text(record.layout, record.data),
         "" if record.regime == "cold" else record.regime or "",
     )
     return " ".join(part for part in parts if part)

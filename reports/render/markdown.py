@@ -10,7 +10,7 @@ from harness.store.records import Run
 from reports.analysis.findings import findings
 from reports.analysis.summary import TimedGroup, groups
 from reports.render import inspection
-from reports.render.run_tables import speedup_table, untimed_table
+from reports.render.run_tables import SPARED, WORKLOADS, spared_table, speedup_table, untimed_table, workload_table
 from reports.render.table import Table, to_markdown
 from reports.render.timed import MARKDOWN, timed_table
 from reports.text import wording
@@ -40,6 +40,8 @@ def _lines(run: Run, content_hash: str, figures: Sequence[str], doubts: Sequence
     yield from (f"- {markdown_text(finding.text)}" for finding in findings(run, timed))
     what = "Geometric means over the cases in which neither side carries a mark against its times."
     yield from _section("Speed-up over eager", speedup_table(timed, ""), what)
+    yield from _section("Models", workload_table(run, ""), _sentence(WORKLOADS))
+    yield from _section("Memory", spared_table(run, ""), _sentence(SPARED))
     for figure in figures:
         yield from ("", f"![{figure.rpartition('/')[2].partition('.')[0]}]({figure})")
     yield from _timed_lines(run, timed)
@@ -49,6 +51,10 @@ def _lines(run: Run, content_hash: str, figures: Sequence[str], doubts: Sequence
     if inspection.summaries(rows):
         yield from ("", "## Modelled", "", inspection.SUMMARY_LEGEND, *summarised(rows))
     yield from ("", wording.outcome_counts(run) + ".")
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."
 
 
 def _section(heading: str, table: Table, *before: str) -> Iterator[str]:

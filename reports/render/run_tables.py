@@ -8,15 +8,21 @@ from harness.store.records import Run
 from reports.analysis.ratios import BASELINE
 from reports.analysis.speedups import standings
 from reports.analysis.summary import TimedGroup, folded
-from reports.render.table import Column, Kind, Table, words
+from reports.analysis.workloads import WorkloadTime, spared_memory, workload_times
+from reports.render.table import Column, Kind, Table, sections, words
 from reports.text import wording
-from reports.text.formatting import significant
+from reports.text.formatting import MISSING, bytes_text, percent, significant, time_text
 
 SPEEDUPS = (
     f"speed-up over {BASELINE}: geometric mean of the cases in which neither side carries a mark against its times"
 )
 VALIDATED = "validated: right, and not timed, as there is no GPU"
 NOT_MEASURED = "not measured"
+WORKLOADS = (
+    "what swapping the kernel would save: the ELUs of one pass through a model, each layer's median time as often as "
+    "it occurs, summed; ±%: as if all layers erred together"
+)
+SPARED = "memory that fusing bias + ELU spares, computed from shapes: the tensors x + bias of one forward pass"
 
 
 def speedup_table(timed: Sequence[TimedGroup], title: str = SPEEDUPS) -> Table:
@@ -36,6 +42,41 @@ def speedup_table(timed: Sequence[TimedGroup], title: str = SPEEDUPS) -> Table:
             for each in standings(timed)
         ),
     )  # fmt: skip
+
+
+def workload_table(run: Run, title: str = WORKLOADS) -> Table:
+    """Each provider's time for all ELUs of each model, where it was timed on all of them."""
+    found = workload_times(run)
+    kind = Kind.NAME  # a sweep may be anybody's
+    shared = tuple(Column(name, kind, is_shared=True) for name in ("model", "dtype", "direction"))
+    columns = (
+        *shared, Column("provider", kind), Column("time"), Column("±%", goes=3), Column(f"×{BASELINE}"),
+        Column("calls", goes=1), Column("layers", goes=2), Column("marked", goes=4),
+    )  # fmt: skip
+    rows = tuple(
+        (each.workload.name, each.workload.dtype, _direction(each), each.provider, time_text(each.time_s),
+         percent(each.half_width, 1), MISSING if each.speedup is None else f"{each.speedup:.2f}", str(each.calls),
+         str(each.layers) if each.measured == each.layers else f"{each.measured} of {each.layers}",
+         str(each.marked) if each.marked else "")
+        for each in found
+    )  # fmt: skip
+    marks = sections((each.workload.name, each.workload.dtype, _direction(each)) for each in found)
+    return Table(title, columns, rows, sections=marks).without_empty("marked", f"×{BASELINE}")
+
+
+def _direction(time: WorkloadTime) -> str:
+    return time.direction if time.conditions == "cold" else f"{time.direction} {time.conditions}"
+
+
+def spared_table(run: Run, title: str = SPARED) -> Table:
+    """The memory that fusing spares in each model, which no kernel was asked for."""
+    columns = (*words("model", "dtype", kind=Kind.NAME), Column("fused"), Column("largest"), Column("all"))
+    rows = tuple(
+        (each.workload.name, each.workload.dtype, str(each.calls), bytes_text(each.largest_bytes),
+         bytes_text(each.all_bytes))
+        for each in spared_memory(run)
+    )  # fmt: skip
+    return Table(title, columns, rows)
 
 
 def untimed_table(run: Run, *, validated: bool, title: str | None = None) -> Table:

@@ -10,7 +10,7 @@ from rich.text import Text
 from harness.store.records import Run
 from reports.analysis.summary import TimedGroup, groups
 from reports.render import table
-from reports.render.run_tables import speedup_table, untimed_table
+from reports.render.run_tables import spared_table, speedup_table, untimed_table, workload_table
 from reports.render.timed import TERMINAL, timed_table
 from reports.text import wording
 from reports.text.formatting import printable
@@ -29,7 +29,8 @@ def show(run: Run, console: Console) -> None:
     if timed:
         console.print()
         _legend(run, timed, console)
-    for each in (speedup_table(timed), untimed_table(run, validated=True), untimed_table(run, validated=False)):
+    tables = (speedup_table(timed), workload_table(run), spared_table(run))
+    for each in (*tables, untimed_table(run, validated=True), untimed_table(run, validated=False)):
         table.show(each, console)
     console.print()
     console.print(Text(wording.outcome_counts(run)))

@@ -70,6 +70,11 @@ def params_text(params: Mapping[str, Any], defaults: Mapping[str, Any]) -> str:
     )
 
 
+def layout_text(layout: str, data: str) -> str:
+    """The layout and the data of a case as far as they are not the ordinary ones: "transposed", "positive inputs"."""
+    return " ".join([*([layout] if layout != "contiguous" else ()), *([f"{data} inputs"] if data != "normal" else ())])
+
+
 def printable(text: str, longest: int = 300) -> str:
     """Text from outside, made harmless to a terminal: what controls it or hides is written as an escape.
 

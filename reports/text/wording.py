@@ -10,7 +10,7 @@ from harness.store.records import Record, Run
 from harness.store.vocabulary import Role
 from reports.analysis.ratios import BASELINE
 from reports.analysis.summary import FLAGS, Folded, TimedGroup, TimedRow, median_or_none, noise_floors, outcomes
-from reports.text.formatting import MISSING, params_text, percent, printable, size_text
+from reports.text.formatting import MISSING, layout_text, params_text, percent, printable, size_text
 
 _ROOF = (
     "%roof is GB/s over roof GB/s: what the fastest plain stream with the same traffic, named below its case, attains "
@@ -48,7 +48,7 @@ def cases_text(records: Iterable[Record]) -> str:
 def title(group: TimedGroup) -> str:
     """The op of a group, what differs from its defaults, dtype and layout, and the regime where it is not cold."""
     defaults = OPS[group.op].params if group.op in OPS else {}
-    layout = "" if group.layout == "contiguous" else group.layout
+    layout = layout_text(group.layout, group.data)
     regime = "" if group.regime == "cold" else group.regime
     parts = (group.op, params_text(group.params, defaults), group.dtype, layout, regime)
     return "  ".join(part for part in parts if part)

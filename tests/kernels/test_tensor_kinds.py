@@ -115,7 +115,7 @@ PAIRS: dict[str, tuple[Function, Function]] = {
 
 
 def test_every_function_and_module_is_held_against_pytorchs():
-    assert {name.split()[0] for name in PAIRS} == set(kernels.__all__)
+    assert {name.split()[0] for name in PAIRS} == set(kernels.__all__) - {"Fusion", "fuse", "unfuse"}  # of models
 
 
 KINDS: dict[str, Callable[[], Tensor]] = {

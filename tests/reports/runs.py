@@ -48,6 +48,7 @@ def record(case: Case = CASE, provider: str = "eager", time_s: float = 100e-6, *
         worst_input="x=-0.25",
         flags=(),
         device="Test device",
+        data=case.data,
         working_set_bytes=case.bytes_moved,
     )
     return replace(made, **changes)
