@@ -11,9 +11,11 @@ import typer
 
 from harness.cli.exits import WRONG_USAGE, end
 from harness.cli.options import Dtypes, Ops
+from harness.store.vocabulary import Regime
 
 if TYPE_CHECKING:
     from harness.machine_code.rows import InspectedRow
+    from harness.predict.devices import DeviceModel
 
 app = typer.Typer()
 
@@ -24,6 +26,18 @@ Validate = Annotated[
         help="Instead of counting, run the machine code and the PTX of each kernel on the emulated GPU, and compare "
         "every bit; exit with 1 where one differs. Default architecture: sm_90. --markdown: the opcodes.",
     ),
+]
+
+Predict = Annotated[
+    bool,
+    typer.Option(
+        "--predict",
+        help="Instead of counts, the time and the bandwidth of each kernel by size, modelled, and what binds at each.",
+    ),
+]
+Devices = Annotated[
+    list[str] | None,
+    typer.Option(help="With --predict: H100, H200, A100, B200, …; may be repeated. Default: those of the --arch."),
 ]
 
 
@@ -50,6 +64,9 @@ def inspect(
         bool, typer.Option("--check", help="Exit with 1 where a kernel exceeds harness/machine_code/budgets.toml.")
     ] = False,
     validate: Validate = False,
+    predict: Predict = False,
+    device: Devices = None,
+    regime: Annotated[Regime, typer.Option(help="With --predict: graph, cold or warm.")] = Regime.GRAPH,
 ) -> None:
     """Count the machine code of every kernel; no GPU needed."""
     if json and markdown:
@@ -59,18 +76,61 @@ def inspect(
             end("--validate counts nothing: leave --listings and --check", WRONG_USAGE)
         _validate(arch or ["sm_90"], provider or ["triton"], op or (), dtype or (), json, markdown)
         return
+    if device and not predict:
+        end("--device says what to predict for: give --predict, too", WRONG_USAGE)
+    if predict and (check or listings):
+        end("--predict shows times: leave --check and --listings", WRONG_USAGE)
     from rich.console import Console
 
     from harness import providers
     from harness.machine_code.survey import ARCHS, survey_beside_ours
 
-    archs = arch or ARCHS
+    devices = _devices(device or (), arch or ()) if predict else []
+    archs = tuple(dict.fromkeys(each.sheet.arch for each in devices)) if predict else arch or ARCHS
+    if predict and not dtype:
+        dtype = list(_PREDICTED_DTYPES)
     with Console(stderr=True).status(f"compiling for {', '.join(archs)}"):
         files = [spec for spec in providers.distinct(["triton", *(provider or ())]) if spec != "triton"]
         rows = survey_beside_ours(archs, files, op or (), dtype or (), listings)
+    if predict:
+        _print_curves(rows, devices, regime, json, markdown)
+        return
     _print(rows, json, markdown)
     if check:
         _check(rows)
+
+
+_PREDICTED_DTYPES = ("bfloat16", "float16", "float32")  # where none is named: those that all devices are good at
+
+
+def _devices(names: Sequence[str], archs: Sequence[str]) -> list[DeviceModel]:
+    """The devices of these names, or of these architectures, or all that are known."""
+    from harness.predict.devices import PredictError, chosen, known
+
+    found = chosen(names) if names else list(known().values())
+    fits = [each for each in found if not archs or each.sheet.arch in archs]
+    if not fits:
+        raise PredictError(f"no such device is of {' or '.join(archs)}; known are {', '.join(known())}")
+    return fits
+
+
+def _print_curves(
+    rows: tuple[InspectedRow, ...], devices: Sequence[DeviceModel], regime: Regime, json: bool, markdown: bool
+) -> None:
+    from harness.predict.curves import curves, to_json
+
+    found = curves(rows, devices, regime)
+    if json:
+        print(to_json(found))
+        return
+    from reports.render import prediction
+
+    if markdown:
+        print(prediction.to_markdown(found))
+        return
+    from rich.console import Console
+
+    prediction.show(found, Console())
 
 
 def _validate(

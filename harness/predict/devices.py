@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -64,7 +64,7 @@ def _device(sheet: Datasheet, table: dict[str, dict[str, object]]) -> DeviceMode
     )
 
 
-def chosen(names: list[str] | tuple[str, ...]) -> list[DeviceModel]:
+def chosen(names: Sequence[str]) -> list[DeviceModel]:
     """The devices that were asked for: by name, or by the first word of it where that is one ("H100", "B200").
 
     Raises PredictError.

@@ -22,6 +22,9 @@ from harness.store.vocabulary import Regime
 
 SIZES = tuple(2**power for power in range(16, 31, 2))  # elements
 _LANES = 128  # for which the four schedulers of a multiprocessor issue in a clock
+# A large tensor in fewer programs than these is shared out among them, as where each writes partial sums; what a block
+# is then given is no less than this many elements.
+_FEW_PROGRAMS, _LEAST_SHARE = 1024, 2048
 _NOT_UNITS = ("memory", "latency")
 
 
@@ -34,6 +37,14 @@ class KernelWork:
     elements_per_block: float
     resident_blocks: int  # on a multiprocessor
     clocks_per_block: Mapping[str, float]  # of each unit of a multiprocessor that is never idle
+    shared_out: int | None = None  # to so many blocks all elements are shared out, where there are so many
+
+    def blocks(self, elements: int) -> tuple[int, float]:
+        """How many blocks a launch has, and how much of what a full block has to do is in each."""
+        if self.shared_out is None:
+            return max(math.ceil(elements / self.elements_per_block), 1), 1.0
+        blocks = min(self.shared_out, max(elements // _LEAST_SHARE, 1))
+        return blocks, elements / blocks / self.elements_per_block
 
 
 @dataclass(frozen=True)
@@ -61,7 +72,8 @@ def work_of(row: InspectedRow) -> KernelWork:
     per_block = clocks_per_second * row.bytes_per_element * block / (ceiling.peak_gbps * 1e9)
     clocks = {name: round(per_block / limit, 6) for name, limit in ceiling.limits.items() if name not in _NOT_UNITS}
     resident = round(row.occupancy * LIMITS[row.arch].warps * LIMITS[row.arch].warp_size / row.threads)
-    return KernelWork(row.arch, row.bytes_per_element, block, max(resident, 1), clocks)
+    shared_out = row.programs if row.programs and row.programs < _FEW_PROGRAMS else None
+    return KernelWork(row.arch, row.bytes_per_element, block, max(resident, 1), clocks, shared_out)
 
 
 def predict(works: Sequence[KernelWork], device: DeviceModel, elements: int, regime: str) -> Prediction:
@@ -82,16 +94,17 @@ def predict(works: Sequence[KernelWork], device: DeviceModel, elements: int, reg
 def _parts(work: KernelWork, device: DeviceModel, elements: int, regime: str) -> dict[str, float]:
     """Seconds of the launch, of the ramp, and of what binds after them."""
     sheet, moved = device.sheet, work.bytes_per_element * elements
-    blocks = max(math.ceil(elements / work.elements_per_block), 1)
+    blocks, share = work.blocks(elements)
     fixed = device.fixed_us[regime] * 1e-6
     ramp = min(device.latency_us * 1e-6, fixed)
     of_busiest = math.ceil(blocks / sheet.multiprocessors)
     clocks_per_second = device.clock_ghz * 1e9 * device.sustained
-    after = {unit: clocks * of_busiest / clocks_per_second for unit, clocks in work.clocks_per_block.items()}
+    after = {unit: clocks * share * of_busiest / clocks_per_second for unit, clocks in work.clocks_per_block.items()}
     if regime == Regime.WARM and device.l2_gbps and moved <= sheet.l2_mib * 2**20:
         after["L2"] = moved / device.l2_gbps / 1e9
     else:
         after["memory"] = moved / device.memory_gbps / 1e9
-    after["latency"] = blocks / (sheet.multiprocessors * work.resident_blocks) * device.latency_us * 1e-6
+    waves = elements / work.elements_per_block / (sheet.multiprocessors * work.resident_blocks)
+    after["latency"] = waves * device.latency_us * 1e-6
     binds = max(after, key=lambda name: after[name])
     return {"launch": fixed - ramp, "ramp": ramp, binds: after[binds]}
