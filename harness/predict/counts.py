@@ -15,7 +15,8 @@ from harness.machine_code.rows import InspectedRow
 from harness.predict.model import KernelWork, work_of
 
 FILE = Path(__file__).with_name("counts.json")
-INDUCTOR_DTYPES = ("bfloat16", "float16", "float32")
+DTYPES = ("bfloat16", "float16", "float32")
+OWN_ARCHS = ("sm_90", "sm_100")
 INDUCTOR_OPS = ("elu", "elu_backward", "relu", "relu_backward")
 
 
@@ -70,9 +71,26 @@ def of_inductor(arch: str, ops: Iterable[str] = INDUCTOR_OPS) -> dict[str, Kerne
     """The counts of what torch.compile makes of the suite's ops."""
     from harness.machine_code.survey import survey
 
-    rows = survey([arch], "inductor", tuple(ops), INDUCTOR_DTYPES)
+    rows = survey([arch], "inductor", tuple(ops), DTYPES)
     counted = (row for row in rows if row.instructions_per_element is not None and "odd" not in row.variant)
     return {inductor_key(row.op, row.variant, row.dtype, row.arch): work_of(row) for row in counted}
+
+
+def of_ours(archs: Iterable[str] = OWN_ARCHS, ops: Iterable[str] = ()) -> dict[str, KernelWork]:
+    """The counts of this suite's own kernels, of each launch of an op."""
+    from harness.machine_code.survey import survey
+    from harness.predict.curves import works
+
+    found = {}
+    for (op, variant, dtype, _, arch), launched in works(survey(tuple(archs), "triton", tuple(ops), DTYPES)).items():
+        for number, work in enumerate(launched):
+            found[own_key(op, variant, dtype, arch, number)] = work
+    return found
+
+
+def own_key(op: str, variant: str, dtype: str, arch: str, number: int = 0) -> str:
+    """The key of a launch of one of this suite's ops; what names a kernel has no comma in it."""
+    return ", ".join(("triton", op, variant, dtype, arch, str(number)))
 
 
 def to_json(found: Mapping[str, KernelWork]) -> str:
@@ -85,7 +103,7 @@ def main() -> None:
     """Compile every kernel that a published row is of, and write the counts."""
     from harness.predict.published import texts
 
-    found = compiled(texts()) | of_inductor("sm_90")
+    found = compiled(texts()) | of_inductor("sm_90") | of_ours()
     FILE.write_text(to_json(found), encoding="utf-8")
     print(f"{len(found)} kernels counted", file=sys.stderr)
 

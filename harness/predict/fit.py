@@ -43,8 +43,8 @@ def fitted(run: Path = RUN, streams: Path = STREAMS) -> dict[str, dict[str, Valu
 
 
 def _own(run: Path, sheet: Datasheet, table: Mapping[str, Any]) -> dict[str, Value]:
-    roofs = [each for each in read_run(run, samples=False).records if each.role == "roof" and each.median_s]
-    points = list(_fastest(roofs))
+    roofs = _roofs(run)
+    points = fastest(roofs)
     reach = sheet.l2_mib * 2**20
     main, warm = [p for p in points if p[0] != "warm"], [p for p in points if p[0] == "warm" and p[1] <= reach]
     gbps, fixed = _line(main)
@@ -63,7 +63,16 @@ def _own(run: Path, sheet: Datasheet, table: Mapping[str, Any]) -> dict[str, Val
     }
 
 
-def _fastest(roofs: Iterable[Record]) -> Iterable[Point]:
+def measured_stream_s(moved: int, regime: str, run: Path = RUN) -> float:
+    """What the fastest plain stream of that many bytes took in the run."""
+    return min(us for which, size, us in fastest(_roofs(run)) if (which, size) == (regime, moved)) * 1e-6
+
+
+def _roofs(run: Path) -> list[Record]:
+    return [each for each in read_run(run, samples=False).records if each.role == "roof" and each.median_s]
+
+
+def fastest(roofs: Iterable[Record]) -> list[Point]:
     """The fastest copy or triad at each size and in each regime."""
     best: dict[tuple[str, str, float], float] = {}
     for each in roofs:

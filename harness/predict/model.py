@@ -93,18 +93,23 @@ def predict(works: Sequence[KernelWork], device: DeviceModel, elements: int, reg
 
 def _parts(work: KernelWork, device: DeviceModel, elements: int, regime: str) -> dict[str, float]:
     """Seconds of the launch, of the ramp, and of what binds after them."""
-    sheet, moved = device.sheet, work.bytes_per_element * elements
-    blocks, share = work.blocks(elements)
     fixed = device.fixed_us[regime] * 1e-6
     ramp = min(device.latency_us * 1e-6, fixed)
-    of_busiest = math.ceil(blocks / sheet.multiprocessors)
-    clocks_per_second = device.clock_ghz * 1e9 * device.sustained
-    after = {unit: clocks * share * of_busiest / clocks_per_second for unit, clocks in work.clocks_per_block.items()}
-    if regime == Regime.WARM and device.l2_gbps and moved <= sheet.l2_mib * 2**20:
-        after["L2"] = moved / device.l2_gbps / 1e9
-    else:
-        after["memory"] = moved / device.memory_gbps / 1e9
-    waves = elements / work.elements_per_block / (sheet.multiprocessors * work.resident_blocks)
-    after["latency"] = waves * device.latency_us * 1e-6
+    after = waits(work, device, elements, regime)
     binds = max(after, key=lambda name: after[name])
     return {"launch": fixed - ramp, "ramp": ramp, binds: after[binds]}
+
+
+def waits(work: KernelWork, device: DeviceModel, elements: int, regime: str) -> dict[str, float]:
+    """Seconds that a launch takes of each of what it may wait for; they overlap."""
+    sheet, moved = device.sheet, work.bytes_per_element * elements
+    blocks, share = work.blocks(elements)
+    of_busiest = math.ceil(blocks / sheet.multiprocessors)
+    clocks_per_second = device.clock_ghz * 1e9 * device.sustained
+    found = {unit: clocks * share * of_busiest / clocks_per_second for unit, clocks in work.clocks_per_block.items()}
+    if regime == Regime.WARM and device.l2_gbps and moved <= sheet.l2_mib * 2**20:
+        found["L2"] = moved / device.l2_gbps / 1e9
+    else:
+        found["memory"] = moved / device.memory_gbps / 1e9
+    waves = elements / work.elements_per_block / (sheet.multiprocessors * work.resident_blocks)
+    return found | {"latency": waves * device.latency_us * 1e-6}
