@@ -16,13 +16,13 @@ from harness.predict.counts import KernelText, inductor_key, load
 from harness.predict.devices import DeviceModel, known
 from harness.predict.fit import OWN, RUN, RUN_NAME
 from harness.predict.model import KernelWork, Prediction, predict
+from harness.predict.of_run import variant_of
 from harness.store.records import Record, read_run
 from harness.store.vocabulary import RECORDS, Regime
 
 FILE = Path(__file__).with_name("published.toml")
 RUNS = (RUN, RUN.with_name("activations"))
 _EAGER = ("elu", "relu")  # of which kernels.py has ATen's formula
-_PLAIN = {"alpha": 1.0, "scale": 1.0, "input_scale": 1.0}
 
 
 @dataclass(frozen=True)
@@ -112,18 +112,10 @@ def _of_record(record: Record, run: str) -> PublishedRow | None:
     if record.provider == "eager" and record.op in _EAGER:
         key = _eager(record.op, record.dtype).key
     elif record.provider == "compile":
-        key = inductor_key(record.op, _variant(record), record.dtype, known()[OWN].sheet.arch)
+        key = inductor_key(record.op, variant_of(record.params), record.dtype, known()[OWN].sheet.arch)
     else:
         return None
     source = RUN_NAME.replace("default", run)
     return PublishedRow(
         OWN, record.op, record.provider, record.dtype, record.elements, record.regime, record.median_s, source, key
     )
-
-
-def _variant(record: Record) -> str:
-    """The specialisation of the inspected row that a case's parameters choose."""
-    form = "unit" if all(record.params.get(name, 1.0) == 1.0 for name in _PLAIN) else "general"
-    if "alpha" not in record.params:
-        return "default"
-    return f"result {form}" if record.params.get("is_result") else form

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
@@ -10,8 +11,9 @@ from rich.text import Text
 
 from harness.ops.op import SHORT_DTYPES
 from harness.predict.curves import PredictedCurve
+from harness.predict.of_run import BesideMeasured
 from reports.render import table
-from reports.render.table import Column, Kind, Table, sections
+from reports.render.table import Column, Kind, Table, numbers, sections
 from reports.text.formatting import significant, time_text
 
 LEGEND = (
@@ -55,6 +57,34 @@ def _merged(curves: Sequence[PredictedCurve]) -> dict[tuple[str, str], list[tupl
         )  # fmt: skip
         alike.setdefault((each.provider, lines), []).append(each.variant)
     return {(provider, ", ".join(variants)): list(lines) for (provider, lines), variants in alike.items()}
+
+
+def beside_table(found: Sequence[BesideMeasured]) -> Table:
+    """Measured and modelled times of a run's own cases, side by side; no verdict follows from them."""
+    lines = tuple(
+        (
+            each.record.case_key, each.record.provider, each.record.regime or "", time_text(each.record.median_s),
+            time_text(each.predicted.seconds), f"{each.predicted.seconds / (each.record.median_s or 1):.2f}",
+            each.predicted.bound_by,
+        )
+        for each in found
+    )  # fmt: skip
+    columns = (
+        Column("case", Kind.NAME), Column("provider", Kind.NAME, longest=30), Column("regime", Kind.WORD),
+        *numbers("measured", "modelled", "modelled / measured"), Column("binds (modelled)", Kind.WORD, goes=1),
+    )  # fmt: skip
+    return Table("measured, and beside it modelled from machine code: no verdict", columns, lines)
+
+
+def beside_json(found: Sequence[BesideMeasured]) -> str:
+    """The same for a script; times are seconds."""
+    plain = [
+        {"case_key": each.record.case_key, "provider": each.record.provider, "regime": each.record.regime,
+         "measured_s": each.record.median_s, "modelled_s": each.predicted.seconds,
+         "modelled_bound_by": each.predicted.bound_by}
+        for each in found
+    ]  # fmt: skip
+    return json.dumps(plain, indent=1, allow_nan=False, ensure_ascii=False)
 
 
 def show(found: Sequence[PredictedCurve], console: Console) -> None:
