@@ -5,6 +5,7 @@ Inductor's are what torch.compile makes, the others those of kernels.py. Reading
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 from collections.abc import Iterable, Mapping
@@ -100,9 +101,15 @@ def to_json(found: Mapping[str, KernelWork]) -> str:
 
 
 def main() -> None:
-    """Compile every kernel that a published row is of, and write the counts."""
+    """Compile every kernel that a published row is of, and our own, and write the counts; or print a few of them."""
     from harness.predict.published import texts
 
+    parser = argparse.ArgumentParser(description=__doc__, prog="python -m harness.predict.counts")
+    parser.add_argument("keys", nargs="*", help="print the counts of these kernels of kernels.py, and write nothing")
+    keys = parser.parse_args().keys
+    if keys:
+        print(to_json(compiled(each for each in texts() if each.key in keys)))
+        return
     found = compiled(texts()) | of_inductor("sm_90") | of_ours()
     FILE.write_text(to_json(found), encoding="utf-8")
     print(f"{len(found)} kernels counted", file=sys.stderr)

@@ -23,6 +23,7 @@ from harness.store.vocabulary import RECORDS, Regime
 FILE = Path(__file__).with_name("published.toml")
 RUNS = (RUN, RUN.with_name("activations"))
 _EAGER = ("elu", "relu")  # of which kernels.py has ATen's formula
+_OF_THREE_TENSORS = ("add", "maximum", "swiglu", "relu² backward", "elu_backward", "relu_backward")
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,14 @@ class PublishedRow:
     seconds: float
     source: str
     counts_key: str
+
+    @property
+    def bytes_moved(self) -> int:
+        return _bytes_moved(self.kernel, self.dtype, self.elements)
+
+    @property
+    def gbps(self) -> float:
+        return self.bytes_moved / self.seconds / 1e9
 
 
 @dataclass(frozen=True)
@@ -64,19 +73,27 @@ def _predicted(row: PublishedRow, works: Mapping[str, KernelWork], devices: Mapp
 
 
 def rows(path: Path = FILE) -> Iterator[PublishedRow]:
-    """The rows of the file, then those of the runs."""
+    """The rows of the file, then those of this suite's runs where they are there, as in a checkout."""
+    yield from of_file(path)
+    for run in (each for each in RUNS if (each / RECORDS).exists()):
+        yield from (row for each in read_run(run, samples=False).records if (row := _of_record(each, run.name)))
+
+
+def of_file(path: Path = FILE) -> Iterator[PublishedRow]:
+    """The rows that others have published."""
     for group in _groups(path):
-        text = _text(group)
         for elements, value in group["rows"]:
-            moved = elements * ITEM_BYTES[group["dtype"]] * _tensors(group["kernel"])
+            moved = _bytes_moved(group["kernel"], group["dtype"], elements)
             seconds = moved / value / 1e9 if group.get("unit") == "GB/s" else value * 1e-6
             regime = group.get("regime", Regime.COLD)
             yield PublishedRow(
                 group["device"], group["kernel"], group["by"], group["dtype"], elements, regime, seconds,
-                group["source"], text.key,
+                group["source"], _text(group).key,
             )  # fmt: skip
-    for run in (each for each in RUNS if (each / RECORDS).exists()):
-        yield from (row for each in read_run(run, samples=False).records if (row := _of_record(each, run.name)))
+
+
+def _bytes_moved(kernel: str, dtype: str, elements: int) -> int:
+    return elements * ITEM_BYTES[dtype] * (3 if kernel in _OF_THREE_TENSORS else 2)
 
 
 def texts(path: Path = FILE) -> Iterator[KernelText]:
@@ -97,10 +114,6 @@ def _text(group: Mapping[str, Any]) -> KernelText:
 
 def _eager(op: str, dtype: str) -> KernelText:
     return KernelText(op, dtype, 16 // ITEM_BYTES[dtype], True, known()[OWN].sheet.arch)
-
-
-def _tensors(kernel: str) -> int:
-    return 3 if kernel in ("add", "maximum", "swiglu", "relu² backward") else 2
 
 
 def _of_record(record: Record, run: str) -> PublishedRow | None:
