@@ -84,3 +84,12 @@ def test_the_counts_are_those_of_the_kernels_compiled_here():
     for key, work in made.items():
         assert work["clocks_per_block"]["issue"] == pytest.approx(kept[key].clocks_per_block["issue"], rel=0.1)
         assert work["elements_per_block"] == kept[key].elements_per_block
+
+
+@pytest.mark.slow
+def test_the_kernels_that_stand_for_others_compute_their_formulas():
+    pytest.importorskip("triton.backends.nvidia")
+    command = [sys.executable, "-m", "tests.harness.predict.run_formulas"]
+    ended = subprocess.run(command, env=process_environment(), capture_output=True, text=True)
+    errors = json.loads(ended.stdout)
+    assert len(errors) == 12 and max(errors.values()) < 1e-5
