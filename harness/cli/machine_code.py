@@ -11,9 +11,11 @@ import typer
 
 from harness.cli.exits import WRONG_USAGE, end
 from harness.cli.options import Dtypes, Ops
+from harness.store.vocabulary import Regime
 
 if TYPE_CHECKING:
     from harness.machine_code.rows import InspectedRow
+    from harness.predict.devices import DeviceModel
 
 app = typer.Typer()
 
@@ -26,51 +28,124 @@ Validate = Annotated[
     ),
 ]
 
+Predict = Annotated[
+    bool,
+    typer.Option(
+        "--predict",
+        help="Instead of counts, the time and the bandwidth of each kernel by size, modelled, and what binds at each.",
+    ),
+]
+Devices = Annotated[
+    list[str] | None,
+    typer.Option(help="With --predict: H100, H200, A100, B200, …; may be repeated. Default: those of the --arch."),
+]
+
+
+Archs = Annotated[
+    list[str] | None,
+    typer.Option(help="sm_80, sm_86, sm_89, sm_90, sm_100, sm_120 or gfx942; may be repeated. Default: most."),
+]
+Providers = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="FILE.py with kernels in Triton, shown beside ours (its code runs with your rights); may be repeated."
+    ),
+]
+Listings = Annotated[
+    Path | None, typer.Option(help="Write the machine code of each kernel into this directory, as text.")
+]
+Check = Annotated[
+    bool, typer.Option("--check", help="Exit with 1 where a kernel exceeds harness/machine_code/budgets.toml.")
+]
+
 
 @app.command()
 def inspect(
-    arch: Annotated[
-        list[str] | None,
-        typer.Option(help="sm_80, sm_86, sm_89, sm_90, sm_100, sm_120 or gfx942; may be repeated. Default: most."),
-    ] = None,
+    arch: Archs = None,
     op: Ops = None,
     dtype: Dtypes = None,
-    provider: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="FILE.py with kernels in Triton, shown beside ours (its code runs with your rights); may be repeated."
-        ),
-    ] = None,
+    provider: Providers = None,
     json: Annotated[bool, typer.Option("--json", help="The rows as a JSON list.")] = False,
-    listings: Annotated[
-        Path | None, typer.Option(help="Write the machine code of each kernel into this directory, as text.")
-    ] = None,
+    listings: Listings = None,
     markdown: Annotated[bool, typer.Option("--markdown", help="The tables as Markdown.")] = False,
-    check: Annotated[
-        bool, typer.Option("--check", help="Exit with 1 where a kernel exceeds harness/machine_code/budgets.toml.")
-    ] = False,
+    check: Check = False,
     validate: Validate = False,
+    predict: Predict = False,
+    device: Devices = None,
+    regime: Annotated[Regime, typer.Option(help="With --predict: graph, cold or warm.")] = Regime.GRAPH,
 ) -> None:
     """Count the machine code of every kernel; no GPU needed."""
     if json and markdown:
         end("choose one of --markdown and --json", WRONG_USAGE)
+    if device and not predict:
+        end("--device says what to predict for: give --predict, too", WRONG_USAGE)
+    if (validate or predict) and (listings or check or (validate and predict)):
+        what = "--validate counts nothing" if validate else "--predict shows times"
+        end(f"{what}: leave --check and --listings{' and --predict' if validate else ''}", WRONG_USAGE)
     if validate:
-        if listings or check:
-            end("--validate counts nothing: leave --listings and --check", WRONG_USAGE)
         _validate(arch or ["sm_90"], provider or ["triton"], op or (), dtype or (), json, markdown)
-        return
+    elif predict:
+        devices = _devices(device or (), arch or ())
+        archs = list(dict.fromkeys(each.sheet.arch for each in devices))
+        rows = _surveyed(archs, provider or (), op or (), dtype or _PREDICTED_DTYPES)
+        _print_curves(rows, devices, regime, json, markdown)
+    else:
+        rows = _surveyed(arch or (), provider or (), op or (), dtype or (), listings)
+        _print(rows, json, markdown)
+        if check:
+            _check(rows)
+
+
+def _surveyed(
+    archs: Sequence[str],
+    specs: Sequence[str],
+    ops: Sequence[str],
+    dtypes: Sequence[str],
+    listings: Path | None = None,
+) -> tuple[InspectedRow, ...]:
+    """The rows of this suite's kernels and of the files', for the architectures or for most where none is named."""
     from rich.console import Console
 
     from harness import providers
     from harness.machine_code.survey import ARCHS, survey_beside_ours
 
-    archs = arch or ARCHS
+    archs = archs or ARCHS
     with Console(stderr=True).status(f"compiling for {', '.join(archs)}"):
-        files = [spec for spec in providers.distinct(["triton", *(provider or ())]) if spec != "triton"]
-        rows = survey_beside_ours(archs, files, op or (), dtype or (), listings)
-    _print(rows, json, markdown)
-    if check:
-        _check(rows)
+        files = [spec for spec in providers.distinct(["triton", *specs]) if spec != "triton"]
+        return survey_beside_ours(archs, files, ops, dtypes, listings)
+
+
+_PREDICTED_DTYPES = ("bfloat16", "float16", "float32")  # where none is named: those that all devices are good at
+
+
+def _devices(names: Sequence[str], archs: Sequence[str]) -> list[DeviceModel]:
+    """The devices of these names, or of these architectures, or all that are known."""
+    from harness.predict.devices import PredictError, chosen, known
+
+    found = chosen(names) if names else list(known().values())
+    fits = [each for each in found if not archs or each.sheet.arch in archs]
+    if not fits:
+        raise PredictError(f"no such device is of {' or '.join(archs)}; known are {', '.join(known())}")
+    return fits
+
+
+def _print_curves(
+    rows: tuple[InspectedRow, ...], devices: Sequence[DeviceModel], regime: Regime, json: bool, markdown: bool
+) -> None:
+    from harness.predict.curves import curves, to_json
+
+    found = curves(rows, devices, regime)
+    if json:
+        print(to_json(found))
+        return
+    from reports.render import prediction
+
+    if markdown:
+        print(prediction.to_markdown(found))
+        return
+    from rich.console import Console
+
+    prediction.show(found, Console())
 
 
 def _validate(

@@ -110,8 +110,16 @@ def compare(
     ] = None,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    predicted: Annotated[
+        bool, typer.Option("--predicted", help="One run: its times, and beside them what the model says of each.")
+    ] = False,
 ) -> None:
     """Say per case whether B is faster or slower than A, and how sure that is."""
+    if predicted:
+        if len(runs) != 1 or providers or fail_on:
+            end("--predicted takes one run, and there is no verdict to fail on", WRONG_USAGE)
+        _compare_with_model(runs[0], markdown, json)
+        return
     if len(runs) != (1 if providers else 2):
         if len(runs) > 2:
             end("compare takes two runs; 'elubench trend' takes many", WRONG_USAGE)
@@ -135,6 +143,23 @@ def compare(
     else:
         comparison.show(found, Console())
     _fail_on(found, fail_on or [])
+
+
+def _compare_with_model(path: Path, markdown: bool, json: bool) -> None:
+    """Print a run's times and the modelled ones side by side."""
+    from rich.console import Console
+
+    from harness.predict.of_run import beside
+    from harness.store.records import read_run
+    from reports.render import prediction, table
+
+    found = beside(read_run(path, samples=False))
+    if json:
+        print(prediction.beside_json(found))
+    elif markdown:
+        print("\n".join(table.to_markdown(prediction.beside_table(found))))
+    else:
+        table.show(prediction.beside_table(found), Console())
 
 
 def _fail_on(found: Comparison, wanted: list[Failing]) -> None:

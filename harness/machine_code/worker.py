@@ -93,7 +93,7 @@ def inspect(spec: str, arch: str, ops: list[str], dtypes: list[str], listings: s
     if listings is not None:
         for each in noted:
             _list(each, Path(listings))
-    return [*_filled(noted, arch), *failed]
+    return [*filled(noted, arch), *failed]
 
 
 def _list(noted: Noted, directory: Path) -> None:
@@ -179,7 +179,7 @@ def _storage(tensor: Tensor) -> int:
     return int(tensor.untyped_storage()._cdata)
 
 
-def _filled(noted: list[Noted], arch: str) -> list[InspectedRow]:
+def filled(noted: list[Noted], arch: str) -> list[InspectedRow]:
     """The rows with their numbers."""
     try:
         codes = _amd_codes(noted) if arch.startswith("gfx") else _nvidia_codes(noted, arch)

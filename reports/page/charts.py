@@ -84,7 +84,7 @@ def bandwidth(group: TimedGroup, run: Run) -> Chart:
             texts, merged = [merged_text(name, point) for point in points], True
         traces.append(_curve_trace(name, points, texts))
     sizes = [record.bytes_moved for record in records]
-    layout = {"xaxis": _bytes_axis("bytes moved per call", sizes), "yaxis": _rate_axis()}
+    layout = {"xaxis": bytes_axis("bytes moved per call", sizes), "yaxis": rate_axis()}
     _mark_cache(layout, run, sizes)
     note = "More sizes than a chart can show: a point is the median of the cases of about its size." if merged else ""
     parts = (group.op, variant_text(group), group.dtype)
@@ -99,8 +99,8 @@ def _roof_traces(records: Sequence[Record]) -> list[dict[str, Any]]:
         ordered, sizes = ordered * 2, [ordered[0].bytes_moved / 1.5, ordered[0].bytes_moved * 1.5]
     else:
         sizes = [record.bytes_moved for record in ordered]
-    medians = [_short(record.bandwidth_gbps) for record in ordered]
-    attained = [_short(record.roof_gbps) for record in ordered]
+    medians = [short(record.bandwidth_gbps) for record in ordered]
+    attained = [short(record.roof_gbps) for record in ordered]
     texts = [
         f"<b>roof</b>: {html.escape(record.provider)}<br>{bytes_text(record.bytes_moved)} moved"
         f"<br>attains {significant(record.roof_gbps)} GB/s, median {significant(record.bandwidth_gbps)}"
@@ -124,10 +124,10 @@ def _curve_trace(name: str, points: Sequence[CurvePoint], texts: Sequence[str]) 
         "name": html.escape(printable(name, 60)),
         "look": [look.colour, look.dark_colour],
         "x": [point.bytes_moved for point in points],
-        "y": [_short(point.gbps) for point in points],
+        "y": [short(point.gbps) for point in points],
         "error_y": {"type": "data", "symmetric": False, "thickness": 1, "width": 2,
-                    "array": [_short(point.high_gbps - point.gbps) for point in points],
-                    "arrayminus": [_short(point.gbps - point.low_gbps) for point in points]},
+                    "array": [short(point.high_gbps - point.gbps) for point in points],
+                    "arrayminus": [short(point.gbps - point.low_gbps) for point in points]},
         "line": {"dash": _DASHES[look.line], "width": 1.5},
         "marker": {"symbol": [symbol if point.is_valid else f"{symbol}-open" for point in points], "size": 8},
         "text": list(texts),
@@ -197,8 +197,8 @@ def roofline(run: Run, timed: Sequence[TimedGroup]) -> list[Chart]:
             end = max(low, min(high, max(flat) / roof.value)) if flat else high
             xs, ys, unit = [low, end], [low * roof.value, end * roof.value], "GB/s"
         traces.append({
-            "type": "scatter", "mode": "lines", "look": "roof", "x": [_short(x) for x in xs],
-            "y": [_short(y) for y in ys], "name": f"{roof.level}: {roof.name}", "hoverinfo": "text",
+            "type": "scatter", "mode": "lines", "look": "roof", "x": [short(x) for x in xs],
+            "y": [short(y) for y in ys], "name": f"{roof.level}: {roof.name}", "hoverinfo": "text",
             "text": [f"{roof.level}, {roof.name}: {significant(roof.value)} {unit}"] * 2,
             "line": {"width": 1.5, "dash": "dash" if roof.level == "cache" else "solid"},
         })  # fmt: skip
@@ -208,7 +208,7 @@ def roofline(run: Run, timed: Sequence[TimedGroup]) -> list[Chart]:
         traces.append({
             "type": "scatter", "mode": "markers", "name": html.escape(printable(name, 60)),
             "look": [look.colour, look.dark_colour], "hoverinfo": "text",
-            "x": [_short(spot.intensity) for spot in own], "y": [_short(spot.gflops) for spot in own],
+            "x": [short(spot.intensity) for spot in own], "y": [short(spot.gflops) for spot in own],
             "text": [row_text(rows[id(spot.record)]) for spot in own],
             "marker": {"size": 9, "symbol": [f"{symbol}-open" if spot.record.doubts else symbol for spot in own]},
         })  # fmt: skip
@@ -228,27 +228,27 @@ def levels(run: Run) -> list[Chart]:
         warm, name = each.regime == "warm", f"{html.escape(each.mix)}, {each.regime} cache"
         traces.append({
             "type": "scatter", "mode": "lines+markers", "name": name, "look": [look.colour, look.dark_colour],
-            "x": list(each.working_sets), "y": [_short(gbps) for gbps in each.gbps], "hoverinfo": "text",
+            "x": list(each.working_sets), "y": [short(gbps) for gbps in each.gbps], "hoverinfo": "text",
             "line": {"width": 1.5, "dash": "dash" if warm else "solid"},
             "marker": {"size": 7, "symbol": _SYMBOLS[look.marker] + ("-open" if warm else "")},
             "text": [f"<b>{name}</b><br>{bytes_text(size)} touched per call<br>attains {significant(gbps)} GB/s"
                      for size, gbps in zip(each.working_sets, each.gbps, strict=True)],
         })  # fmt: skip
     sizes = [size for each in found for size in each.working_sets]
-    layout = {"xaxis": _bytes_axis("working set of a call", sizes), "yaxis": _rate_axis()}
+    layout = {"xaxis": bytes_axis("working set of a call", sizes), "yaxis": rate_axis()}
     _mark_cache(layout, run, sizes)
     return [Chart("levels", "plain streams", traces, layout, "The best of a few streams at each working set.")]
 
 
-def _bytes_axis(title: str, sizes: Sequence[int]) -> dict[str, Any]:
+def bytes_axis(title: str, sizes: Sequence[float]) -> dict[str, Any]:
     ticks = [2**n for n in range(math.floor(math.log2(min(sizes))), math.ceil(math.log2(max(sizes))) + 1)]
     ticks = ticks[:: max(1, len(ticks) // 6)]
     texts = [bytes_text(tick) for tick in ticks]
-    ends = [_short(math.log10(min(sizes) / 1.6)), _short(math.log10(max(sizes) * 1.6))]
+    ends = [short(math.log10(min(sizes) / 1.6)), short(math.log10(max(sizes) * 1.6))]
     return {"title": {"text": title}, "type": "log", "tickvals": ticks, "ticktext": texts, "range": ends}
 
 
-def _rate_axis() -> dict[str, Any]:
+def rate_axis() -> dict[str, Any]:
     return {"title": {"text": "GB/s"}, "rangemode": "tozero"}
 
 
@@ -261,7 +261,7 @@ def error_chart(dtype: str, found: Sequence[errors.Profile]) -> Chart:
         head = f"<b>{name}</b> ({profile.outcome})"
         traces.append({
             "type": "scatter", "mode": "lines", "name": name, "look": [look.colour, look.dark_colour],
-            "y": [_short(math.log2(1 + each)) for each in profile.max_ulp], "hoverinfo": "text",
+            "y": [short(math.log2(1 + each)) for each in profile.max_ulp], "hoverinfo": "text",
             "line": {"dash": _DASHES[look.line], "width": 1.5, "shape": "hvh"},
             "text": [f"{head}<br>inputs {low:.4g} to {high:.4g}<br>largest error {ulp:.3g} ULP"
                      for low, high, ulp in zip(profile.lows, profile.highs, profile.max_ulp, strict=True)],
@@ -287,15 +287,15 @@ def instructions(arch: str, rows: Sequence[InspectedRow]) -> Chart:
     line = sorted({low, min(max(ceiling.issue_gips / slope, low), high), high})
     traces: list[dict[str, Any]] = [
         {"type": "scatter", "mode": "lines", "look": "roof", "name": html.escape(ceiling.device), "hoverinfo": "skip",
-         "x": [_short(x) for x in line], "y": [_short(min(x * slope, ceiling.issue_gips)) for x in line]}
+         "x": [short(x) for x in line], "y": [short(min(x * slope, ceiling.issue_gips)) for x in line]}
     ]  # fmt: skip
     for dtype in sorted({row.dtype for row in rows}, key=dtype_order):
         own = [row for row in rows if row.dtype == dtype]
         colour = instruction.COLOURS.get(dtype, "#888888")
         traces.append({
             "type": "scatter", "mode": "markers", "name": dtype, "look": [colour, colour], "hoverinfo": "text",
-            "x": [_short(row.warp_instructions_per_transaction) for row in own],
-            "y": [_short(instruction.modelled_gips(row, ceiling)) for row in own],
+            "x": [short(row.warp_instructions_per_transaction) for row in own],
+            "y": [short(instruction.modelled_gips(row, ceiling)) for row in own],
             "text": [
                 f"<b>{html.escape(row.op)}</b> {html.escape(row.variant)} {html.escape(row.dtype)} (modelled)<br>"
                 f"{significant(row.instructions_per_element)} instructions per element<br>"
@@ -313,6 +313,6 @@ def instructions(arch: str, rows: Sequence[InspectedRow]) -> Chart:
     return Chart("instructions", arch, traces, layout, note)
 
 
-def _short(value: float | None) -> float | None:
+def short(value: float | None) -> float | None:
     """Five significant digits: more than a chart shows, and half the bytes."""
     return None if value is None else float(f"{value:.5g}")

@@ -15,7 +15,8 @@ from harness.store.vocabulary import RECORDS
 from reports.analysis.findings import findings
 from reports.analysis.ratios import BASELINE
 from reports.analysis.summary import FLAGS, TimedGroup, groups, outcomes
-from reports.page.charts import charts
+from reports.page import predicted
+from reports.page.charts import MOST_CHARTS, charts
 from reports.page.rows import columns, embedded
 from reports.render import inspection
 from reports.render.run_tables import spared_table, speedup_table, untimed_table, workload_table
@@ -33,6 +34,7 @@ _TABS = {
     "levels": "Levels of memory",
     "error": "Error against input",
     "instructions": "Instruction roofline (modelled)",
+    "predicted": predicted.TAB,
 }
 
 
@@ -62,6 +64,8 @@ def page(run: Run, content_hash: str | None = None, doubts: Sequence[str] = ()) 
     timed = groups(run)
     inspected = rows_of(run)
     drawn = charts(run, timed, inspected)
+    if curves := predicted.predicted(run, inspected):
+        drawn["predicted"] = curves[:MOST_CHARTS]
     data = {
         "rows": columns(run, timed),
         "charts": {kind: [each.content() for each in found] for kind, found in drawn.items()} if plotly else {},
