@@ -16,6 +16,7 @@ ROOMS = {
     "harness.doctor": "what this machine can measure, and why not the rest",
     "harness.paper": "the ELU paper's statements, measured",
     "harness.proof": "every input there is, put through the compiled kernel",
+    "harness.conformance": "ELU's semantics as checks, and every provider put through them",
     "harness.crosscheck": "our clock against other libraries'",
     "harness.run": "a sweep, run: worker processes, the job of one case, the making of records",
     "harness.machine_code": "kernels compiled, disassembled and counted",
