@@ -28,6 +28,7 @@ class SemanticCheck:
     Args:
         demand: what is asked, in a few words.
         values: (dtype) -> the inputs that it is put to.
+        counts_from_one: whether errors of numbers below 1 are counted in ULP of 1: where digits are not the question.
         forgives_flush: whether 0 in place of a subnormal number passes, with a note.
         judge: a pure function of the provider, this check and a dtype. Raises Unsupported.
     """
@@ -40,6 +41,7 @@ class SemanticCheck:
     dtypes: tuple[str, ...] = DTYPES
     shape: tuple[int, ...] = SHAPE
     layout: str = "contiguous"
+    counts_from_one: bool = False
     forgives_flush: bool = True
     judge: Callable[[CheckedProvider, SemanticCheck, str], CheckResult] = judges.pointwise
 
@@ -58,7 +60,10 @@ def _parameters(op: str) -> tuple[SemanticCheck, ...]:
         ),
         "input_scale < 0": ({"input_scale": -0.625}, "the same"),
     }
-    return tuple(SemanticCheck(name, op, demand, params=params) for name, (params, demand) in demands.items())
+    return tuple(
+        SemanticCheck(name, op, demand, params=params, counts_from_one=True)
+        for name, (params, demand) in demands.items()
+    )
 
 
 def _strides(op: str) -> tuple[SemanticCheck, ...]:
@@ -84,7 +89,10 @@ _OF_ELU = (
 )  # fmt: skip
 _OF_GRADIENT = (
     SemanticCheck("special values", BACKWARD, "grad · scale at +∞, 0 at −∞; NaN at NaN is allowed", values.specials),
-    SemanticCheck("large |x|", BACKWARD, "grad · scale above, about 0 below, and never NaN", values.large),
+    SemanticCheck(
+        "large |x|", BACKWARD, "grad · scale above, about 0 below, never NaN", values.large, counts_from_one=True
+    ),
+    SemanticCheck("far below 0", BACKWARD, "exp(x) with all digits: result + alpha cancels", values.far_below),
     SemanticCheck("every 16-bit input", BACKWARD, "at most 2 ULP", values.every, dtypes=DTYPES[:2]),
     *_parameters(BACKWARD),
     SemanticCheck("is_result", BACKWARD, "the gradient from the result", values.results, {"is_result": True}),

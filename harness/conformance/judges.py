@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -36,7 +36,7 @@ _SMALL = 64
 class CheckResult:
     """How a provider stands, and the witness: element `index` of tensors of `shape`. See `harness.conformance.rows`."""
 
-    standing: RowStatus
+    status: RowStatus
     shape: tuple[int, ...] = ()
     index: int | None = None
     input: float | None = None
@@ -52,6 +52,8 @@ def pointwise(subject: CheckedProvider, check: SemanticCheck, dtype: str) -> Che
     inputs = _inputs(subject, case, check.values(getattr(torch, dtype)))
     output = subject.compute(case, inputs)
     (true,) = OPS[case.op].expected(case, *inputs)
+    if check.counts_from_one:
+        true = replace(true, magnitude=true.value.abs().clamp(min=1.0))
     return _judged(inputs, output, true, BOUND_ULP[dtype], check.forgives_flush)
 
 

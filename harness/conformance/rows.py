@@ -40,7 +40,7 @@ class ConformRow:
     op: str
     dtype: str
     demand: str
-    standing: RowStatus
+    status: RowStatus
     input: str | None = None
     got: str | None = None
     true: str | None = None
@@ -66,9 +66,9 @@ class Conformance:
     def providers(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(row.provider for row in self.rows))
 
-    def of(self, *standings: RowStatus) -> tuple[ConformRow, ...]:
-        """The rows with one of these standings."""
-        return tuple(row for row in self.rows if row.standing in standings)
+    def of(self, *statuses: RowStatus) -> tuple[ConformRow, ...]:
+        """The rows with one of these statuses."""
+        return tuple(row for row in self.rows if row.status in statuses)
 
 
 def to_json(found: Conformance) -> str:

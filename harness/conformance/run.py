@@ -154,11 +154,11 @@ def _row(subject: CheckedProvider, item: Item) -> ConformRow:
 def row_of(spec: str, item: Item, finding: CheckResult, device: str = "cpu") -> ConformRow:
     """The row of a finding, with the lines that show a fail."""
     check = item.check
-    row = ConformRow(providers.name_of(spec), check.name, check.op, item.dtype, check.demand, finding.standing)
+    row = ConformRow(providers.name_of(spec), check.name, check.op, item.dtype, check.demand, finding.status)
     row = replace(row, max_ulp=finding.max_ulp, note=finding.note)
     if finding.input is not None and finding.got is not None and finding.true is not None:
         row = replace(row, input=_text(finding.input), got=_text(finding.got), true=_text(finding.true))
-    if finding.standing is RowStatus.FAIL:
+    if finding.status is RowStatus.FAIL:
         row = replace(row, reproduce=reproduce.lines(spec, Reproducible(check, item.dtype, finding, device)))
     return row
 

@@ -47,6 +47,12 @@ def large(dtype: torch.dtype) -> Tensor:
     return x[x.isfinite() & (x.abs() >= _FAR)]
 
 
+def far_below(dtype: torch.dtype) -> Tensor:
+    """Numbers where the gradient is far below 1 and still normal in the dtype."""
+    least = 9.0 if dtype == torch.float16 else 80.0
+    return -torch.linspace(least / 2, least, _GRID, dtype=torch.float64).to(dtype)
+
+
 def moderate(dtype: torch.dtype) -> Tensor:
     """Numbers of a size at which every way to write the formula is right: what is wrong here is a parameter."""
     x = torch.linspace(0.5, 8.0, _GRID, dtype=torch.float64).to(dtype)

@@ -39,14 +39,14 @@ def overview(found: Conformance) -> Table:
     return Table("", columns, rows, notes, sections=sections(op for op, _ in checks))
 
 
-def _of(found: Conformance, provider: str, *standings: RowStatus) -> list[ConformRow]:
-    return [row for row in found.of(*standings) if row.provider == provider]
+def _of(found: Conformance, provider: str, *statuses: RowStatus) -> list[ConformRow]:
+    return [row for row in found.of(*statuses) if row.provider == provider]
 
 
 def _cell(rows: Sequence[ConformRow]) -> str:
     """Of one provider and check, in all dtypes."""
-    offered = [row for row in rows if row.standing is not RowStatus.NOT_OFFERED]
-    fails = [row for row in offered if row.standing is RowStatus.FAIL]
+    offered = [row for row in rows if row.status is not RowStatus.NOT_OFFERED]
+    fails = [row for row in offered if row.status is RowStatus.FAIL]
     if not offered:
         return MISSING
     named = fails or offered
@@ -75,7 +75,7 @@ def witnesses(rows: Iterable[ConformRow], title: str = "") -> Table:
     )
     cells = tuple(
         (
-            row.provider, row.op, row.check, SHORT_DTYPES[row.dtype], row.standing.value, row.input or "",
+            row.provider, row.op, row.check, SHORT_DTYPES[row.dtype], row.status.value, row.input or "",
             row.got or "", row.true or "", "" if row.max_ulp is None else significant(row.max_ulp), row.note or "",
         )
         for row in listed
