@@ -35,7 +35,7 @@ def conform(
     """Say of each provider where it computes ELU as ATen defines it, and where not, with the input that shows it."""
     if json and markdown:
         end("choose one of --markdown and --json", WRONG_USAGE)
-    found = _found(provider or [], op or [], dtype or [], device, huge)
+    found = _found(provider or [], op or [], dtype or [], device, huge, out)
     if out is not None:
         from harness.conformance.rows import write
         from reports.conformance.page import build
@@ -53,7 +53,9 @@ def conform(
         end(f"none of it is offered: {found.rows[0].note}", WRONG_USAGE)
 
 
-def _found(given: list[str], ops: list[str], dtypes: list[str], device: str, huge: bool) -> Conformance:
+def _found(
+    given: list[str], ops: list[str], dtypes: list[str], device: str, huge: bool, out: Path | None
+) -> Conformance:
     from harness import providers
 
     specs = providers.distinct(given or tuple(providers.BUILTIN))
@@ -69,6 +71,8 @@ def _found(given: list[str], ops: list[str], dtypes: list[str], device: str, hug
         end(f"what is checked is {' and '.join(known)}, not {other[0]}", WRONG_USAGE)
     if other := [each for each in dtypes if each not in checks.DTYPES]:
         end(f"what is checked is {', '.join(checks.DTYPES)}, not {other[0]}", WRONG_USAGE)
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)  # what cannot be written to is said before minutes have passed
     with Console(stderr=True).status("starting") as status:
         return run.conformance(specs, run.items(ops, dtypes, huge), find_device(device), status.update)
 

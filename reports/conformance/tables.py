@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
 from rich.console import Console
@@ -14,29 +15,30 @@ from reports.text.formatting import MISSING, printable, significant
 
 TITLE = "Who computes ELU right"
 EVERY = "every 16-bit input"
-NEAR_ZERO = "near 0⁻"
 _STYLES = {"FAIL": "bold red", "pass": "green"}
 
 
 def overview(found: Conformance) -> Table:
     """A line for each check, a column for each provider that offers anything; how many of each stand below."""
     offering = [name for name in found.providers if _of(found, name, RowStatus.PASS, RowStatus.FAIL)]
-    checks = list(dict.fromkeys((row.op, row.check) for row in found.rows))
+    checks = list(dict.fromkeys((row.op, row.check, row.demand) for row in found.rows))
     columns = (
         Column("op", Kind.WORD, is_shared=True),
-        Column("check", Kind.WORD),
+        Column("check", Kind.PROSE),
+        Column("asked", Kind.PROSE, goes=1),
         *(Column(name, Kind.WORD, styles=_STYLES) for name in offering),
     )
+    by_cell = defaultdict(list)
+    for row in found.rows:
+        by_cell[row.provider, row.op, row.check].append(row)
     rows = tuple(
-        (op, check, *(_cell([row for row in found.rows if (row.provider, row.op, row.check) == (name, op, check)])
-                      for name in offering))
-        for op, check in checks
-    )  # fmt: skip
+        (op, check, asked, *(_cell(by_cell[name, op, check]) for name in offering)) for op, check, asked in checks
+    )
     notes = (
         f"FAIL: in the dtypes named, or in all that are offered; {MISSING}: not offered.",
         *(f"{name}: {_count(found, name)}" for name in found.providers),
     )
-    return Table("", columns, rows, notes, sections=sections(op for op, _ in checks))
+    return Table("", columns, rows, notes, sections=sections(op for op, *_ in checks))
 
 
 def _of(found: Conformance, provider: str, *statuses: RowStatus) -> list[ConformRow]:
@@ -66,7 +68,7 @@ def witnesses(rows: Iterable[ConformRow], title: str = "") -> Table:
     columns = (
         Column("provider", Kind.NAME, is_shared=True),
         Column("op", Kind.WORD, is_shared=True, goes=1),
-        Column("check", Kind.WORD),
+        Column("check", Kind.PROSE),
         *words("dtype"),
         Column("", Kind.WORD, styles={"fail": "bold red", "pass": "green"}),
         *numbers("input", "got", "true"),
@@ -123,22 +125,28 @@ def print_to(found: Conformance, console: Console) -> None:
         show(Table("Not offered", (), (), reasons), console)
 
 
+# What is said of those that fail a check, by how the check's name begins.
+_FINDINGS = {
+    "near 0⁻": "Near 0⁻, where ELU is about x, the result is 0 or has lost most digits in {}.",
+    "far below 0": "The gradient far below 0 is 0 or has lost most digits in {}.",
+    "in place, ": "The gradient of ELU in place is wrong in silence, where a parameter is negative, in {}.",
+}
+
+
 def sentence(found: Conformance) -> str:
-    """What was found, in one or two sentences."""
-    clean = [
-        name for name in found.providers if _of(found, name, RowStatus.PASS) and not _of(found, name, RowStatus.FAIL)
-    ]
-    failed = [name for name in found.providers if _of(found, name, RowStatus.FAIL)]
-    near = [
-        f"{name} ({', '.join(SHORT_DTYPES[row.dtype] for row in rows)})"
-        for name in failed
-        if (rows := [row for row in _of(found, name, RowStatus.FAIL) if row.check == NEAR_ZERO])
-    ]
-    said = [
-        f"Of {len(clean) + len(failed)} providers on {found.device}, {_listed(clean) or 'none'} passes all it offers."
-    ]
-    if near:
-        said.append(f"Near 0⁻, where ELU is about x, these are wrong: {_listed(near)}.")
+    """What was found, in a few sentences."""
+    judged = [name for name in found.providers if _of(found, name, RowStatus.PASS, RowStatus.FAIL)]
+    clean = [name for name in judged if not _of(found, name, RowStatus.FAIL)]
+    passing = f"{_listed(clean)} {'pass all that they offer' if len(clean) > 1 else 'passes all that it offers'}"
+    said = [f"Of {len(judged)} providers on {found.device}, {passing if clean else 'none passes all that it offers'}."]
+    for beginning, text in _FINDINGS.items():
+        failing = {
+            name: dict.fromkeys(SHORT_DTYPES[row.dtype] for row in rows)
+            for name in judged
+            if (rows := [row for row in _of(found, name, RowStatus.FAIL) if row.check.startswith(beginning)])
+        }
+        if failing:
+            said.append(text.format(_listed([f"{name} ({', '.join(dtypes)})" for name, dtypes in failing.items()])))
     return " ".join(said)
 
 

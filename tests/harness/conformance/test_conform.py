@@ -119,4 +119,4 @@ def test_the_page_and_the_file_are_written_where_they_are_asked_for(tmp_path):
     found = read(tmp_path / "new")
     assert found.providers == ("eager",)
     page = (tmp_path / "new" / "report" / "report.md").read_text()
-    assert "passes all it offers" in page and "| every 16-bit input |" in page
+    assert "eager passes all that it offers" in page and "| elu | every 16-bit input |" in page
