@@ -42,8 +42,8 @@ def test_a_cell_names_the_dtypes_where_they_differ():
 
 def test_the_sentence_names_who_passes_and_who_fails():
     assert sentence(FOUND) == (
-        "Of 3 providers on a | CPU, ours and narrow pass all that they offer. Near 0⁻, where ELU is about x, the result "
-        "is 0 or has lost most digits in theirs (fp32)."
+        "Of 3 providers on a | CPU, ours and narrow pass all that they offer. Near 0⁻, where ELU is about x, "
+        "the result is 0 or has lost most digits in theirs (fp32)."
     )
 
 
