@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from harness.conformance.rows import Conformance, ConformRow, RowStatus, write
+from harness.conformance.rows import Conformance, ConformRow, RowStatus, read, write
 from harness.store.vocabulary import RunError
 from reports.conformance.page import text
 from reports.conformance.tables import overview, sentence
 from reports.publish import conformance_page
 from reports.text.blocks import marks
+from tests.harness.command import ROOT
 
 LINES = ("import torch", "x = torch.zeros(1)", 'print(x, "where 1 is true")')
 
@@ -63,6 +64,18 @@ def test_a_published_table_is_in_the_index_and_in_readme(tmp_path):
     assert "(results/some-cpu/conform/report/report.md)" in made[readme].decode()
     index = made[tmp_path / "results" / "README.md"].decode()
     assert index.startswith("# Published runs\n") and "(some-cpu/conform/report/report.md)" in index
+
+
+def test_what_the_published_table_found():
+    """On a CPU, without being told where; our kernels and Inductor's for CUDA by the emulated GPU."""
+    found = read(ROOT / "results" / "intel-xeon" / "conform")
+    failed = {(each.provider, each.op, each.check) for each in found.of(RowStatus.FAIL)}
+    assert {name for name, _, check in failed if check == "near 0⁻"} == {"compile", "onnxruntime", "tensorflow"}
+    assert ("inductor", "elu", "subnormals") in failed
+    assert ("compile", "elu_backward", "in place, alpha < 0") in failed
+    assert ("eager", "elu_backward", "in place, scale < 0") in failed
+    assert {each.status for each in found.rows if each.provider == "triton"} == {RowStatus.PASS}
+    assert all(len(each.reproduce) == 3 for each in found.of(RowStatus.FAIL))
 
 
 def test_a_file_that_is_no_table_is_said(tmp_path):
