@@ -36,7 +36,7 @@ def overview(found: Conformance) -> Table:
     )
     notes = (
         f"FAIL: in the dtypes named, or in all that are offered; {MISSING}: not offered.",
-        "What launches Triton kernels (triton, inductor, perhaps a file) is run by the GPU where there is one, else, as "
+        "What launches Triton kernels (triton, inductor, maybe a file) is run by the GPU where there is one, else, as "
         "compiled for sm_90, by the emulated GPU.",
         *(f"{name}: {_count(found, name)}" for name in found.providers),
     )
