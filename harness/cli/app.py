@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli import crosscheck, machine_code, paper, proof, provider_file, stored
+from harness.cli import conform, crosscheck, machine_code, paper, proof, provider_file, stored
 from harness.cli.exits import CHECK_FAILED, WRONG_USAGE, command_line, end
 from harness.cli.measuring import measuring, new_directory, present, refuse_beside_resume, resume_hint
 from harness.cli.options import Arch, Dtypes, FlushKind, Ops, Regimes, Shapes
@@ -32,6 +32,7 @@ app.add_typer(machine_code.app)
 app.add_typer(paper.app)
 app.add_typer(proof.app)
 app.add_typer(provider_file.app)
+app.add_typer(conform.app)
 app.add_typer(crosscheck.app)
 
 

@@ -13,10 +13,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from harness.providers.errors import NoFunction, ProviderError, Unsupported, WrongOutput, WrongSignature
 from harness.providers.file import load_module, prepared, sources
+from harness.providers.peers import PEERS
 from harness.store.manifest import read_manifest
 from harness.store.sources import kept, sources_sha256
 from harness.store.vocabulary import PROVIDERS
@@ -26,7 +28,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BUILTIN", "LAUNCH_TRITON", "NoFunction", "Provider", "ProviderError", "Unsupported", "WrongOutput",
-    "WrongSignature", "check", "check_name", "check_unchanged", "distinct", "file_of", "load", "name_of", "sources_of",
+    "WrongSignature", "check", "check_name", "check_unchanged", "distinct", "file_of", "load", "module_of", "name_of",
+    "sources_of",
 ]  # fmt: skip
 
 BUILTIN = {
@@ -34,6 +37,7 @@ BUILTIN = {
     "compile": "torch.compile of the same (Inductor)",
     "triton": "the kernels of this suite",
     "inductor": "torch.compile's kernels for CUDA where there is no GPU: validated and counted, never timed",
+    **PEERS,
 }
 LAUNCH_TRITON = ("triton", "inductor")  # of the built-in ones
 
@@ -151,5 +155,10 @@ def load(spec: str) -> Provider:
     check(spec)
     path = file_of(spec)
     if path is None:
-        return Provider(spec, importlib.import_module(f"harness.providers.{spec}").prepare)
+        return Provider(spec, module_of(spec).prepare)
     return Provider(name_of(spec), partial(prepared, load_module(path), path))
+
+
+def module_of(name: str) -> ModuleType:
+    """The module of a built-in provider."""
+    return importlib.import_module(f"harness.providers.{'peers.' if name in PEERS else ''}{name}")

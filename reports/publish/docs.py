@@ -1,9 +1,10 @@
 """Writes every generated page, table and index of the documentation that is stale: `python -m reports.publish.docs`.
 
 They are the index of results/, the reports and figures of the published runs, the figures in README.md and
-docs/gallery.md, the results in docs/claims.md, the proofs in docs/numerics.md, the predictions in
-docs/predictions.md and the counts in docs/kernels.md. With
-`--check` nothing is written: each stale file is named, and the exit status is 1.
+They are the index of results/, the reports and figures of the published runs, the figures in README.md and
+docs/gallery.md, the tables of conformance, the results in docs/claims.md, the proofs in docs/numerics.md, the
+predictions in docs/predictions.md and the counts in docs/kernels.md. With `--check` nothing is written: each stale file
+is named, and the exit status is 1.
 """
 
 from __future__ import annotations
@@ -14,14 +15,21 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.store.vocabulary import RunError
-from reports.publish import kernel_page, paper_page, predictions_page, proof_page, results_index
+from reports.publish import (
+    conformance_page,
+    kernel_page,
+    paper_page,
+    predictions_page,
+    proof_page,
+    results_index,
+)
 from reports.text.blocks import MADE_BY, LostMarks
 
 
 def files(root: Path, *, check: bool) -> tuple[dict[Path, bytes], list[str]]:
     """What every generated file under `root` should hold, and a sentence on each that cannot be made here."""
     made = results_index.files(root) | paper_page.files(root) | proof_page.files(root)
-    made |= predictions_page.files(root)
+    made |= predictions_page.files(root) | conformance_page.files(root, made)
     counted, left_out = kernel_page.files(root, check=check)
     return made | counted, left_out
 

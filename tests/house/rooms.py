@@ -17,6 +17,7 @@ ROOMS = {
     "harness.paper": "the ELU paper's statements, measured",
     "harness.proof": "every input there is, put through the compiled kernel",
     "harness.predict": "the time of a kernel by size, modelled, and held against published times",
+    "harness.conformance": "ELU's semantics as checks, and every provider put through them",
     "harness.crosscheck": "our clock against other libraries'",
     "harness.run": "a sweep, run: worker processes, the job of one case, the making of records",
     "harness.machine_code": "kernels compiled, disassembled and counted",

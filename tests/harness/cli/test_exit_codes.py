@@ -44,6 +44,9 @@ COMMANDS = {
     ("inspect", 1): "inspect --op elu --dtype float32 --arch sm_90 --provider worse.py --check",
     ("crosscheck", 0): "crosscheck --op elu --dtype float32 --sizes 1024 --rounds 6 --provider eager --device cpu",
     ("crosscheck", 1): "crosscheck --op elu --dtype float32 --sizes 1024 --rounds 6 --provider rejects.py --device cpu",
+    ("conform", 0): "conform --provider eager --op elu --dtype bfloat16 --device cpu",
+    ("conform", 1): "conform --provider rejects.py --op elu --dtype bfloat16 --device cpu",
+    ("conform", 2): "conform --provider empty.py --op elu --dtype bfloat16 --device cpu",
     ("list", 0): "list ops",
     ("doctor", 0): "doctor",
 }
@@ -72,6 +75,7 @@ def places(tmp_path_factory):
     records.write_text(records.read_text().replace('"eager"', '"ours"'))
     (folder / "sweep.toml").write_text(SWEEP)
     (folder / "rejects.py").write_text(FAULTS["rejects"][0])
+    (folder / "empty.py").write_text("")
     shutil.copy(ROOT / "tests/harness/machine_code/providers/worse.py", folder / "worse.py")
     return folder
 

@@ -90,6 +90,13 @@ VERBS = {
         },
         again="--resume {prove}",
     ),
+    "conform": Verb(
+        "--provider eager --op elu --dtype bf16 --device cpu",
+        {
+            Place.provider: ("--op elu --dtype bf16 --device cpu --provider {place}",),
+            Place.folder: ("--provider eager --op elu --dtype bf16 --device cpu --out {place}",),
+        },
+    ),
     "doctor": Verb(""),
 }
 

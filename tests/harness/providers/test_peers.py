@@ -1,0 +1,97 @@
+"""Other libraries as providers: right or rejected where they are, and said to be missing where they are not."""
+
+from __future__ import annotations
+
+import builtins
+import importlib.util
+
+import pytest
+import torch
+
+from harness import providers
+from harness.correctness import gate
+from harness.ops.buffers import allocate
+from harness.ops.cases import make_case
+from harness.ops.op import Unsupported
+from harness.providers.peers import PEERS
+from harness.store.records import read_run
+from tests.harness.command import elubench
+
+SWEEP = """
+description = "peers"
+providers = ["eager"]
+dtypes = ["bfloat16", "float16"]
+case_timeout_s = 100
+[stop]
+min_samples = 8
+max_samples = 20
+max_seconds = 0.05
+warmup_seconds = 0.0
+[[cases]]
+op = "elu"
+shapes = [[100, 100]]
+"""
+
+
+def call_of(name, *words, **params):
+    return providers.load(name).prepare(make_case(*words, params))
+
+
+@pytest.mark.parametrize("name", [each for each in PEERS if each not in ("cupy", "flaggems")])
+def test_one_that_is_not_installed_says_what_to_install(name, monkeypatch):
+    real = builtins.__import__
+    monkeypatch.setattr("importlib.import_module", lambda module: real("not_installed_anywhere"))
+    with pytest.raises(Unsupported, match=r"is not installed: pip install 'elubench\["):
+        call_of_unpatched(name)
+
+
+def call_of_unpatched(name):
+    """As `providers.load` does, whose own imports are not to fail."""
+    module = __import__(f"harness.providers.peers.{name}", fromlist=["prepare"])
+    return module.prepare(make_case("elu", (8,), "float32"))
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+@pytest.mark.parametrize("name", ["cupy", "flaggems"])
+def test_one_for_a_gpu_says_that_there_is_none(name):
+    with pytest.raises(Unsupported, match="GPU, and there is none"):
+        call_of(name, "elu", (8,), "float32")
+
+
+@pytest.mark.parametrize(
+    ("name", "case", "why"),
+    [
+        ("jax", ("elu_plus_one", {}), "has no elu_plus_one"),
+        ("jax", ("elu", {"scale": 2.0}), "has no scale"),
+        ("jax", ("elu_backward", {"is_result": True}), "from its input alone"),
+        ("numba", ("elu", {}), "no arithmetic of bfloat16"),
+        ("onnxruntime", ("elu", {}), "no Elu of bfloat16"),
+    ],
+)
+def test_what_a_library_has_not_is_said(name, case, why):
+    pytest.importorskip(name)
+    op, params = case
+    with pytest.raises(Unsupported, match=why):
+        providers.load(name).prepare(make_case(op, (8,), "bfloat16", params))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "dtype"), [("jax", "bfloat16"), ("onnxruntime", "float16"), ("numba", "float64")])
+def test_one_that_is_right_passes_the_gate(name, dtype):
+    pytest.importorskip(name)
+    case = make_case("elu", (33, 129), dtype)
+    verdict = gate.check(case, providers.load(name).prepare(case), allocate(case, 1, "cpu")[0], seed=0)
+    assert verdict.passed, verdict.reason
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="jax is not installed")
+def test_a_run_times_peers_beside_eager(tmp_path):
+    (tmp_path / "sweep.toml").write_text(SWEEP)
+    names = [word for name in ("eager", "jax", "onnxruntime", "numba", "cupy") for word in ("--provider", name)]
+    words = ("--sweep", tmp_path / "sweep.toml", "--device", "cpu", "--regime", "warm", "--out", tmp_path / "run")
+    ended = elubench("run", *words, *names)
+    assert ended.returncode == 0, ended.stderr
+    outcomes = {(each.provider, each.dtype): each.outcome for each in read_run(tmp_path / "run").records}
+    assert outcomes["jax", "bfloat16"] == outcomes["onnxruntime", "float16"] == "ok"
+    assert outcomes["numba", "bfloat16"] == outcomes["cupy", "float16"] == "unsupported"
