@@ -22,6 +22,7 @@ class Script:
     l2_bytes: int = 2**17
     kernel_s: float = 30e-6  # so that graphs of 5 ms are small
     memory_bytes: int = 2**31
+    free_bytes: int = 2**31  # of it: others may have the rest
     slowdown: float = 1.0
     reasons: int = 0  # NVML's bits of what slows it down
 
@@ -31,7 +32,7 @@ SCRIPT = Script(**json.loads(os.environ.get(VARIABLE, "{}")))
 
 def _gpu() -> ScriptedCuda:
     cuda = ScriptedCuda(l2_bytes=SCRIPT.l2_bytes, kernel_s=SCRIPT.kernel_s, slowdown=lambda time_s: SCRIPT.slowdown)
-    cuda.free_bytes = SCRIPT.memory_bytes
+    cuda.free_bytes = min(SCRIPT.free_bytes, SCRIPT.memory_bytes)
     return cuda
 
 

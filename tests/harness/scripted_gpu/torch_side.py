@@ -140,6 +140,8 @@ def _launch_later(cuda: Any, func: Any, name: str, args: Any, kwargs: Any, given
 
 
 def _launch_now(cuda: Any, func: Any, name: str, args: Any, kwargs: Any, given: Any, index: int | None) -> Any:
+    if name in _DRAWS and kwargs.get("generator") is None and cuda.is_generator_capturing:
+        raise RuntimeError("Offset increment outside graph capture encountered unexpectedly.")
     values.settle()
     before = [each._version for each in given]
     try:
