@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from harness.cli.entry import answering
-from harness.cli.gpu_tests import GpuTests, Standing
+from harness.cli.gpu_tests import EndedTests, GpuTests
 from harness.store.vocabulary import MANIFEST, Role, RunError
 
 LIMIT_S = 510.0  # of one command, with what is left of 9 minutes to spare
@@ -106,7 +106,7 @@ def _is_whole(run: Path) -> bool:
     return done == cases
 
 
-def said(device: str, run: Path, pages: str | None, tests: Standing | None) -> str:
+def said(device: str, run: Path, pages: str | None, tests: EndedTests | None) -> str:
     """What is done and what is missing, a line each."""
     done, cases = _progress(run)
     lines = [f"evidence of {device}", f"{'done' if done == cases else 'missing'}: {run}: {done} of {cases} cases"]

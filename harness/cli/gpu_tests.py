@@ -23,7 +23,7 @@ _ENDED = ("passed", "skipped", "failed")
 
 
 @dataclass(frozen=True)
-class Standing:
+class EndedTests:
     """How the tests stand."""
 
     known: int
@@ -54,10 +54,10 @@ class GpuTests:
                 return
             self._run_file(file, rest_s, is_again=not left)
 
-    def tally(self) -> Standing:
+    def tally(self) -> EndedTests:
         known, outcomes = self._known(), outcomes_in(self.log)
         ended = [test for test in known if outcomes.get(test) in _ENDED]
-        return Standing(len(known), len(ended), tuple(test for test in ended if outcomes[test] == "failed"))
+        return EndedTests(len(known), len(ended), tuple(test for test in ended if outcomes[test] == "failed"))
 
     def _known(self) -> list[str]:
         return [row["test"] for row in _rows(self.log) if row["outcome"] == "known"]

@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from rich.progress import Progress as Bar
 
+from harness.cli.bar import progress_bar
 from harness.device.devices import Device
 from harness.paper.plan import Plan
 from harness.paper.rows import ClaimRow
@@ -22,19 +21,7 @@ def live(plan: Plan, device: Device) -> Iterator[ClaimsProgress]:
     units = plan.units()
     title = f"claims, {plan.name}: {len(units)} nets with {len(plan.seeds)} seeds each, on {device.name}"
     console.print(title, markup=False, highlight=False)
-    bar = Bar(
-        BarColumn(bar_width=20),
-        TaskProgressColumn(),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(elapsed_when_finished=False),
-        TextColumn("{task.description}", markup=False),
-        console=console,
-        refresh_per_second=2,
-        speed_estimate_period=600,
-        disable=not console.is_terminal,
-        transient=True,
-    )
+    bar = progress_bar(console, speed_estimate_s=600)
     task = bar.add_task("", total=sum(map(plan.steps_of, units)))
 
     def on_done(row: ClaimRow) -> None:

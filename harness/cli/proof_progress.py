@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from harness.cli.bar import progress_bar
 from harness.proof.plan import ProofPlan
 from harness.proof.rows import ProofRow
 from harness.proof.run import ProofProgress
@@ -21,19 +21,7 @@ def live(plan: ProofPlan) -> Iterator[ProofProgress]:
     console = Console(stderr=True)
     total = sum(part.inputs for part in plan.parts())
     console.print(f"{total:,} inputs to go through", markup=False, highlight=False)
-    bar = Progress(
-        BarColumn(bar_width=20),
-        TaskProgressColumn(),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(elapsed_when_finished=False),
-        TextColumn("{task.description}", markup=False),
-        console=console,
-        refresh_per_second=2,
-        speed_estimate_period=120,
-        disable=not console.is_terminal,
-        transient=True,
-    )
+    bar = progress_bar(console, speed_estimate_s=120)
     task, said = bar.add_task("", total=total), 0
 
     def on_rows(rows: list[ProofRow]) -> None:

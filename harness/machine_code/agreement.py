@@ -22,6 +22,7 @@ from harness.emulator.driver import EmulatingDriver, parameters
 from harness.emulator.emulated import End, active
 from harness.emulator.faults import Faults
 from harness.emulator.fresh import FreshTensors
+from harness.emulator.layout import size_of
 from harness.emulator.machine import DeadlockError
 from harness.emulator.memory import Memory
 from harness.emulator.observers import Access, Observer
@@ -119,7 +120,8 @@ class ComparingDriver(EmulatingDriver):
         executed, faults = _Executed(), Faults()
         told: list[str] = []
         try:
-            code = self._code(function.cubin, threads, grid, metadata.shared)
+            shared = metadata.shared + size_of(launch.kernel, "shared")
+            code = self._code(function.cubin, threads, grid, shared)
             self._run(code, launch, executed, faults)
         except (UnsupportedInstruction, ValueError, disassemble.ToolError) as error:
             launch.restore(before)

@@ -72,6 +72,14 @@ def to_json(rows: Iterable[AgreementRow]) -> str:
     return json.dumps([dataclasses.asdict(row) for row in rows], indent=1, ensure_ascii=False)
 
 
+_rows = Decoder(tuple[AgreementRow, ...])
+
+
+def from_json(text: bytes) -> tuple[AgreementRow, ...]:
+    """The rows of a JSON list. Raises ValueError where it is not one of rows."""
+    return _rows(text)
+
+
 @dataclass(frozen=True)
 class Evidence:
     """On how much the meaning of an opcode rests."""

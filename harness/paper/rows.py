@@ -14,7 +14,7 @@ from typing import Any
 
 from harness.machine_code.rows import InspectedRow, read_rows
 from harness.paper.plan import Plan, from_content
-from harness.store.lines import VersionedDecoder, is_torn, iter_lines
+from harness.store.lines import VersionedDecoder, decoded_lines, is_torn
 from harness.store.manifest import Manifest, read_manifest
 from harness.store.records import Run, read_run
 from harness.store.vocabulary import MANIFEST, RECORDS, SCHEMA, RunError
@@ -91,12 +91,7 @@ def read_claims(path: Path | str) -> ClaimsRun:
     if manifest.verb != VERB:
         raise RunError(f"{path} was made by 'elubench {manifest.verb}', not by 'elubench {VERB}'")
     plan = from_content(manifest.plan or {})
-    rows = []
-    for number, line in enumerate(iter_lines(path / RECORDS), start=1):
-        try:
-            rows.append(row_from_json(line))
-        except RunError as error:
-            raise RunError(f"{path / RECORDS}, line {number}: {error}") from None
+    rows = decoded_lines(path / RECORDS, row_from_json)
     units = {(unit.net, unit.variant.name): place for place, unit in enumerate(plan.units())}
     rows.sort(key=lambda row: (units.get((row.net, row.variant), len(units)), row.claim, row.rate, row.seed))
     cost = read_run(path / COST) if (path / COST / MANIFEST).exists() else None

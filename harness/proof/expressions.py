@@ -28,7 +28,7 @@ class NotStraight(Exception):
 
 @dataclass(frozen=True, eq=False)
 class Node:
-    """A value: an opcode with its operands, or a leaf: "tensor", "number", "address of", "special"."""
+    """A value: an opcode with its operands, or a leaf: "tensor", "element", "number", "special"."""
 
     opcode: str
     operands: tuple[Node, ...] = ()
@@ -42,7 +42,7 @@ class _Reader:
     parameters: bytes
     env: dict[str, Node] = field(default_factory=dict)
     known: dict[tuple[object, ...], Node] = field(default_factory=dict)
-    stores: list[tuple[Node, Node, Node | None]] = field(default_factory=list)  # (address and item, value, guard)
+    stores: list[tuple[Node, Node]] = field(default_factory=list)  # (where, as a load from there would be; value)
 
     def node(self, opcode: str, operands: tuple[Node, ...] = (), value: object = None) -> Node:
         """Equal values are one object, so that expressions are compared by identity."""
@@ -95,7 +95,7 @@ class _Reader:
         items = source.items if isinstance(source, Vector) else (source,)
         for number, item in enumerate(items):
             where = self.node("load", (*self._place(address), *([guard] if guard else [])), number)
-            self.stores.append((where, self._operand(item), guard))
+            self.stores.append((where, self._operand(item)))
 
     def _parameter(self, name: str, offset: int) -> Node:
         if name in self.tensors:
@@ -157,17 +157,17 @@ def element_of(kernel: Kernel, tensors: dict[str, str], parameters: bytes, out: 
     reader = _Reader(kernel, tensors, parameters)
     reader.read()
     found: set[Node] = set()
-    for where, value, _ in reader.stores:
+    for where, value in reader.stores:
         tensor, *own = where.operands
         if tensor.value != out:
             raise NotStraight("it stores into more than its output")
-        found.add(_element(reader, value, tuple(own), where.value))
+        found.add(_element(reader, value, tuple(own), where.value, out))
     if len(found) != 1:
         raise NotStraight(f"its elements are computed in {len(found)} different ways")
     return found.pop()
 
 
-def _element(reader: _Reader, value: Node, own: tuple[Node, ...], item: object) -> Node:
+def _element(reader: _Reader, value: Node, own: tuple[Node, ...], item: object, out: str) -> Node:
     """The expression with each load replaced by its tensor's name: all have to be of the element itself."""
     done: dict[Node, Node] = {}
 
@@ -177,6 +177,8 @@ def _element(reader: _Reader, value: Node, own: tuple[Node, ...], item: object) 
                 tensor, *its = node.operands
                 if node.value != item or tuple(its) != own:
                     raise NotStraight("an element depends on others")
+                if tensor.value == out:
+                    raise NotStraight("it reads what it writes")
                 done[node] = reader.node("element", value=tensor.value)
             elif node.opcode in ("special", "tensor"):
                 raise NotStraight("an element depends on its place")

@@ -24,6 +24,7 @@ from harness.proof.lines import LINES, End, Known
 from harness.proof.plan import Subject
 
 _RANDOM = 2**17  # inputs of each kind on which a translation is held against the emulated GPU
+_LARGEST_BLOCK = 2**13  # a kernel's elements of a block divide it: what is compiled for a rest has branches
 _INTEGERS = {16: (np.uint16, torch.int16), 32: (np.uint32, torch.int32)}
 _EX2: dict[End, emulator.End] = {
     End.NEAREST: "nearest",
@@ -132,4 +133,5 @@ def _inputs(dtype: str) -> Array:
     special = np.array([line.pattern(place) for place in ends], np.uint32)
     anywhere = draw.integers(0, 2**32, _RANDOM, dtype=np.uint32)
     bent = -np.exp(draw.uniform(np.log(2.0**-30), np.log(120.0), _RANDOM)).astype(np.float32)
-    return np.concatenate([special, anywhere, bent.view(np.uint32)])
+    found = np.concatenate([special, anywhere, bent.view(np.uint32)])
+    return np.resize(found, -(-found.size // _LARGEST_BLOCK) * _LARGEST_BLOCK)

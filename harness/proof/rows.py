@@ -7,7 +7,7 @@ from pathlib import Path
 
 from harness.proof.lines import LINES, End, Known, NumberLine
 from harness.proof.plan import ProofPlan, from_content
-from harness.store.lines import VersionedDecoder, is_torn, iter_lines
+from harness.store.lines import VersionedDecoder, decoded_lines, is_torn
 from harness.store.manifest import Manifest, read_manifest
 from harness.store.vocabulary import RECORDS, Outcome, RunError
 
@@ -101,12 +101,7 @@ def read_proof(path: Path | str) -> ProofRun:
     if manifest.verb != VERB:
         raise RunError(f"{path} was made by 'elubench {manifest.verb}', not by 'elubench {VERB}'")
     plan = from_content(manifest.plan or {})
-    rows = []
-    for number, line in enumerate(iter_lines(path / RECORDS), start=1):
-        try:
-            rows.append(row_from_json(line))
-        except RunError as error:
-            raise RunError(f"{path / RECORDS}, line {number}: {error}") from None
+    rows = decoded_lines(path / RECORDS, row_from_json)
     places = {key: place for place, key in enumerate(expected(plan))}
     rows.sort(key=lambda row: places.get(row.key, len(places)))
     return ProofRun(path, manifest, plan, tuple(rows), is_torn(path / RECORDS))

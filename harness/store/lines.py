@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -87,6 +87,17 @@ def iter_lines(path: Path) -> Iterator[bytes]:
             for line in file:
                 if line.endswith(b"\n"):
                     yield line
+
+
+def decoded_lines(path: Path, decode: Callable[[bytes], T]) -> list[T]:
+    """What every line of the file spells. Raises RunError, which names the line."""
+    values = []
+    for number, line in enumerate(iter_lines(path), start=1):
+        try:
+            values.append(decode(line))
+        except RunError as error:
+            raise RunError(f"{path}, line {number}: {error}") from None
+    return values
 
 
 def whole_bytes(path: Path) -> int:

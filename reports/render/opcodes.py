@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from harness.emulator.sass.opcodes import meaning
 from harness.machine_code.agreements import AgreementRow, evidence
+from harness.ops.op import SHORT_DTYPES
 from harness.store.vocabulary import Outcome
 from reports.render.table import Column, Kind, Table, numbers, to_markdown
 from reports.text.escaping import markdown_text
@@ -17,6 +18,8 @@ _INTRODUCTION = (
     "A number below is of inputs: the elements of all kernels that executed the opcode and gave the same bits. It says "
     "that the meaning suffices for these kernels, not that it holds for all operands. The forms are those that were "
     "executed; one that is not known ends the run as unsupported.",
+    "Made by `elubench inspect --validate --markdown`, or of what it found with `--json`, run by run, by `python -m "
+    "reports.publish.opcode_page ROWS.json … > docs/opcodes.md`.",
 )
 
 
@@ -24,16 +27,15 @@ def page(rows: Sequence[AgreementRow]) -> str:
     """docs/opcodes.md, without its last newline."""
     archs = list(dict.fromkeys(row.arch for row in rows))
     agreed = [row for row in rows if row.outcome is Outcome.VALIDATED]
-    command = f"elubench inspect --validate --markdown {' '.join(f'--arch {arch}' for arch in archs)} > docs/opcodes.md"
     lines = ["# Opcodes of machine code, and the evidence for their meaning", ""]
     for sentence in _INTRODUCTION:
         lines += [sentence, ""]
-    lines += [f"Made by `{command}`.", ""]
     for arch in archs:
         of_arch = [row for row in rows if row.arch == arch]
         alike = [row for row in agreed if row.arch == arch]
+        dtypes = ", ".join(dict.fromkeys(SHORT_DTYPES.get(row.dtype, row.dtype) for row in of_arch))
         inputs = sum(row.inputs for row in alike)
-        lines.append(f"- {arch}: {len(alike)} of {len(of_arch)} kernels agree, on {inputs:,} inputs")
+        lines.append(f"- {arch}: {len(alike)} of {len(of_arch)} kernels ({dtypes}) agree, on {inputs:,} inputs")
     lines += ["", *to_markdown(opcode_table(rows, archs))]
     others = [row for row in rows if row.outcome is not Outcome.VALIDATED]
     lines += ["", *(f"- {markdown_text(str(row))}" for row in others)] if others else []

@@ -1,21 +1,30 @@
-"""The tests of kernels run on the GPU where there is one, and in Triton's interpreter elsewhere."""
+"""The tests of kernels run on the GPU where there is one; elsewhere in Triton's interpreter, or on the emulated GPU.
+
+The last with KERNELS_ON=machine (tests/conftest.py).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
+import torch
 import triton.language as tl
 from triton.runtime import interpreter as triton_interpreter
 
 from kernels.primitives import INTERPRETED
 
+EMULATED = not INTERPRETED.value and not torch.cuda.is_available()
+
 
 @pytest.fixture(autouse=True, scope="module")
-def interpreter() -> Iterator[None]:
-    """Triton's variable as it was when the kernels were imported (tests/conftest.py)."""
-    with pytest.MonkeyPatch.context() as patch:
+def device() -> Iterator[None]:
+    """Triton's variable as it was when the kernels were imported (tests/conftest.py), or the emulated GPU's driver."""
+    from harness.emulator.emulated import emulated
+
+    with pytest.MonkeyPatch.context() as patch, emulated() if EMULATED else nullcontext():
         if INTERPRETED.value:
             patch.setenv("TRITON_INTERPRET", "1")
             _exchange_the_language_once(patch)
@@ -39,4 +48,5 @@ def _exchange_the_language_once(patch: pytest.MonkeyPatch) -> None:
 
 def pytest_itemcollected(item: pytest.Item) -> None:
     """With a GPU, every test of a kernel is a test of the device; the interpreter's NumPy warns of infinities."""
-    item.add_marker(pytest.mark.filterwarnings("ignore::RuntimeWarning") if INTERPRETED.value else pytest.mark.gpu)
+    is_here = INTERPRETED.value or EMULATED
+    item.add_marker(pytest.mark.filterwarnings("ignore::RuntimeWarning") if is_here else pytest.mark.gpu)

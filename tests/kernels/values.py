@@ -12,7 +12,7 @@ from harness.ops.cases import Case
 from harness.ops.catalogue import OPS
 from kernels.primitives import INTERPRETED
 
-DEVICE = "cpu" if INTERPRETED.value else "cuda"
+DEVICE = "cuda" if torch.cuda.is_available() and not INTERPRETED.value else "cpu"
 FP16, BF16, FP32, FP64 = DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 NARROW = (FP16, BF16)
 UNIT, SELU, GENERAL = (1.0, 1.0, 1.0), (1.6732632423543772, 1.0507009873554805, 1.0), (2.0, 3.0, 1.25)

@@ -112,9 +112,10 @@ def _to_tf32(site: Site) -> Step:
         if site.has("relu"):
             values = np.where(values > 0, values, np.where(np.isnan(values), values, np.float32(0)))
         out[...] = values
-        # Seen on an H200: a NaN has all ten bits of fraction, and .rna alone keeps its sign.
-        sign = np.signbit(source) & site.has("rna")
-        out.view(np.uint32)[np.isnan(values)] = np.where(sign, 0xFFFFE000, 0x7FFFE000)[np.isnan(values)]
+        # Seen on an H200: a NaN has all ten bits of fraction, but where it keeps those that it had (.rna).
+        nan = np.isnan(values)
+        kept = np.asarray(source).view(np.uint32) & np.uint32(0xFFFFE000)
+        out.view(np.uint32)[nan] = kept[nan] if site.has("rna") else 0x7FFFE000
 
     return run
 

@@ -9,7 +9,7 @@ from harness.emulator import flow
 from harness.emulator.ptx import Instruction, Kernel, Variable
 from harness.emulator.sass.opcodes import meaning
 from harness.emulator.sass.reader import CodeLine, Listing
-from harness.emulator.sass.steps import ALL_BANKS_BYTES, BANK, Constants, Step, Unknown
+from harness.emulator.sass.steps import ALL_BANKS_BYTES, BANK, Constants, Step, Unknown, return_label
 from harness.emulator.sass.writer import Writer
 
 
@@ -29,7 +29,8 @@ class Lifted:
 
 def lift(listing: Listing, target: str) -> Lifted:
     """What the lines mean. One that is not known raises UnsupportedInstruction when it is reached, not before."""
-    constants = Constants()
+    calls = [place + 1 for place, line in enumerate(listing.lines[:-1]) if line.name == "CALL"]
+    constants = Constants(returns=tuple(listing.lines[place].address for place in calls))
     steps: list[tuple[Step, CodeLine | None]] = []
     starts: list[int] = []
     unknown: list[str] = []
@@ -44,7 +45,8 @@ def lift(listing: Listing, target: str) -> Lifted:
     first: list[tuple[Step, CodeLine | None]] = [(step, None) for step in constants.steps()]
     kernel = Kernel(listing.kernel, target, parameters=[Variable(BANK, "param", ALL_BANKS_BYTES, 8)])
     kernel.instructions += [_instruction(index, *each) for index, each in enumerate([*first, *steps])]
-    kernel.labels = {label: starts[place] + len(first) for label, place in listing.labels.items()}
+    places = listing.labels | {return_label(listing.lines[place].address): place for place in calls}
+    kernel.labels = {label: starts[place] + len(first) for label, place in places.items()}
     return Lifted(kernel, tuple(line for _, line in (*first, *steps)), tuple(unknown))
 
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 _LINE = re.compile(
     r"^\s*/\*([0-9a-f]{4,})\*/\s+(?:@(!?)(U?P[0-9T]+)\s+)?([A-Z][\w.]*)\s*([^;]*);(?:\s*/\* 0x([0-9a-f]{16}) \*/)?"
 )
-_LABEL = re.compile(r"^\s*(\.L_\w+):")
+_LABEL = re.compile(r"^\s*(\.L_\w+|\$[\w$]+):")
 _NAME = re.compile(r"^\.text\.([\w$]+):", re.MULTILINE)
 _REGISTER = re.compile(r"(?P<name>U?R(?:\d+|Z)|U?P(?:\d|T))(?P<suffixes>(?:\.\w+)*)")
 _BANK = re.compile(r"c\[0x([0-9a-f]+)\]\[(.+)\]")
 _ADDRESS = re.compile(r"(?:desc\[UR\d+\])?\[(.*)\]")
-_TARGET = re.compile(r"`\((\.L_\w+)\)")
+_TARGET = re.compile(r"`\(([.$\w]+)\)")
 _NUMBER = re.compile(r"[-+]?(?:0x[0-9a-f]+|\d+(?:\.\d+)?(?:e[-+]?\d+)?|INF|QNAN|SNAN)", re.IGNORECASE)
 
 
@@ -118,7 +118,8 @@ def _line(found: re.Match[str], number: int) -> CodeLine:
     name, *modifiers = opcode.split(".")
     text = re.sub(r"\s+", " ", found[0].split("*/", 1)[1].partition(";")[0]).strip()
     immediate = int(encoding, 16) >> 32 if encoding else None
-    operands = tuple(_operand(each.strip(), immediate) for each in rest.split(",") if each.strip())
+    parts = re.sub(r"(?<=\w) +`\(", ", `(", rest).split(",")  # RET R4 `(kernel)
+    operands = tuple(_operand(each.strip(), immediate) for each in parts if each.strip())
     condition = Named(guard, inverted=bool(negated)) if guard else None
     return CodeLine(int(address, 16), condition, name, tuple(modifiers), operands, text, number)
 

@@ -31,9 +31,10 @@ class Step:
 
 @dataclass
 class Constants:
-    """What a kernel reads of constant banks: loaded once for all threads, before its first instruction."""
+    """What a kernel has besides its lines: of constant banks what it reads, loaded once before its first line."""
 
     loads: dict[tuple[int, str], Register] = field(default_factory=dict)  # by place among all banks
+    returns: tuple[int, ...] = ()  # the addresses behind calls, to which a function may go back
 
     def load(self, bank: int, offset: int, kind: str) -> Register:
         if bank not in BANKS or offset + 8 > BANK_BYTES:
@@ -46,6 +47,10 @@ class Constants:
             Step(f"ld.param.{kind}", (register, Address(Symbol(BANK), offset)))
             for (offset, kind), register in self.loads.items()
         ]
+
+
+def return_label(address: int) -> str:
+    return f"return to {address:#x}"
 
 
 def fills(step: Step, register: Register) -> bool:

@@ -9,7 +9,18 @@ from typing import Any
 from harness.emulator.ptx import Address, Constant, Register, Symbol, Vector
 from harness.emulator.sass.printed import SIGN, double_bits, float_constant, half_bits, integer, single_bits
 from harness.emulator.sass.reader import Bank, CodeLine, Named, Operand, Place, Printed, following
-from harness.emulator.sass.steps import FALSE, TRUE, ZERO, Constants, Step, Unknown, fills, guard_of, result_type
+from harness.emulator.sass.steps import (
+    FALSE,
+    TRUE,
+    ZERO,
+    Constants,
+    Step,
+    Unknown,
+    fills,
+    guard_of,
+    result_type,
+    return_label,
+)
 
 
 class Writer:
@@ -280,6 +291,12 @@ class Writer:
             both = condition if guard is None else self.new("and.pred", guard, condition)
             guard = self.new("mov.pred", both)
         self.steps.append(Step("bra", (Symbol(label),), guard))
+
+    def come_back(self, address: Any) -> None:
+        """Go on behind the call that this address tells."""
+        for each in self._constants.returns:
+            self.branch(return_label(each), self.new("setp.eq.u32", address, Constant(each)))
+        self.act("trap")
 
     def skip(self) -> None:
         """Leave the operands and modifiers: the instruction does nothing here."""

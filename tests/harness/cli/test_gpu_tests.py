@@ -7,7 +7,7 @@ import time
 import pytest
 
 from harness.cli.evidence import said
-from harness.cli.gpu_tests import GpuTests, Standing, outcomes_in
+from harness.cli.gpu_tests import EndedTests, GpuTests, outcomes_in
 from tests.harness.command import ROOT
 
 HEAD = "import os, time, pytest\npytestmark = pytest.mark.gpu\n"
@@ -52,17 +52,17 @@ def test_every_test_ends_in_some_command_and_none_that_has_ended_is_run_again(su
     for name in ("test_b.py", "test_c.py"):
         (suite / name).write_text(HEAD + "def test_dies(): pass\ndef test_hangs(): pass\n")
     tests.run(time.monotonic() + 60, least_s=1)
-    assert tests.tally() == Standing(7, 7, ()), "those that failed are run again when all have ended"
+    assert tests.tally() == EndedTests(7, 7, ()), "those that failed are run again when all have ended"
 
 
 @pytest.mark.parametrize(
     ("tally", "lines"),
     [
         (None, ["tests of the GPU: none, as there is no GPU"]),
-        (Standing(0, 0, ()), ["missing: tests of the GPU, which follow when the sweep is whole"]),
-        (Standing(9, 4, ("test_a.py::test_b",)),
+        (EndedTests(0, 0, ()), ["missing: tests of the GPU, which follow when the sweep is whole"]),
+        (EndedTests(9, 4, ("test_a.py::test_b",)),
          ["missing: tests of the GPU: 4 of 9 have ended, 1 failed", "  failed: test_a.py::test_b"]),
-        (Standing(9, 9, ()), ["done: tests of the GPU: 9 of 9 have ended, 0 failed"]),
+        (EndedTests(9, 9, ()), ["done: tests of the GPU: 9 of 9 have ended, 0 failed"]),
     ],
 )  # fmt: skip
 def test_what_is_missing_is_said(tmp_path, tally, lines):

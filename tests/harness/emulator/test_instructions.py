@@ -252,7 +252,7 @@ MIXED = [
 F64_NANS = (0x7FFFFFFFFFFFFFFF, 0xFFFFFFFFFFFFFFFF)
 SEEN = [  # NaNs as an H200 gave them, where the ISA does not say
     (line("cvt.rna.tf32.f32 $0, $1;", "b32", "f32"), (0x7FFFFFFF,), 0x7FFFE000),
-    (line("cvt.rna.tf32.f32 $0, $1;", "b32", "f32"), (0xFFFFFFFF,), 0xFFFFE000),
+    (line("cvt.rna.tf32.f32 $0, $1;", "b32", "f32"), (0xFFF92C0B,), 0xFFF92000),
     (line("cvt.rn.f32.f64 $0, $1;", "b32", "f64"), (0xFFFFFFFFFFFFFFFF,), 0xFFFFFFFF),
     (line("add.f64 $0, $1, $2;", "b64", "f64", "f64"), F64_NANS, F64_NANS[1]),
     (line("add.rp.f64 $0, $1, $2;", "b64", "f64", "f64"), F64_NANS, F64_NANS[1]),

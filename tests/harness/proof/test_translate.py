@@ -84,6 +84,7 @@ def test_what_is_not_known_is_not_translated(text):
     [
         ("mov.u32 %t2, %tid.x; add.s32 $0, $1, %t2;", "place"),
         ("ld.global.b32 $0, [%a1+4];", "others"),
+        ("ld.global.b32 $0, [%a0];", "reads what it writes"),
         ("st.global.b32 [%a1], $1; mov.b32 $0, $1;", "more than its output"),
         ("st.global.b32 [%a0], 5; mov.b32 $0, $1;", "different ways"),
         ("bar.sync 0; mov.b32 $0, $1;", "waits"),

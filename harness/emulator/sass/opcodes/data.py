@@ -152,6 +152,13 @@ def vote(w: Writer) -> None:
         w.act(f"vote.sync.{'uni' if mode == 'EQ' else str(mode).lower()}.pred", flag, value, EVERYONE)
 
 
+def redux(w: Writer) -> None:
+    """the sum, .MIN, .MAX, .AND, .OR or .XOR of a over the threads of the warp"""
+    name = (w.one_of("SUM", "MIN", "MAX", "AND", "OR", "XOR") or "SUM").lower()
+    kind = "s32" if w.has("S32") else "b32" if name in ("and", "or", "xor") else "u32"
+    w.act(f"redux.sync.{'add' if name == 'sum' else name}.{kind}", w.out(), w.bits(), EVERYONE)
+
+
 def bar(w: Writer) -> None:
     """waits for the threads of the block"""
     if not w.has("SYNC"):
@@ -177,10 +184,19 @@ def bra(w: Writer) -> None:
 
 
 def call(w: Writer) -> None:
-    """.REL.NOINC: goes on elsewhere, and keeps no place to come back to"""
+    """.REL.NOINC: goes on elsewhere; where to come back to is in a register"""
     if not (w.has("REL") and w.has("NOINC")):
-        raise Unknown("a call that comes back")
+        raise Unknown("a call that keeps the place to come back to")
     bra(w)
+
+
+def ret(w: Writer) -> None:
+    """.REL.NODEC: goes on behind the call whose address a holds"""
+    if not (w.has("REL") and w.has("NODEC")):
+        raise Unknown("a return to a place that was kept")
+    address = w.bits()
+    w.take()
+    w.come_back(address)
 
 
 def exit_(w: Writer) -> None:
@@ -196,7 +212,8 @@ def nothing(w: Writer) -> None:
 MEANINGS: dict[str, Meaning] = {
     "MOV": mov, "S2R": s2r, "CS2R": cs2r, "LDC": ldc, "R2UR": r2ur, "LDG": _load("global"), "LDS": _load("shared"),
     "LDL": _load("local"), "STG": _store("global"), "STS": _store("shared"), "STL": _store("local"), "LDSM": ldsm,
-    "STSM": stsm, "SHFL": shfl, "VOTE": vote, "BAR": bar, "BRA": bra, "CALL": call, "EXIT": exit_,
+    "STSM": stsm, "SHFL": shfl, "VOTE": vote, "REDUX": redux, "BAR": bar, "BRA": bra, "CALL": call, "RET": ret,
+    "EXIT": exit_,
     **dict.fromkeys(("NOP", "BSSY", "BSYNC", "WARPSYNC", "YIELD", "DEPBAR", "LDGDEPBAR", "MEMBAR", "ERRBAR", "CCTL",
                      "ACQBULK"), nothing),
 }  # fmt: skip

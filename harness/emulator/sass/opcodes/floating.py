@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from harness.emulator.ptx import Constant
-from harness.emulator.sass.steps import Unknown
+from harness.emulator.ptx import Constant, Vector
+from harness.emulator.sass.steps import ZERO, Unknown
 from harness.emulator.sass.writer import Meaning, Writer
 
 _ROUNDINGS = {"RN": "rn", "RZ": "rz", "RM": "rm", "RP": "rp", "TRUNC": "rz", "FLOOR": "rm", "CEIL": "rp"}
@@ -64,7 +64,12 @@ _MUFU = {
 
 
 def mufu(w: Writer) -> None:
-    """an approximation of a: .EX2 2^a, .RCP 1/a, .RSQ, .SQRT, .LG2, .TANH"""
+    """an approximation of a: .EX2 2^a, .RCP 1/a, .RSQ, .SQRT, .LG2, .TANH; .RCP64H, .RSQ64H: of fp64's upper half"""
+    if upper := w.one_of("RCP64H", "RSQ64H"):
+        target, pair = w.out(), w.new("mov.b64", Vector((ZERO, w.bits())))
+        opcode = "rcp.approx.ftz.f64" if upper == "RCP64H" else "rsqrt.approx.ftz.f64"
+        w.put(target, "cvt.u32.u64", w.new("shr.u64", w.new(opcode, pair), Constant(32)))
+        return
     name = w.one_of(*_MUFU)
     if name is None:
         raise Unknown("a function of that name")
@@ -144,11 +149,13 @@ def f2i(w: Writer) -> None:
     ftz = ".ftz" if w.has("FTZ") else ""
     source = "f64" if w.has("F64") else "f32"
     to = _integer_kind(w, "s32")
-    w.has("NTZ")
     opcode = f"cvt.{_rounding(w)}i{ftz}.{to}.{source}"
-    if source == "f64" or to.endswith("64"):
-        raise Unknown("an integer of or from 64 bits")
-    w.put(w.out(), opcode, w.single())
+    wide = to.endswith("64") or source == "f64"
+    if w.has("NTZ") and wide:
+        raise Unknown("NaN that becomes 0 of 64 bits")
+    target: Any = w.outs(2) if to.endswith("64") else w.out()
+    value = w.double() if source == "f64" else w.single()
+    w.put(target, "mov.b64" if to.endswith("64") else "mov.b32", w.new(opcode, value))
 
 
 MEANINGS: dict[str, Meaning] = {

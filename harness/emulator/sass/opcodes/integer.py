@@ -11,20 +11,19 @@ from harness.emulator.sass.writer import Meaning, Writer
 ONE, ALL = Constant(1), Constant(0xFFFFFFFF)
 
 
-def _carries_out(w: Writer) -> list[Register | None]:
+def _carries_out(w: Writer) -> list[Register]:
+    """Where the carries go, of those that go anywhere."""
     found = []
     while w.is_next("P", "UP"):
         found.append(w.out())
-    if len(found) > 1 and found[1] is not None:
-        raise Unknown("two carries")
-    return found[:1]
+    return [each for each in found if each is not None]
 
 
-def _sum(w: Writer, target: Any, carry: list[Register | None], terms: list[Any], carries: list[Any]) -> None:
-    """The sum of numbers, and what does not fit in 32 bits as a carry."""
+def _sum(w: Writer, target: Any, carries_out: list[Register], terms: list[Any], carries: list[Any]) -> None:
+    """The sum of numbers, and what does not fit in 32 bits as carries: of two, the second where it is 2^33 and more."""
     flags = [each for each in carries if each != FALSE]
     terms = [*(each for each in terms if each != ZERO), *(w.new("selp.b32", ONE, ZERO, each) for each in flags)]
-    if not carry or carry == [None]:
+    if not carries_out:
         while len(terms) > 2:
             terms[:2] = [w.new("add.u32", *terms[:2])]
         if len(terms) == 2:
@@ -36,9 +35,11 @@ def _sum(w: Writer, target: Any, carry: list[Register | None], terms: list[Any],
     for each in terms:
         is_wide = isinstance(each, Register) and each.type == "b64"
         total = w.new("add.u64", total, each if is_wide else w.new("cvt.u64.u32", each))
-    flag = w.new("setp.ne.u64", w.new("shr.u64", total, Constant(32)), ZERO)
+    upper = w.new("shr.u64", total, Constant(32))
+    truths = [w.new("setp.gt.u64", upper, Constant(index)) for index in range(len(carries_out))]
     w.put(target, "cvt.u32.u64", total)
-    w.put(carry[0], "mov.pred", flag)
+    for each, truth in zip(carries_out, truths, strict=True):
+        w.put(each, "mov.pred", truth)
 
 
 def iadd3(w: Writer) -> None:
@@ -49,7 +50,7 @@ def iadd3(w: Writer) -> None:
     takes = w.has("X")
     target = w.out()
     carry = _carries_out(w)
-    terms = [_term(w, bool(carry) and carry != [None]) for _ in range(3)]
+    terms = [_term(w, bool(carry)) for _ in range(3)]
     _sum(w, target, carry, terms, [w.truth() for _ in range(w.left)] if takes else [])
 
 
@@ -64,7 +65,7 @@ def _term(w: Writer, carries: bool) -> Any:
 
 def _wide_sum(w: Writer, count: int) -> None:
     target = w.outs(2)
-    if _carries_out(w) not in ([], [None]):
+    if _carries_out(w):
         raise Unknown("the carry of 64 bits")
     total = w.wide()
     for _ in range(count - 1):
@@ -102,14 +103,20 @@ def imad(w: Writer) -> None:
 
 
 def _wide_product(w: Writer, signed: bool) -> None:
+    takes = w.has("X")
     target = w.outs(2)
     carry = _carries_out(w)
-    if carry and carry != [None]:
-        raise Unknown("the carry of 64 bits")
-    a, b = w.bits(), w.bits()
-    product = w.new(f"mul.wide.{'s32' if signed else 'u32'}", a, b)
+    product = w.new(f"mul.wide.{'s32' if signed else 'u32'}", w.bits(), w.bits())
     c = w.wide()
-    w.put(target, "mov.b64", product if c == ZERO else w.new("add.s64", product, c))
+    total = product if c == ZERO else w.new("add.s64", product, c)
+    truth = w.new("setp.lt.u64", total, product) if carry else None
+    if takes:
+        if carry:
+            raise Unknown("a carry in and out of 64 bits")
+        total = w.new("add.s64", total, w.new("selp.b64", ONE, ZERO, w.truth()))
+    w.put(target, "mov.b64", total)
+    if carry:
+        w.put(carry[0], "mov.pred", truth)
 
 
 def lea(w: Writer) -> None:

@@ -64,6 +64,17 @@ def fsetp(w: Writer) -> None:
     _put(w, targets, f"setp.{name}{ftz}.f32", logic, w.single(), w.single(), w.truth())
 
 
+def fchk(w: Writer) -> None:
+    """whether a quick division of a by b may fail: here where one of them is not between 2^-60 and 2^60"""
+    target = w.out()
+    truth: Any = TRUE
+    for value in (w.single(), w.single()):
+        size = w.new("and.b32", value, Constant(0x7FFFFFFF))
+        truth = w.new("setp.ge.and.f32", size, Constant(2.0**-60, 0x21800000), truth)
+        truth = w.new("setp.le.and.f32", size, Constant(2.0**60, 0x5D800000), truth)
+    w.put(target, "mov.pred", Register(truth.name, "pred", True))
+
+
 def fset(w: Writer) -> None:
     """ones where a comparison of fp32 holds; .BF: the number 1"""
     to = "f32" if w.has("BF") else "u32"
@@ -177,5 +188,6 @@ def r2p(w: Writer) -> None:
 
 
 MEANINGS: dict[str, Meaning] = {
-    "ISETP": isetp, "FSETP": fsetp, "FSET": fset, "DSETP": dsetp, "SEL": sel, "PLOP3": plop3, "P2R": p2r, "R2P": r2p,
+    "ISETP": isetp, "FSETP": fsetp, "FSET": fset, "FCHK": fchk, "DSETP": dsetp, "SEL": sel, "PLOP3": plop3, "P2R": p2r,
+    "R2P": r2p,
 }  # fmt: skip
