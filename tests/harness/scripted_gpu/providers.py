@@ -1,4 +1,4 @@
-"""What goes wrong on a GPU, as providers' files: by name, what is done before an honest call."""
+"""What goes wrong on a GPU, as providers' files: by name, what is done before an honest call of the first case."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ def elu(x, alpha, scale, input_scale, out):
 _BEFORE = {
     "honest": "pass",
     # A graph cannot hold what the host waits for.
-    "waits": "x.sum().item()",
+    "waits": "x.shape[0] == 32 and x.sum().item()",
     # A kernel reads outside of its tensor: every call that follows fails.
-    "poisons": "x[torch.tensor([10**9], device=x.device)]",
+    "poisons": "x.shape[0] == 32 and x[torch.tensor([10**9], device=x.device)]",
     # Memory is asked for until there is none.
     "greedy": "kept = [torch.empty(2**27, device=x.device) for _ in range(10**6)]",
     # kill -9 of the worker, while it is in a case.
