@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -39,7 +40,6 @@ def crosscheck(
     import dataclasses
 
     from harness import providers
-    from harness.cli.exits import WRONG_USAGE, end
     from harness.device.devices import find_device
     from harness.ops.cases import make_case
 
@@ -49,13 +49,7 @@ def crosscheck(
     found = find_device(device)
     cases = wanted or [make_case(op, (elements,), dtype) for elements in _SIZES[found.kind]]
     spec = provider or ("triton" if found.kind == "cuda" else "eager")
-    from harness.run.validating import launches_triton
-
-    if found.kind == "cpu" and launches_triton(spec, make_case(op, (64,), dtype)):
-        end(f"{spec} launches Triton kernels, and needs a GPU to be timed; name another --provider", WRONG_USAGE)
-    checks: list[Check] = []
-    for case in cases:
-        checks += _checks(case, spec, found, rounds)
+    checks = _checks(cases, spec, found, rounds)
     if json:
         from json import dumps
 
@@ -64,18 +58,25 @@ def crosscheck(
         _show(checks, found.name)
 
 
-def _checks(case: Case, spec: str, device: Device, rounds: int) -> list[Check]:
+def _checks(cases: Sequence[Case], spec: str, device: Device, rounds: int) -> list[Check]:
     from harness import providers
     from harness.cli.exits import CHECK_FAILED, WRONG_USAGE, end
-    from harness.crosscheck import Rejected, crosscheck
+    from harness.crosscheck import Rejected
+    from harness.crosscheck.apart import Failed, NeedsGpu, checks_apart
 
-    print(f"timing {case.key}", file=sys.stderr)
-    try:
-        return list(crosscheck(case, spec, device, rounds))
-    except providers.Unsupported as error:
-        end(f"{spec} does not support {case.key}: {error}", WRONG_USAGE)
-    except Rejected as error:
-        end(f"{case.key}: {error}", CHECK_FAILED)
+    found: list[Check] = []
+    each = checks_apart(cases, spec, device, rounds)
+    for case in cases:
+        print(f"timing {case.key}", file=sys.stderr)
+        try:
+            found += next(each)
+        except NeedsGpu:
+            end(f"{spec} launches Triton kernels, and needs a GPU to be timed; name another --provider", WRONG_USAGE)
+        except providers.Unsupported as error:
+            end(f"{spec} does not support {case.key}: {error}", WRONG_USAGE)
+        except (Rejected, Failed) as error:
+            end(f"{case.key}: {error}", CHECK_FAILED)
+    return found
 
 
 def _numbers(texts: list[str]) -> list[int]:

@@ -33,7 +33,7 @@ def gated(job: Job, case: Case, spec: str, buffers: BufferSet) -> tuple[Record, 
     record, call = _through_gate(job, case, spec, buffers)
     replaced = integrity.restore()
     if replaced:
-        return replace(record, outcome=Outcome.REJECTED, reason=integrity.sentence(replaced)), None
+        return replace(record, outcome=Outcome.REJECTED, reason=integrity.sentence(replaced), worst_input=None), None
     return record, call
 
 

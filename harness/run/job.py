@@ -132,7 +132,8 @@ def _measure(job: Job, stage: Stage) -> list[Record]:
             failures[name] = found
         if name in failures:  # its times are withdrawn, and with them those of its twin
             records = [each for each in records if each.role == Role.ROOF or each.provider != name]
-            records.append(replace(record, outcome=Outcome.REJECTED, reason=failures[name]))
+            why = failures[name]  # names its own input, if it is for one
+            records.append(replace(record, outcome=Outcome.REJECTED, reason=why, worst_input=None))
     return records
 
 

@@ -62,7 +62,7 @@ def _judged(record: Record, launches: list[EmulatedLaunch], arch: str, shape: st
     faults = [fault for launch in launches for fault in launch.faults]
     record = replace(record, validated_by=f"ptx {arch}" if launches else None)
     if faults:
-        return replace(record, outcome=Outcome.REJECTED, reason=f"memory: {faults[0]}")
+        return replace(record, outcome=Outcome.REJECTED, reason=f"memory: {faults[0]}", worst_input=None)
     if record.outcome != Outcome.OK or not launches:
         return record
     reason = f"right as compiled for {arch}, not timed: run by the emulated GPU at {shape}, as there is no GPU"

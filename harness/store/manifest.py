@@ -58,10 +58,19 @@ class Manifest:
     sessions: tuple[Session, ...] = ()
     time: Account | None = None
     inspected: bool = False  # the run keeps counts of machine code, which its seal then covers
-    ended: bool = False  # it was sealed, and has not been gone on with since: see harness.store.seal
+    ended: bool | None = None  # sealed, and not gone on with since; None: from before that was noted (`had_ended`)
     verb: str = "run"  # which makes runs of this kind; the rows of "claims" are no records
     plan: dict[str, Any] | None = None  # of a claims run: harness.paper.plan reads it
     claims_sources_sha256: str | None = None  # of a claims run
+
+    @property
+    def had_ended(self) -> bool:
+        """Whether a seal was put on the run, and not taken off to go on with it.
+
+        Where that was not noted, the account of its time tells: it is added right before the seal, at every end but a
+        kill. Of a run that was gone on with it may be an earlier session's, and tells nothing.
+        """
+        return self.ended if self.ended is not None else self.time is not None and not self.sessions
 
 
 _manifest = VersionedDecoder(Manifest)
@@ -87,6 +96,7 @@ def make_manifest(device: Device, sweep: dict[str, Any], argv: list[str]) -> Man
         environment=provenance.environment(),
         threads=torch.get_num_threads(),
         health=health.settings(device),
+        ended=False,
     )
 
 

@@ -101,7 +101,7 @@ def state(run: Path) -> SealState:
     """Whether a run is what it was when it ended."""
     found = sealed_hash(run)
     if found is None:
-        return SealState.BROKEN if read_manifest(run).ended else SealState.UNSEALED
+        return SealState.BROKEN if read_manifest(run).had_ended else SealState.UNSEALED
     return SealState.SEALED if found == content_hash(run) else SealState.BROKEN
 
 

@@ -14,7 +14,7 @@ from reports.analysis.ratios import BASELINE, are_unmarked
 from reports.analysis.summary import TimedGroup, TimedRow
 
 # Kinds of time in the order in which they are shown.
-_CONDITIONS = ("cold", "warm", "host")
+_CONDITIONS = ("cold", "graph", "warm", "host")
 
 
 def comparable(group: TimedGroup) -> list[TimedRow]:
@@ -35,7 +35,7 @@ class Standing:
 
     op: str
     provider: str
-    conditions: str  # "cold", "warm" or "host"
+    conditions: str  # that of its groups: "cold", "graph", "warm" or "host"
     cases: int
     faster: int
     slower: int

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from harness.store.records import Record, Run
-from harness.store.vocabulary import Flag
+from harness.store.vocabulary import Flag, Regime
 from harness.timing.estimators import Ratio, median, relative_half_width
 from reports.analysis.ratios import BASELINE, time_over_baseline, verdict_on
 
@@ -38,7 +38,9 @@ class TimedGroup:
     dtype: str
     layout: str
     data: str
-    regime: str  # "cold" for all times from a cold cache, launched one by one or as a graph; else "warm", "host"
+    # "cold" for all times from a cold cache, launched one by one or as a graph; else "warm", "host". "graph" where the
+    # same cases were timed both ways.
+    regime: str
     rows: tuple[TimedRow, ...]
 
 
@@ -49,14 +51,15 @@ def groups(run: Run) -> list[TimedGroup]:
         if record.outcome == "ok" and record.median_s and not record.is_roof_curve:
             by_case.setdefault((record.case_key, record.regime), []).append(record)
     found: dict[tuple[str, ...], list[list[Record]]] = {}
-    for records in by_case.values():
+    for (case, regime), records in by_case.items():
         first = records[0]
-        key = (first.op, str(first.params), first.dtype, first.layout, first.data, conditions(first))
-        found.setdefault(key, []).append(records)
-    return [_group(cases) for cases in found.values()]
+        is_second = regime == Regime.GRAPH and (case, Regime.COLD) in by_case
+        kind = Regime.GRAPH if is_second else conditions(first)
+        found.setdefault((first.op, str(first.params), first.dtype, first.layout, first.data, kind), []).append(records)
+    return [_group(cases, key[-1]) for key, cases in found.items()]
 
 
-def _group(cases: list[list[Record]]) -> TimedGroup:
+def _group(cases: list[list[Record]], kind: str) -> TimedGroup:
     first = cases[0][0]
     ordered = sorted(cases, key=lambda records: records[0].elements)
     return TimedGroup(
@@ -65,7 +68,7 @@ def _group(cases: list[list[Record]]) -> TimedGroup:
         first.dtype,
         first.layout,
         first.data,
-        conditions(first),
+        kind,
         tuple(row for records in ordered for row in _rows(records)),
     )
 

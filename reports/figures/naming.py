@@ -16,7 +16,7 @@ def variant_text(group: TimedGroup) -> str:
     """What sets a group off from its op's defaults: parameters, layout, cache; empty for none."""
     defaults = OPS[group.op].params if group.op in OPS else {}
     layout = layout_text(group.layout, group.data)
-    regime = "" if group.regime == "cold" else f"{group.regime} cache"
+    regime = {"cold": "", "graph": "in a graph"}.get(group.regime, f"{group.regime} cache")
     return printable("  ".join(part for part in (params_text(group.params, defaults), layout, regime) if part), 80)
 
 

@@ -176,6 +176,8 @@
     // What the share of the roof is divided by: the fastest stream of the case, undisturbed.
     const share = numbers.roof_percent[row];
     const roof = share === null ? "" : `of ${significant(numbers.roof_gbps[row])} (${text("roof", row)})`;
+    const energy = numbers.energy_mj[row];
+    const perGb = energy === null ? "" : `${significant(energy / (numbers.bytes[row] / 1e9))} per GB`;
     const cells = {
       op: () => cell(text("op", row), "", text("variant", row)),
       elements: () => cell(text("size", row), "n"),
@@ -187,6 +189,7 @@
       speedup: () => cell(speedup === null ? "–" : isBaseline ? "1" : speedup.toFixed(2), "n", isBaseline ? "" : interval),
       verdict: () => cell(verdict || "–", verdict),
       max_ulp: () => cell(significant(numbers.max_ulp[row], 2), "n"),
+      energy_mj: () => cell(energy === null ? "–" : significant(energy), "n", perGb),
       outcome: () => cell(outcome === "ok" ? (doubts || "valid") : outcome, "", outcome === "ok" ? regime : ""),
     };
     made.append(...[...document.querySelectorAll("#table th")].map((head) => cells[head.dataset.column]()));

@@ -28,7 +28,7 @@ TEXTS = (
     "reason",
 )
 NUMBERS = ("elements", "bytes", "time_us", "low_us", "high_us", "gbps", "roof_percent", "roof_gbps", "speedup",
-           "speedup_low", "speedup_high", "max_ulp")  # fmt: skip
+           "speedup_low", "speedup_high", "max_ulp", "energy_mj")  # fmt: skip
 
 
 def columns(run: Run, timed: Sequence[TimedGroup]) -> dict[str, Any]:
@@ -80,6 +80,7 @@ def _numbers(record: Record, row: TimedRow | None) -> tuple[float | None, ...]:
         record.roof_gbps,
         *((speedup.ratio, speedup.low, speedup.high) if speedup is not None else (None, None, None)),
         record.max_ulp,
+        _scaled(record.energy_j, 1e3),
     )
 
 

@@ -89,13 +89,14 @@ def page(run: Run, content_hash: str | None = None, doubts: Sequence[str] = ()) 
 
 def _said(run: Run, timed: Sequence[TimedGroup]) -> dict[str, Any]:
     """What the template has to say about the run in words and tables, by the template's names."""
+    has_energy = any(record.energy_j is not None for record in run.records)
     return {
         "title": f"elubench: {_device_name(run)}",
         "header": list(wording.header(run)),
         "created": (run.manifest.created or "")[:10],
         "findings": findings(run, timed),
         "standings": speedup_table(timed),
-        "headings": PAGE_COLUMNS,
+        "headings": [each for each in PAGE_COLUMNS if each.key != "energy_mj" or has_energy],
         "baseline": BASELINE,
         "workloads": [workload_table(run), spared_table(run)],
         "untimed": [untimed_table(run, validated=False), untimed_table(run, validated=True)],

@@ -8,9 +8,8 @@ from collections.abc import Iterator, Sequence
 from harness.store.records import Run
 from reports.analysis.citable import Citable, is_told_apart
 from reports.analysis.ratios import BASELINE
-from reports.analysis.summary import TimedGroup
 from reports.render.table import Table, latex_columns, latex_head, latex_row
-from reports.render.timed import LATEX, timed_table
+from reports.render.timed import ENERGY, LATEX, timed_table
 from reports.text import wording
 from reports.text.escaping import latex
 
@@ -69,14 +68,15 @@ def table(cited: Citable, caption_text: str = "") -> str:
 
     Needs `\\usepackage{booktabs}`, and `longtable` where it says so; works without others.
     """
-    tables = [timed_table(group, LATEX) for group in cited.groups]
+    has_energy = any(row.record.energy_j is not None for group in cited.groups for row in group.rows)
+    tables = [timed_table(group, (*LATEX, ENERGY) if has_energy else LATEX) for group in cited.groups]
     count = sum(len(each.rows) for each in tables)
     is_long = count > _LONGEST
     packages = "{booktabs,longtable}" if is_long else "{booktabs}"
     lines = [f"% Needs \\usepackage{packages}; {count} rows."]
     head, columns = latex_head(tables[0]), latex_columns(tables[0])
-    body = [*_body(cited.groups, tables), r"\bottomrule"]
-    caption = f"\\caption{{{_caption(cited, caption_text.strip().removesuffix('.'))}}}"
+    body = [*_body(tables), r"\bottomrule"]
+    caption = f"\\caption{{{_caption(cited, caption_text.strip().removesuffix('.'), has_energy)}}}"
     label = f"\\label{{tab:{run_key(cited.content_hash)}}}"
     if is_long:
         heads = [caption + label + r" \\", *head, r"\endfirsthead", *head, r"\endhead"]
@@ -87,28 +87,28 @@ def table(cited: Citable, caption_text: str = "") -> str:
     return "\n".join([*lines, *whole, ""])
 
 
-def _body(groups: Sequence[TimedGroup], tables: Sequence[Table]) -> Iterator[str]:
-    for number, (group, made) in enumerate(zip(groups, tables, strict=True)):
+def _body(tables: Sequence[Table]) -> Iterator[str]:
+    for number, made in enumerate(tables):
         if number:
             yield r"\addlinespace"
-        regime = "" if group.regime == "cold" else f", {group.regime}"
-        yield rf"\multicolumn{{{len(made.columns)}}}{{l}}{{{latex(made.title + regime)}}} \\"
+        yield rf"\multicolumn{{{len(made.columns)}}}{{l}}{{{latex(made.title)}}} \\"
         yield from map(latex_row, made.rows)
 
 
-def _caption(cited: Citable, text: str) -> str:
+def _caption(cited: Citable, text: str, has_energy: bool) -> str:
     device = cited.run.manifest.device
     name, kind = device.name, "" if device.kind == "cuda" else ", a CPU"
     rows = [row for group in cited.groups for row in group.rows if row.record.provider != BASELINE]
     brackets = ""
     if any(row.speedup is not None and not is_told_apart(row) for row in rows):
         brackets = " Speed-ups in parentheses are not told apart from 1 by more than the A/A noise."
+    energy = "; energy as what the whole board uses while such calls run one after another" if has_energy else ""
     opening = f"{latex(text)}. Median" if text else f"ELU on {latex(str(name))}{kind}: median"
     return (
         f"{opening} times and speed-ups over {BASELINE} with "
         r"[95\% intervals]; bytes as each input read once and each output written once; \% of roof: of "
         r"the GB/s that the fastest plain stream with the same traffic attains undisturbed (by the 5\% quantile of "
-        f"its times) in the same run.{brackets}{_cautions(cited)} Measured with "
+        f"its times) in the same run{energy}.{brackets}{_cautions(cited)} Measured with "
         f"elubench~\\cite{{{SOFTWARE_KEY}}}, run~\\cite{{{run_key(cited.content_hash)}}}."
     )
 

@@ -83,6 +83,7 @@ def _energy_of_bytes(row: TimedRow) -> str:
 
 
 _SPEEDUP = f"×{BASELINE}"
+ENERGY = "mJ per call"  # in LaTeX, where the run has it
 COLUMNS: tuple[Timed, ...] = (
     Timed(Column("size", Kind.WORD, is_shared=True), lambda row: size_text(row.record.shape)),
     Timed(Column("provider", Kind.NAME, longest=20), _provider),
@@ -99,6 +100,7 @@ COLUMNS: tuple[Timed, ...] = (
     Timed(Column("ULP", goes=5), _ulp),
     Timed(Column("mJ", goes=8), _energy),
     Timed(Column("mJ/GB", goes=9), _energy_of_bytes),
+    Timed(Column(ENERGY), _energy),
     Timed(Column("marks", Kind.WORD), _marks),
     Timed(Column("validity", Kind.PROSE), _validity),
 )
@@ -110,7 +112,7 @@ PAGE = (
     Heading("op", "op", False), Heading("size", "elements", True), Heading("dtype", "dtype", False),
     Heading("provider", "provider", False), Heading("time", "time_us", True), Heading("GB/s", "gbps", True),
     Heading("%roof", "roof_percent", True), Heading(_SPEEDUP, "speedup", True), Heading("verdict", "verdict", False),
-    Heading("ULP", "max_ulp", True), Heading("validity", "outcome", False),
+    Heading("ULP", "max_ulp", True), Heading("mJ", "energy_mj", True), Heading("validity", "outcome", False),
 )  # fmt: skip
 
 

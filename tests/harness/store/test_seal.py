@@ -9,7 +9,7 @@ import pytest
 
 from harness.store import seal
 from harness.store.vocabulary import MANIFEST, RECORDS, RunError
-from tests.harness.command import TINY, elubench
+from tests.harness.command import ROOT, TINY, elubench
 from tests.reports.runs import record, run_of, stored
 
 
@@ -60,6 +60,22 @@ def test_layout_is_no_change(run):
 def test_the_hash_is_that_of_the_content_wherever_it_lies(run, tmp_path):
     shutil.copytree(run, tmp_path / "copy")
     assert seal.content_hash(run) == seal.content_hash(tmp_path / "copy")
+
+
+@pytest.mark.parametrize(
+    ("changes", "state"),
+    [
+        ({}, seal.BROKEN),  # as published: its time was accounted for, so it had ended
+        ({"sessions": [{"argv": [], "started": "2026-11-24T14:00:00+00:00"}]}, seal.UNSEALED),
+        ({"time": None}, seal.UNSEALED),
+        ({"ended": False}, seal.UNSEALED),
+    ],
+)
+def test_a_seal_that_was_removed_is_told_from_a_run_that_was_cut_short(tmp_path, changes, state):
+    """Of runs from before their end was noted, too, unless they were gone on with."""
+    manifest = json.loads((ROOT / "results" / "amd-epyc" / "default" / MANIFEST).read_text())
+    (tmp_path / MANIFEST).write_text(json.dumps(manifest | changes))
+    assert seal.state(tmp_path) == state
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", "null", "\x00"])

@@ -103,11 +103,12 @@ def test_a_graph_holds_about_5_ms_of_whole_rotations():
     assert 5e-3 <= calls * true_time(cuda, 10 * MIB, cuda.memory_gbps) < 5.2e-3
 
 
-def test_a_graph_of_a_tiny_kernel_is_capped_in_calls():
+@pytest.mark.parametrize(("sets", "calls"), [(1, 10_000), (8, 2**15)])
+def test_a_graph_of_a_tiny_kernel_is_capped_in_calls(sets, calls):
     """Else a kernel of some nanoseconds would make a graph of millions (tritonbench 1034)."""
     cuda = ScriptedCuda(kernel_s=1e-9)
-    setting = regimes.setting("warm", entries(cuda, 64, 1), 64, cuda.as_device(), cuda)
-    assert setting.calls_per_sample["a"] == 10_000
+    setting = regimes.setting("graph", entries(cuda, 64, sets), 64, cuda.as_device(), cuda)
+    assert setting.calls_per_sample["a"] == calls
 
 
 @pytest.mark.parametrize(("sets", "flags"), [(1, ("not_cold",)), (9, ("not_cold",)), (10, ()), (15, ())])

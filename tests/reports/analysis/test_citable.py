@@ -12,7 +12,7 @@ import pytest
 from harness.ops.cases import make_case
 from harness.store import seal
 from harness.store.provenance import Location
-from harness.store.vocabulary import RECORDS, RunError
+from harness.store.vocabulary import RECORDS, Regime, RunError
 from reports.analysis.citable import NotCitable, Selection, citable
 from reports.render import latex
 from reports.text.escaping import latex as escaped
@@ -44,6 +44,16 @@ def quoted_run():
 @pytest.fixture
 def run(tmp_path):
     return stored(quoted_run(), tmp_path / "run")
+
+
+def test_energy_is_a_column_of_the_table_where_it_was_counted(tmp_path):
+    def table(name, *records):
+        return latex.table(citable(stored(run_of(*records), tmp_path / name), ALL))
+
+    with_energy = table("with", record(energy_j=12.34e-3), record(regime=Regime.WARM))
+    assert "mJ per call" in with_energy and "& 12.3" in with_energy and "the whole board" in with_energy
+    assert "elu  bfloat16  warm}" in with_energy, "the regime is named once"
+    assert "mJ" not in table("without", record())
 
 
 def test_rows_that_are_not_valid_are_refused_with_their_reasons(run):

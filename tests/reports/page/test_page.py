@@ -67,6 +67,11 @@ def test_everything_is_on_the_page_without_a_byte_from_elsewhere(tmp_path):
     assert all(address.startswith(("#", "data:")) for address in parser.found)
 
 
+def test_energy_is_a_column_where_it_was_counted():
+    assert 'data-column="energy_mj"' in page(run_of(record(energy_j=12.34e-3)), "0" * 64).text
+    assert 'data-column="energy_mj"' not in page(run_of(record()), "0" * 64).text
+
+
 @pytest.mark.slow
 def test_the_same_run_gives_the_same_bytes():
     code = "from tests.reports.page.test_page import content, page; print(hash_of(page(content()).text.encode()))"

@@ -14,6 +14,7 @@ from rich.console import Console
 from harness.ops.cases import make_case
 from harness.ops.catalogue import OPS
 from harness.ops.op import ITEM_BYTES
+from harness.store.vocabulary import Regime
 from reports.render.terminal import show
 from tests.reports.runs import control, record, roof, run_of, untimed
 
@@ -58,6 +59,13 @@ def test_energy_is_shown_where_it_was_counted():
     assert "mJ/GB" in text  # 2^24 elements of bfloat16, read and written: 0.0671 GB
     assert line_with(text, "compile", "µs").split()[-2:] == ["12.3", "184"]
     assert "mJ" not in shown_wide()
+
+
+def test_a_case_that_was_timed_one_by_one_and_as_a_graph_has_a_table_of_each():
+    both = [record(regime=regime, time_s=time_s) for regime, time_s in ((Regime.COLD, 1e-4), (Regime.GRAPH, 9e-5))]
+    titles = [line for line in shown(run_of(*both)).splitlines() if line.startswith("elu  bfloat16")]
+    assert titles == ["elu  bfloat16", "elu  bfloat16  graph"]
+    assert "graph" not in shown(run_of(both[1])), "the only time of a cold cache that there is"
 
 
 def test_differences_within_the_noise_are_marked_as_such():
