@@ -1,8 +1,8 @@
 """Block sizes and warps of a program, from a table with reasons. Nothing is searched at run time.
 
-Chosen by what variants took on an H200 (`python -m tests.kernels.tile_times`; its lines are in results/nvidia-h200/tiles)
-and, where nothing was measured, by what the machine code costs per element (`elubench inspect`). A change is one of the
-table, seen by everyone, and never the outcome of a search inside a timed region.
+Chosen by what variants took on an H200 (`python -m tests.kernels.tile_times` times them, results/nvidia-h200/tiles has
+its lines) and, where nothing was measured, by what the machine code costs per element (`elubench inspect`). A change is
+one of the table, seen by everyone, and never the outcome of a search inside a timed region.
 """
 
 from __future__ import annotations
