@@ -110,6 +110,13 @@ def _ours(spec: str, fault: Reproducible) -> Lines:
     )
 
 
+def _flaggems(spec: str, fault: Reproducible) -> Lines:
+    numbers = ", ".join(map(str, fault.params))
+    inputs = f"torch.full_like(x, {GRAD}), {numbers}, x" if fault.is_gradient else f"x, {numbers}"
+    shown = _item(f"flag_gems.{fault.check.op}({inputs}).flatten(){fault.place}", fault)
+    return "import torch, flag_gems", f"x = {fault.torch_x()}", f"print({shown}{fault.after})"
+
+
 def _torch_derived(spec: str, fault: Reproducible) -> Lines:
     numbers = ", ".join(map(str, fault.params[:3]))
     made = {"triton": "kernels.elu(x.clone(), {}, inplace=True)"}.get(spec, "torch.ops.aten.elu_(x.clone(), {})")
@@ -219,6 +226,6 @@ def _takes_out(path: Path, op: str) -> bool:
 
 _POINTWISE: dict[str, Callable[[str, Reproducible], Lines]] = {
     "eager": _torch, "compile": _torch, "inductor": _torch, "triton": _ours, "jax": _jax,
-    "onnxruntime": _onnxruntime, "numba": _numba, "tensorflow": _tensorflow,
+    "onnxruntime": _onnxruntime, "numba": _numba, "tensorflow": _tensorflow, "flaggems": _flaggems,
 }  # fmt: skip
 _DERIVED: dict[str, Callable[[str, Reproducible], Lines]] = {"jax": _jax_derived, "tensorflow": _tensorflow_derived}

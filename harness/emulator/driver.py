@@ -196,9 +196,8 @@ class EmulatingDriver(StandInDriver):
             memory.add(name, tensor)
         values = []
         for name, kind, value in given:
-            tensor = getattr(value, "base", value)
-            if isinstance(tensor, Tensor):
-                memory.add(name, tensor)
+            if (kept := _tensor_of(value)) is not None:
+                memory.add(name, kept)
                 value = value.data_ptr()
             values.append((kind, value))
         for size in (metadata.global_scratch_size, metadata.profile_scratch_size):
@@ -216,6 +215,12 @@ class EmulatingDriver(StandInDriver):
                 self._programs.pop(next(iter(self._programs)))
             self._programs[key] = Program(kernel, threads, at_once, shared, self._options)
         return self._programs[key]
+
+
+def _tensor_of(value: Any) -> Tensor | None:
+    """The tensor that an argument is or stands for: Triton's and others' wrappers keep theirs as `base` or `_base`."""
+    kept = (value, getattr(value, "base", None), getattr(value, "_base", None))
+    return next((each for each in kept if isinstance(each, Tensor)), None)
 
 
 def flat(names: list[str], kinds: list[Any], arguments: tuple[Any, ...]) -> Iterator[tuple[str, str, Any]]:

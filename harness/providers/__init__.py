@@ -39,7 +39,7 @@ BUILTIN = {
     "inductor": "torch.compile's kernels for CUDA where there is no GPU: validated and counted, never timed",
     **PEERS,
 }
-LAUNCH_TRITON = ("triton", "inductor")  # of the built-in ones
+LAUNCH_TRITON = ("triton", "inductor", "flaggems")  # of the built-in ones
 
 
 @dataclass(frozen=True)

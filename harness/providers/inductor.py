@@ -13,18 +13,17 @@ import itertools
 import linecache
 import re
 from collections.abc import Callable, Iterator, Sequence
-from types import ModuleType, SimpleNamespace
+from types import ModuleType
 from typing import Any
-from unittest import mock
 
 import torch
-import triton
 from torch import Tensor
 
 from harness.ops.buffers import lay_out
 from harness.ops.cases import Case
 from harness.ops.catalogue import OPS
 from harness.ops.op import Unsupported
+from harness.providers.pretended import active_target, pretended
 
 # What stands in the generated module for what only a CUDA build of torch has.
 _ELSEWHERE = {
@@ -46,7 +45,10 @@ def prepare(case: Case) -> Callable[..., None]:
     """
     if torch.cuda.is_available():
         raise Unsupported("a GPU is here: `compile` is timed on it")
-    text = generated(case, _target())
+    target = active_target()
+    if target is None:
+        raise Unsupported("Inductor's CUDA kernels are made for a GPU or the emulated one; on a CPU there is `compile`")
+    text = generated(case, target)
     here = _Here()
     module = _loaded(text, "wrapper", {"here": here})
     inputs = len(case.inputs)
@@ -62,16 +64,6 @@ def prepare(case: Case) -> Callable[..., None]:
     return call
 
 
-def _target() -> Any:
-    try:
-        target = triton.runtime.driver.active.get_current_target()
-    except RuntimeError:
-        target = None
-    if target is None or target.backend != "cuda":
-        raise Unsupported("Inductor's CUDA kernels are made for a GPU or the emulated one; on a CPU there is `compile`")
-    return target
-
-
 def generated(case: Case, target: Any) -> str:
     """The module that Inductor generates for a case and a Triton target, as text."""
     from torch._inductor.codegen.common import init_backend_registration
@@ -83,7 +75,9 @@ def generated(case: Case, target: Any) -> str:
     from torch.fx.experimental.proxy_tensor import make_fx
 
     compute = OPS[case.op].pytorch(case)
-    with torch.utils._python_dispatch._disable_current_modes(), _claimed(target), FakeTensorMode() as fake:
+    no_caches = torch._inductor.config.patch(force_disable_caches=True)
+    no_modes = torch.utils._python_dispatch._disable_current_modes()
+    with no_modes, pretended(target), no_caches, FakeTensorMode() as fake:
         inputs = [
             lay_out(torch.empty(each.numel, dtype=getattr(torch, each.dtype), device="cuda"), case, each)
             for each in case.inputs
@@ -95,34 +89,6 @@ def generated(case: Case, target: Any) -> str:
             graph.run(*inputs)
             code, *_ = graph.codegen()
     return str(getattr(code, "value", code))
-
-
-@contextlib.contextmanager
-def _claimed(target: Any) -> Iterator[None]:
-    """torch says that there is one GPU, of the target's architecture."""
-    major, minor = divmod(int(target.arch), 10)
-    properties = SimpleNamespace(
-        name="", major=major, minor=minor, multi_processor_count=132, warp_size=32, total_memory=80 * 2**30,
-        L2_cache_size=50 * 2**20, max_threads_per_multi_processor=2048, max_threads_per_block=1024,
-        regs_per_multiprocessor=65536, shared_memory_per_block=48 * 2**10, shared_memory_per_block_optin=227 * 2**10,
-        shared_memory_per_multiprocessor=228 * 2**10, gcnArchName="",
-    )  # fmt: skip
-    said = {
-        "is_available": lambda: True,
-        "is_initialized": lambda: True,
-        "device_count": lambda: 1,
-        "current_device": lambda: 0,
-        "get_device_properties": lambda device=None: properties,
-        "_get_device_properties": lambda device=None: properties,
-        "get_device_capability": lambda device=None: (major, minor),
-        "_lazy_init": lambda: None,
-    }
-    with contextlib.ExitStack() as stack:
-        for name, answer in said.items():
-            stack.enter_context(mock.patch.object(torch.cuda, name, answer, create=True))
-        stack.enter_context(mock.patch.object(torch.version, "cuda", "12.8"))
-        stack.enter_context(torch._inductor.config.patch(force_disable_caches=True))
-        yield
 
 
 class _Here:

@@ -23,7 +23,7 @@ PEERS = {
     "numba": "ELU's formula in Python with math.expm1, compiled by Numba for a CPU's cores",
     "tensorflow": "tf.nn.elu, on a CPU; its result is copied into the output, in the time",
     "cupy": "ELU's formula with expm1 as a CuPy ElementwiseKernel, on a GPU",
-    "flaggems": "FlagGems' Triton kernels, on a GPU; their results are copied into the output, in the time",
+    "flaggems": "FlagGems' Triton kernels, on a GPU or an emulated one; results are copied to the output, in the time",
 }
 
 

@@ -1,8 +1,17 @@
-"""FlagGems: a library of Triton kernels in place of PyTorch's operators. On a GPU alone: it asks for one at import."""
+"""FlagGems: a library of Triton kernels in place of PyTorch's operators; on a GPU, or the emulated one.
+
+It asks torch and the environment for its GPU when it is imported, and again as it generates and launches a kernel.
+What it compiled it keeps for as long as the process lives: a process judges it for one architecture.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+import importlib
+import os
+from collections.abc import Callable, Iterator
+from typing import Any
+from unittest import mock
 
 import torch
 from torch import Tensor
@@ -10,21 +19,48 @@ from torch import Tensor
 from harness.ops.cases import Case
 from harness.ops.op import Unsupported
 from harness.providers.peers import check_on, imported
+from harness.providers.pretended import active_target, pretended
 
 
 def prepare(case: Case) -> Callable[..., None]:
     """A call of its function, whose result is copied into the output."""
-    if not torch.cuda.is_available():
-        raise Unsupported("FlagGems launches its kernels on a GPU, and there is none")
-    library = imported("flag_gems", "FlagGems", "flag_gems")
+    has_gpu = torch.cuda.is_available()
+    target = None if has_gpu else active_target()
+    if not has_gpu and target is None:
+        raise Unsupported("FlagGems launches its kernels on a GPU or the emulated one, and there is none")
+    with _a_gpu(target):
+        library = imported("flag_gems", "FlagGems", "'elubench[flaggems]', then pip install --no-deps flag_gems")
     function = getattr(library, case.op, None)
     if case.op not in ("elu", "elu_backward") or function is None:
         raise Unsupported(f"FlagGems has no {case.op}")
     params = tuple(case.params.values())
 
     def call(*tensors: Tensor) -> None:
-        check_on("cuda", "FlagGems", tensors)
+        if has_gpu:
+            check_on("cuda", "FlagGems", tensors)
         first, *known, out = tensors
-        out.copy_(function(first, *params, *known))
+        with _a_gpu(target), _launching():
+            result = function(first, *params, *known)
+        out.copy_(result)
 
     return call
+
+
+def _launching() -> contextlib.AbstractContextManager[Any]:
+    """Within it FlagGems launches as on Triton 3.6 where Triton is newer.
+
+    Version 5.0.2 hands the constants of a kernel that it has compiled to Triton 3.3 to 3.6 alone, and they are asked
+    for still: without this the second launch of each kernel raises an error.
+    """
+    libentry = importlib.import_module("flag_gems.utils.libentry")
+    return mock.patch.object(libentry, "minor_version", min(libentry.minor_version, 6))
+
+
+@contextlib.contextmanager
+def _a_gpu(target: Any) -> Iterator[None]:
+    """Within it FlagGems finds a GPU: the one that is there where `target` is None, else an NVIDIA one of `target`."""
+    if target is None:
+        yield
+        return
+    with pretended(target), mock.patch.dict(os.environ, {"GEMS_VENDOR": "nvidia"}):
+        yield

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import subprocess
 import sys
@@ -47,6 +48,16 @@ def odd(tmp_path_factory):
     path = tmp_path_factory.mktemp("conform") / "odd.py"
     path.write_text(ODD)
     return conformed("--provider", path, "--dtype", "float32")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(importlib.util.find_spec("flag_gems") is None, reason="FlagGems is not installed")
+def test_flaggems_is_found_to_scale_the_positive_side_too():
+    code, rows = conformed("--provider", "flaggems", "--op", "elu", "--dtype", "float32")
+    assert code == 1
+    assert rows["elu", "input_scale ≠ 1", "float32"]["status"] == "fail"
+    assert rows["elu", "scale ≠ 1", "float32"]["status"] == "pass"
+    assert all("raises" not in (row["note"] or "") for row in rows.values())
 
 
 @pytest.mark.slow

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import builtins
 import importlib.util
+import subprocess
+import sys
 
 import pytest
 import torch
 
 from harness import providers
 from harness.correctness import gate
+from harness.emulator.emulated import emulated
 from harness.ops.buffers import allocate
 from harness.ops.cases import make_case
 from harness.ops.op import Unsupported
 from harness.providers.peers import PEERS
 from harness.store.records import read_run
-from tests.harness.command import elubench
+from tests.harness.command import elubench, environment
 
 SWEEP = """
 description = "peers"
@@ -30,6 +33,27 @@ warmup_seconds = 0.0
 [[cases]]
 op = "elu"
 shapes = [[100, 100]]
+"""
+
+# In a process of its own: in that of the tests Triton interprets.
+FLAGGEMS = """
+import os, torch
+from harness import providers
+from harness.emulator.emulated import emulated
+from harness.ops.buffers import allocate
+from harness.ops.cases import make_case
+from harness.ops.catalogue import OPS
+
+for op, params in (("elu", {}), ("elu_backward", {}), ("elu_backward", {"is_result": True})):
+    case = make_case(op, (33, 129), "float32", {"alpha": 0.5, **params})
+    buffers = allocate(case, 1, "cpu")[0]
+    with emulated() as gpu:
+        call = providers.load("flaggems").prepare(case)
+        for _ in range(2):  # the second time by a kernel that FlagGems has compiled
+            call(*buffers.inputs, *buffers.outputs)
+    assert len(gpu.launches) == 2 and not any(launch.faults for launch in gpu.launches), gpu.launches
+    torch.testing.assert_close(buffers.outputs[0], *OPS[op].pytorch(case)(*buffers.inputs), rtol=1e-5, atol=1e-6)
+    assert not torch.cuda.is_available() and torch.version.cuda is None and "GEMS_VENDOR" not in os.environ
 """
 
 
@@ -54,7 +78,7 @@ def call_of_unpatched(name):
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 @pytest.mark.parametrize("name", ["cupy", "flaggems"])
 def test_one_for_a_gpu_says_that_there_is_none(name):
-    with pytest.raises(Unsupported, match="GPU, and there is none"):
+    with pytest.raises(Unsupported, match="and there is none"):
         call_of(name, "elu", (8,), "float32")
 
 
@@ -73,6 +97,21 @@ def test_what_a_library_has_not_is_said(name, case, why):
     op, params = case
     with pytest.raises(Unsupported, match=why):
         providers.load(name).prepare(make_case(op, (8,), "bfloat16", params))
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+@pytest.mark.skipif(importlib.util.find_spec("flag_gems") is not None, reason="FlagGems is installed")
+def test_flaggems_that_is_not_installed_says_what_to_install():
+    with emulated(), pytest.raises(Unsupported, match=r"is not installed: pip install 'elubench\[flaggems\]'"):
+        call_of("flaggems", "elu", (8,), "float32")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+@pytest.mark.skipif(importlib.util.find_spec("flag_gems") is None, reason="FlagGems is not installed")
+def test_flaggems_launches_on_the_emulated_gpu_and_nobody_else_sees_a_gpu():
+    ended = subprocess.run([sys.executable, "-c", FLAGGEMS], env=environment(), capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr
 
 
 @pytest.mark.slow
