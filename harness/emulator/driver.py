@@ -196,7 +196,7 @@ class EmulatingDriver(StandInDriver):
             memory.add(name, tensor)
         values = []
         for name, kind, value in given:
-            if (kept := _tensor_of(value)) is not None:
+            if (kept := tensor_of(value)) is not None:
                 memory.add(name, kept)
                 value = value.data_ptr()
             values.append((kind, value))
@@ -217,7 +217,7 @@ class EmulatingDriver(StandInDriver):
         return self._programs[key]
 
 
-def _tensor_of(value: Any) -> Tensor | None:
+def tensor_of(value: Any) -> Tensor | None:
     """The tensor that an argument is or stands for: Triton's and others' wrappers keep theirs as `base` or `_base`."""
     kept = (value, getattr(value, "base", None), getattr(value, "_base", None))
     return next((each for each in kept if isinstance(each, Tensor)), None)

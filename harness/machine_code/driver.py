@@ -18,7 +18,7 @@ import triton
 from torch import Tensor
 from triton.backends.compiler import GPUTarget
 
-from harness.emulator.driver import StandInDriver, flat
+from harness.emulator.driver import StandInDriver, flat, tensor_of
 
 
 @dataclass(frozen=True)
@@ -40,10 +40,8 @@ class NotedLaunch:
 
     @property
     def tensors(self) -> tuple[Tensor, ...]:
-        bases = (
-            getattr(value, "base", value) for _, _, value in self.arguments
-        )  # of a tensor's descriptor, the tensor
-        return tuple(each for each in bases if isinstance(each, Tensor))
+        bases = (tensor_of(value) for _, _, value in self.arguments)  # of a tensor's descriptor, the tensor
+        return tuple(each for each in bases if each is not None)
 
 
 class NotingDriver(StandInDriver):

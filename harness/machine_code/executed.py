@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from harness.emulator.counts import Counting
-from harness.emulator.driver import parameters
+from harness.emulator.driver import parameters, tensor_of
 from harness.emulator.faults import Faults
 from harness.emulator.layout import WARP
 from harness.emulator.machine import DeadlockError, Program
@@ -71,8 +71,8 @@ class _Data(Observer):
 
     def address(self, value: Any, memory: Memory) -> Any:
         """What a kernel is given for an argument: a tensor's address, or the number itself."""
-        tensor = getattr(value, "base", value)
-        if not isinstance(tensor, Tensor):
+        tensor = tensor_of(value)
+        if tensor is None:
             return value
         storage = tensor.untyped_storage()
         key = int(storage._cdata)

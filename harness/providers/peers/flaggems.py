@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import multiprocessing
 import os
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 from unittest import mock
@@ -27,8 +29,8 @@ def prepare(case: Case) -> Callable[..., None]:
     has_gpu = torch.cuda.is_available()
     target = None if has_gpu else active_target()
     if not has_gpu and target is None:
-        raise Unsupported("FlagGems launches its kernels on a GPU or the emulated one, and there is none")
-    with _a_gpu(target):
+        raise Unsupported("FlagGems launches its kernels on a GPU, or as compiled for an NVIDIA one, and there is none")
+    with _surroundings(target):
         library = imported("flag_gems", "FlagGems", "'elubench[flaggems]', then pip install --no-deps flag_gems")
     function = getattr(library, case.op, None)
     if case.op not in ("elu", "elu_backward") or function is None:
@@ -39,7 +41,7 @@ def prepare(case: Case) -> Callable[..., None]:
         if has_gpu:
             check_on("cuda", "FlagGems", tensors)
         first, *known, out = tensors
-        with _a_gpu(target), _launching():
+        with _surroundings(target), _launching():
             result = function(first, *params, *known)
         out.copy_(result)
 
@@ -57,10 +59,14 @@ def _launching() -> contextlib.AbstractContextManager[Any]:
 
 
 @contextlib.contextmanager
-def _a_gpu(target: Any) -> Iterator[None]:
-    """Within it FlagGems finds a GPU: the one that is there where `target` is None, else an NVIDIA one of `target`."""
-    if target is None:
-        yield
-        return
-    with pretended(target), mock.patch.dict(os.environ, {"GEMS_VENDOR": "nvidia"}):
+def _surroundings(target: Any) -> Iterator[None]:
+    """Within it FlagGems finds a GPU: the one that is there where `target` is None, else an NVIDIA one of `target`.
+
+    The lock of each of its kernels is one of threads: those of processes, hundreds, outlive a process that is killed.
+    """
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(mock.patch.object(multiprocessing, "Lock", threading.Lock))
+        if target is not None:
+            stack.enter_context(pretended(target))
+            stack.enter_context(mock.patch.dict(os.environ, {"GEMS_VENDOR": "nvidia"}))
         yield
