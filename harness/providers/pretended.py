@@ -24,6 +24,10 @@ def active_target() -> Any:
     return target if target.backend == "cuda" else None
 
 
+class _Device(contextlib.nullcontext[None]):
+    """torch.cuda.device: a class, which Inductor asks about."""
+
+
 @contextlib.contextmanager
 def pretended(target: Any) -> Iterator[None]:
     """Within it torch says that there is one GPU, of the target's architecture."""
@@ -39,7 +43,7 @@ def pretended(target: Any) -> Iterator[None]:
         "is_initialized": lambda: True,
         "device_count": lambda: 1,
         "current_device": lambda: 0,
-        "device": lambda index: contextlib.nullcontext(),
+        "device": _Device,
         "get_device_properties": lambda device=None: properties,
         "_get_device_properties": lambda device=None: properties,
         "get_device_capability": lambda device=None: (major, minor),
