@@ -71,16 +71,19 @@ def _created(
     if other := [each for each in dtypes if each not in LINES]:
         end(f"what can be gone through is {', '.join(LINES)}, not {other[0]}", WRONG_USAGE)
     providers.check(provider)
+    from harness.plumbing.processes import ForeignError, called_apart
     from harness.proof import run
     from harness.proof.kernel import NotTheSame
 
     device = find_device("cpu")
     path = new_directory(out, f"proof-{op}")
     try:
-        plan = run.make_plan(op, dtypes, provider, arch, between, _say)
+        plan = called_apart(run.make_plan, op, dtypes, provider, arch, between, _say)
+    except ForeignError as error:  # a provider's code may do whatever it likes
+        end(f"the kernel of {providers.name_of(provider)} cannot be run: {error}", CHECK_FAILED)
     except (run.NoProof, NotTheSame) as error:
         end(str(error), CHECK_FAILED)
-    except Exception as error:  # a provider's code may raise whatever it likes
+    except Exception as error:
         end(f"the kernel of {providers.name_of(provider)} cannot be run: {named(error)}", CHECK_FAILED)
     manifest = run.make_manifest(plan, device, command_line())
     return plan, run.ProofStore.create(path, manifest, providers.sources_of([provider]))

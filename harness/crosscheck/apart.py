@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import signal
 from collections.abc import Iterator, Sequence
 from multiprocessing.connection import Connection
 
@@ -11,7 +10,7 @@ from harness import providers
 from harness.crosscheck import Check, crosscheck
 from harness.device.devices import Device
 from harness.ops.cases import Case, make_case
-from harness.plumbing.processes import end_with_parent
+from harness.plumbing.processes import end_with_parent, how_ended
 from harness.providers.places import described
 
 
@@ -36,7 +35,7 @@ def checks_apart(cases: Sequence[Case], spec: str, device: Device, rounds: int) 
                 found = ours.recv()
             except EOFError:
                 process.join()
-                raise Failed(f"{spec} ended the process that times it, {_how(process.exitcode or 0)}") from None
+                raise Failed(f"{spec} ended the process that times it, {how_ended(process.exitcode or 0)}") from None
             if isinstance(found, BaseException):
                 raise found
             yield found
@@ -44,10 +43,6 @@ def checks_apart(cases: Sequence[Case], spec: str, device: Device, rounds: int) 
         process.kill()
         process.join()
         ours.close()
-
-
-def _how(code: int) -> str:
-    return f"by {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
 
 
 def _serve(pipe: Connection, cases: Sequence[Case], spec: str, device: Device, rounds: int) -> None:

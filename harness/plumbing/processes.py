@@ -1,4 +1,4 @@
-"""Ends a worker process when its parent is gone."""
+"""Worker processes: one that ends when its parent is gone, and a call whose process may be ended by what it calls."""
 
 from __future__ import annotations
 
@@ -6,6 +6,17 @@ import multiprocessing
 import os
 import signal
 import threading
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from typing import Any, TypeVar
+
+from harness.plumbing.errors import named
+
+Result = TypeVar("Result")
+
+
+class ForeignError(Exception):
+    """What code that is not ours raised, or that it ended its process; as a sentence."""
 
 
 def end_with_parent() -> None:
@@ -22,3 +33,41 @@ def _wait_and_exit() -> None:
     if parent is not None:
         parent.join()
         os._exit(1)
+
+
+def called_apart(function: Callable[..., Result], *arguments: Any) -> Result:
+    """What `function` returns in a process of its own, which its arguments and its result have to reach.
+
+    Raises the errors of ours that it raises, and ForeignError for all else that happens in there.
+    """
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe(duplex=False)
+    process = context.Process(target=_answer, args=(theirs, function, arguments), daemon=True)
+    process.start()
+    theirs.close()
+    try:
+        is_error, found = ours.recv()
+    except EOFError:
+        process.join()
+        raise ForeignError(f"it ended its process {how_ended(process.exitcode or 0)}") from None
+    finally:
+        process.kill()
+        process.join()
+        ours.close()
+    if is_error:
+        raise found
+    return found  # type: ignore[no-any-return]
+
+
+def how_ended(code: int) -> str:
+    """By which signal, or with which exit code."""
+    return f"by {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
+
+
+def _answer(pipe: Connection, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+    end_with_parent()
+    try:
+        pipe.send((False, function(*arguments)))
+    except (Exception, KeyboardInterrupt) as error:
+        is_ours = type(error).__module__.startswith("harness.")
+        pipe.send((True, error if is_ours else ForeignError(named(error))))

@@ -68,7 +68,6 @@ def places(tmp_path_factory):
     stored(run_of(record(), control(0.01)), folder / "sealed")
     stored(run_of(record(time_s=200e-6), control(0.01)), folder / "slower")
     shutil.copytree(ROOT / "results/amd-epyc/default", folder / "published")
-    (folder / "published" / "seal.json").unlink()
     seal(folder / "sealed")
     shutil.copytree(folder / "sealed", folder / "edited")
     records = folder / "edited" / "records.jsonl"

@@ -28,8 +28,8 @@ def last(old: str, new: str) -> Edit:
 
 EDITS: dict[str, Edit] = {
     "nothing": lambda text: text,
-    "a dropped constant": lambda text: text.replace("0x80008000", "0x0"),  # as in triton #11581
-    "a dropped constant, once": last("0x80008000", "0x0"),
+    "a dropped constant": lambda text: text.replace(", 0x80008000,", ", 0x0,"),  # as in triton #11581
+    "a dropped constant, once": last(", 0x80008000,", ", 0x0,"),  # not the like in an instruction's code
     "a dropped modifier": last("F2FP.RELU.BF16", "F2FP.BF16"),
     "a constant of another value": last("-3.6000000136482412927e-07", "-3.6000000136482412927e-06"),
     "an unknown opcode": last("MUFU.EX2", "HARDEX2"),
