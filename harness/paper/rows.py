@@ -15,9 +15,9 @@ from typing import Any
 from harness.machine_code.rows import InspectedRow, read_rows
 from harness.paper.plan import Plan, from_content
 from harness.store.lines import VersionedDecoder, decoded_lines, is_torn
-from harness.store.manifest import Manifest, read_manifest
+from harness.store.manifest import Manifest, read_manifest_of
 from harness.store.records import Run, read_run
-from harness.store.vocabulary import MANIFEST, RECORDS, SCHEMA, RunError
+from harness.store.vocabulary import MANIFEST, RECORDS, SCHEMA
 
 VERB = "claims"
 COST = "cost"  # the directory of the sweep
@@ -87,9 +87,7 @@ class ClaimsRun:
 def read_claims(path: Path | str) -> ClaimsRun:
     """A whole claims run from disk, its rows in the order of its plan. Raises RunError or ClaimError."""
     path = Path(path)
-    manifest = read_manifest(path)
-    if manifest.verb != VERB:
-        raise RunError(f"{path} was made by 'elubench {manifest.verb}', not by 'elubench {VERB}'")
+    manifest = read_manifest_of(path, VERB)
     plan = from_content(manifest.plan or {})
     rows = decoded_lines(path / RECORDS, row_from_json)
     units = {(unit.net, unit.variant.name): place for place, unit in enumerate(plan.units())}

@@ -56,7 +56,8 @@ def called_apart(function: Callable[..., Result], *arguments: Any) -> Result:
         ours.close()
     if is_error:
         raise found
-    return found  # type: ignore[no-any-return]
+    result: Result = found
+    return result
 
 
 def how_ended(code: int) -> str:

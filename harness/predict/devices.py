@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from harness.device.datasheets import DATASHEETS, Datasheet
 
@@ -49,17 +50,17 @@ def known(path: Path = FILE) -> Mapping[str, DeviceModel]:
     return {name: _device(sheets[name], table) for name, table in tables.items()}
 
 
-def _device(sheet: Datasheet, table: dict[str, dict[str, object]]) -> DeviceModel:
+def _device(sheet: Datasheet, table: dict[str, dict[str, Any]]) -> DeviceModel:
     values = {name: each["value"] for name, each in table.items()}
     regimes = ("cold", "graph", "warm")
     return DeviceModel(
         sheet,
-        memory_gbps=float(values["memory_gbps"]),  # type: ignore[arg-type]
-        l2_gbps=float(values["l2_gbps"]) if "l2_gbps" in values else None,  # type: ignore[arg-type]
-        fixed_us={each: float(values[f"{each}_us"]) for each in regimes if f"{each}_us" in values},  # type: ignore[arg-type]
-        latency_us=float(values["latency_us"]),  # type: ignore[arg-type]
-        clock_ghz=float(values["clock_ghz"]),  # type: ignore[arg-type]
-        sustained=float(values["sustained"]),  # type: ignore[arg-type]
+        memory_gbps=float(values["memory_gbps"]),
+        l2_gbps=float(values["l2_gbps"]) if "l2_gbps" in values else None,
+        fixed_us={each: float(values[f"{each}_us"]) for each in regimes if f"{each}_us" in values},
+        latency_us=float(values["latency_us"]),
+        clock_ghz=float(values["clock_ghz"]),
+        sustained=float(values["sustained"]),
         sources={name: str(each["source"]) for name, each in table.items()},
     )
 

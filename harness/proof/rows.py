@@ -8,8 +8,8 @@ from pathlib import Path
 from harness.proof.lines import LINES, End, Known, NumberLine
 from harness.proof.plan import ProofPlan, from_content
 from harness.store.lines import VersionedDecoder, decoded_lines, is_torn
-from harness.store.manifest import Manifest, read_manifest
-from harness.store.vocabulary import RECORDS, Outcome, RunError
+from harness.store.manifest import Manifest, read_manifest_of
+from harness.store.vocabulary import RECORDS, Outcome
 
 VERB = "prove"
 
@@ -97,9 +97,7 @@ def expected(plan: ProofPlan) -> dict[Key, int]:
 def read_proof(path: Path | str) -> ProofRun:
     """A whole proof from disk. Raises RunError."""
     path = Path(path)
-    manifest = read_manifest(path)
-    if manifest.verb != VERB:
-        raise RunError(f"{path} was made by 'elubench {manifest.verb}', not by 'elubench {VERB}'")
+    manifest = read_manifest_of(path, VERB)
     plan = from_content(manifest.plan or {})
     rows = decoded_lines(path / RECORDS, row_from_json)
     places = {key: place for place, key in enumerate(expected(plan))}

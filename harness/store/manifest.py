@@ -128,6 +128,14 @@ def read_manifest(run: Path) -> Manifest:
         raise RunError(f"{Path(run) / MANIFEST} cannot be read ({error}); restore it from a copy") from None
 
 
+def read_manifest_of(run: Path, verb: str) -> Manifest:
+    """The manifest of a run of `elubench VERB`. Raises RunError for one of another verb, too."""
+    manifest = read_manifest(run)
+    if manifest.verb != verb:
+        raise RunError(f"{run} was made by 'elubench {manifest.verb}', not by 'elubench {verb}'")
+    return manifest
+
+
 def add_session(run: Path, argv: list[str], note: str | None = None) -> None:
     """Note in the manifest of `run` that it is gone on with, by which command and, if told, why."""
     manifest = read_manifest(run)
