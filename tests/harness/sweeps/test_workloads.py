@@ -34,16 +34,17 @@ def residual(batch: int, channels: int, time: int, compress: int = 2) -> Iterato
     yield "bias_elu", (batch, channels // compress, time)
 
 
-def seanet(n_filters: int, ratios: Sequence[int], samples: int, batch: int = 1) -> Layers:
+def seanet(n_filters: int, ratios: Sequence[int], samples: int, batch: int = 1, lstm: bool = True) -> Layers:
     """The ELUs of an encoder and a decoder, by walking through both as their constructors do."""
     found: Layers = Counter()
     channels, time = n_filters, samples
     for ratio in reversed(ratios):
         found.update([*residual(batch, channels, time), ("elu", (batch, channels, time))])
         channels, time = 2 * channels, math.ceil(time / ratio)
-    found["elu", (batch, channels, time)] += 1  # before the last convolution
-    for ratio in ratios:  # the decoder
-        found["elu", (batch, channels, time)] += 1
+    after_a_convolution = "elu" if lstm else "bias_elu"
+    found[after_a_convolution, (batch, channels, time)] += 1  # before the last convolution
+    for number, ratio in enumerate(ratios):  # the decoder
+        found["elu" if number else after_a_convolution, (batch, channels, time)] += 1
         channels, time = channels // 2, time * ratio
         found.update(residual(batch, channels, time))
     found["elu", (batch, channels, time)] += 1
@@ -56,8 +57,9 @@ def test_seanet_follows_from_its_filters_ratios_and_the_sample_rate(sweep, n_fil
     found = layers_of(sweep)
     name = load(sweep).workloads[0].name.partition(",")[0]
     rate = 24_000
-    expected = {f"{name}, {seconds} s": seanet(n_filters, ratios, rate * seconds) for seconds in (1, 10)}
-    if sweep == "encodec":
+    lstm = sweep == "encodec"
+    expected = {f"{name}, {seconds} s": seanet(n_filters, ratios, rate * seconds, lstm=lstm) for seconds in (1, 10)}
+    if lstm:
         expected[f"{name}, 64 times 1 s"] = seanet(n_filters, ratios, rate, batch=64)
     assert found == expected
     per_frame = rate // math.prod(ratios)
@@ -113,11 +115,11 @@ def test_the_papers_nets_follow_from_stacks_and_poolings():
     imagenet = [[(1, 96)], [(3, 512)], [(5, 768)], [(3, 1024)]]
     expected = {
         "CIFAR-100": convolutional(100, 32, cifar),
-        "ImageNet": convolutional(64, 224 // 2, imagenet) + Counter({("elu", (64, 4096)): 2}),
+        "ImageNet, one image": convolutional(1, 224, imagenet) + Counter({("elu", (1, 4096)): 2}),
     }
     assert layers_of("elu_paper") == expected
     assert expected["CIFAR-100"].total() == 11 - 1  # the last has a softmax
-    assert expected["ImageNet"].total() == 15 - 1
+    assert expected["ImageNet, one image"].total() == 15 - 1
 
 
 def test_kernelbench_has_its_own_data_and_mixed_signs():
