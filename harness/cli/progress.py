@@ -19,6 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.run import runner
+from harness.store.vocabulary import PROVIDED
 from reports.text.formatting import MISSING, percent, printable, significant, size_text, time_text
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class View:
         """A case has ended; it had been stored before where there are no records."""
         self._done += 1
         self._measured += bool(records)
-        self._last = [*self._last, *(r for r in records if r.role == "provider")][-_LAST_ROWS:]
+        self._last = [*self._last, *(r for r in records if r.role in PROVIDED)][-_LAST_ROWS:]
         self._state = next((text for r in records if (text := state_text(r.health))), self._state)
 
     def left_s(self, now: float) -> float | None:
@@ -170,9 +171,7 @@ def _lines(console: Console, cases: int) -> runner.Progress:
         nonlocal done
         done += 1
         results = ", ".join(
-            f"{r.provider} {time_text(r.median_s) if r.median_s else r.outcome}"
-            for r in records
-            if r.role == "provider"
+            f"{r.provider} {time_text(r.median_s) if r.median_s else r.outcome}" for r in records if r.role in PROVIDED
         )
         line = f"[{done}/{cases}] {case.key}: {results or 'stored before'}"
         slowed_by = next((r.health["slowed_by"] for r in records if r.health.get("slowed_by")), ())

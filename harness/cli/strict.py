@@ -8,7 +8,7 @@ from pathlib import Path
 
 from harness import providers
 from harness.store.records import Record, iter_records
-from harness.store.vocabulary import Cause, Outcome, Role
+from harness.store.vocabulary import PROVIDED, Cause, Outcome
 
 _FAILURES = (Outcome.REJECTED, Outcome.CRASHED, Outcome.TIMEOUT, Outcome.OOM)
 
@@ -19,7 +19,7 @@ def failure(run: Path, specs: Sequence[str]) -> str | None:
     That a provider does not support an op is no failure, but that its file defines no function of any op of the run
     is: the likeliest cause is a misspelt name.
     """
-    rows = [row for row in iter_records(run, samples=False) if row.role == Role.PROVIDER]
+    rows = [row for row in iter_records(run, samples=False) if row.role in PROVIDED]
     counts = Counter(row.outcome for row in rows)
     told = [f"{counts[outcome]} {outcome}" for outcome in _FAILURES if counts[outcome]]
     for spec in specs:

@@ -19,6 +19,7 @@ import torch
 from harness.correctness import gate, integrity
 from harness.ops.buffers import BufferSet
 from harness.ops.cases import Case
+from harness.ops.catalogue import OPS
 from harness.ops.op import TensorSpec
 
 # One audit at a random one of the first calls of each entry, then one among as many as there were so far: some ten
@@ -102,7 +103,7 @@ class _Places:
     @classmethod
     def of(cls, case: Case, chance: random.Random) -> _Places:
         dim = case.params["dim"] % len(case.shape) if "dim" in case.params and case.shape else None
-        summed = any(spec.shape != case.shape for spec in case.outputs)
+        summed = OPS[case.op].mixes_elements or any(spec.shape != case.shape for spec in case.outputs)
         per_dim = max(2, round(_PLACES ** (1 / max(1, len(case.shape)))))
         picks = []
         for axis, size in enumerate(case.shape):

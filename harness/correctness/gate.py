@@ -12,7 +12,7 @@ import torch
 from harness.correctness import errors
 from harness.ops.buffers import BufferSet, flat, poison, refill
 from harness.ops.cases import Case
-from harness.ops.catalogue import OPS
+from harness.ops.catalogue import MODEL_OPS, OPS
 
 # In ULP of the output's dtype, beyond what the op's conditioning forgives (harness.ops.reference). Eager PyTorch
 # stays below 0.5 in 16-bit types and reaches 3 in fp32 at (2, 3, 1.25); exp(x) - 1 reaches 4.1 in fp16,
@@ -117,7 +117,7 @@ def compare(case: Case, inputs: Sequence[torch.Tensor], outputs: Sequence[torch.
 
 def _inputs_at(case: Case, inputs: Sequence[torch.Tensor], output: torch.Tensor, index: int) -> str:
     """The inputs behind one element of an output of the main shape; the element's place for the others."""
-    if tuple(output.shape) != tuple(inputs[0].shape):
+    if tuple(output.shape) != tuple(inputs[0].shape) or case.op in MODEL_OPS:
         return f"element {index}"
     place = torch.unravel_index(torch.tensor(index), output.shape)
     parts = []

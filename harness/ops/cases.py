@@ -56,9 +56,14 @@ class Case:
         return self._specs(OPS[self.op].outputs)
 
     def _specs(self, names: tuple[str, ...]) -> tuple[TensorSpec, ...]:
-        """Tensors of the case's shape, or, with a star to their name, vectors along `dim`."""
+        """Tensors of the case's shape, or that the op says, or, with a star to their name, vectors along `dim`."""
+        own = OPS[self.op].shapes(self.shape)
         return tuple(
-            TensorSpec(name.rstrip("*"), (self.shape[self.params["dim"]],) if "*" in name else self.shape, self.dtype)
+            TensorSpec(
+                name.rstrip("*"),
+                (self.shape[self.params["dim"]],) if "*" in name else own.get(name, self.shape),
+                self.dtype,
+            )
             for name in names
         )
 

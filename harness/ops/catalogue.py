@@ -11,7 +11,7 @@ import harness.ops
 from harness.ops.op import Op
 
 # The files of this folder that are not ops, but what ops are made of.
-_PARTS = {"buffers", "cases", "catalogue", "elementwise", "op", "reference"}
+_PARTS = {"buffers", "cases", "catalogue", "elementwise", "nets", "op", "reference"}
 # ELU, and what it is compared with first, lead; the others follow by name, those without a kernel last.
 _FIRST = ("elu", "bias_elu", "elu_plus_one", "relu")
 
@@ -32,6 +32,9 @@ OPS: Mapping[str, Op] = {op.name: op for module in MODULES for op in module.OPS}
 
 # Those that this suite has Triton kernels for; the others are there to compare with.
 KERNEL_OPS = {name: op for name, op in OPS.items() if op.has_kernel}
+
+# Whole models with ELUs, which are the last rows of workloads.
+MODEL_OPS = {name: op for name, op in OPS.items() if op.module is not None}
 
 # The activations whose costs the paper's tables and figures hold against each other.
 ACTIVATIONS = {name: op for name, op in OPS.items() if op.shown is not None}

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
     from harness.ops.cases import Case
     from harness.ops.reference import Expected
@@ -78,6 +78,9 @@ class Op:
         in_triton: the result in Triton's language, of fp32 blocks called as the inputs, and of the parameters: what
             `elubench new-provider` begins with. Empty where it has nothing to begin with.
         shown: of an activation that is in the paper's table of costs, and in the sweep `activations`.
+        shapes: of tensors whose shape is not that of the case, by name, from that of the case.
+        module: of a whole model: (case) -> the model in torch.nn, the same one each time. Raises Unsupported.
+        run: of a whole model: (model, *inputs) -> the outputs.
     """
 
     name: str
@@ -94,6 +97,9 @@ class Op:
     variants: Mapping[str, Params] = field(default_factory=lambda: {"": {}})
     in_triton: str = ""
     shown: Shown | None = None
+    shapes: Callable[[tuple[int, ...]], Mapping[str, tuple[int, ...]]] = lambda shape: {}
+    module: Callable[[Case], nn.Module] | None = None
+    run: Callable[..., tuple[Tensor, ...]] | None = None
 
     def pytorch(self, case: Case) -> Callable[..., tuple[Tensor, ...]]:
         """A function of the inputs that returns the outputs by PyTorch's operators. Raises Unsupported."""

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from torch import Tensor
 
 from harness.ops.cases import Case
-from harness.ops.catalogue import OPS
+from harness.ops.catalogue import MODEL_OPS, OPS
+from harness.providers import models
 
 
 def prepare(case: Case) -> Callable[..., None]:
@@ -15,6 +16,8 @@ def prepare(case: Case) -> Callable[..., None]:
 
     Where ATen has none that writes into a given tensor, results are copied, which is in the time.
     """
+    if case.op in MODEL_OPS:
+        return models.prepare(case)
     return OPS[case.op].into(case) or copied(case)
 
 

@@ -16,8 +16,10 @@ from harness.emulator.machine import DeadlockError
 from harness.emulator.ptx import UnsupportedInstruction
 from harness.ops.buffers import BufferSet
 from harness.ops.cases import Case
+from harness.ops.catalogue import MODEL_OPS
 from harness.plumbing.errors import named
 from harness.providers.places import described
+from harness.run.memory import peak_bytes
 from harness.run.recording import blank_record
 from harness.store.records import Record
 from harness.store.vocabulary import Cause, Flag, Outcome
@@ -57,6 +59,8 @@ def _through_gate(job: Job, case: Case, spec: str, buffers: BufferSet) -> tuple[
     record = replace(record, max_ulp=_finite(verdict.max_ulp), worst_input=verdict.worst_input, flags=flags)
     if error_by_input.is_profiled(case):
         record = replace(record, error_by_input=error_by_input.error_by_input(case, call, buffers))
+    if case.op in MODEL_OPS and job.timed:
+        record = replace(record, peak_bytes=peak_bytes(call, buffers))
     return record, call
 
 

@@ -236,7 +236,11 @@ def _not_possible(turns: _Turns, regime: Regime, error: NotPossible, failures: d
 
 def _matched_streams(job: Job, regime: str, buffers: Sequence[BufferSet]) -> tuple[dict[str, list[roofs.Call]], str]:
     """The streams of the case's roof, each bound to every buffer set; and in words, which cannot be had and why."""
-    names = () if regime == Regime.HOST else roofs.streams(job.case.roof, job.device.kind)
+    names = (
+        ()
+        if regime == Regime.HOST or job.case.op in catalogue.MODEL_OPS
+        else roofs.streams(job.case.roof, job.device.kind)
+    )
     uncaptured = {f"roof {name}" for name in names} & {entry for entry, _ in job.not_captured}
     bound = {
         name: [roofs.matched(job.case, name, each) for each in buffers]

@@ -9,8 +9,9 @@ from typing import Any
 from harness.device.devices import Device
 from harness.device.readings import Readings
 from harness.ops.cases import Case
+from harness.ops.catalogue import MODEL_OPS
 from harness.store.records import ClockRange, Record
-from harness.store.vocabulary import SCHEMA, Flag, Mix, Outcome, Regime, Role
+from harness.store.vocabulary import PROVIDED, SCHEMA, Flag, Mix, Outcome, Regime, Role
 from harness.timing import sample_flags
 from harness.timing.energy import Energy
 from harness.timing.estimators import attained, median, noise_floor, paired_ratio, relative_half_width
@@ -25,9 +26,13 @@ UNHIDDEN_SHARE = 0.05
 
 def blank_record(case: Case, provider: str, device: str, outcome: Outcome, reason: str | None) -> Record:
     """A record of a case that was not timed."""
-    return replace(
-        _record(case, provider, device, case.roof, case.bytes_moved), flops=case.flops, outcome=outcome, reason=reason
-    )
+    record = _record(case, provider, device, case.roof, case.bytes_moved)
+    return replace(record, role=role_of(case), flops=case.flops, outcome=outcome, reason=reason)
+
+
+def role_of(case: Case) -> Role:
+    """Of a provider's records of a case."""
+    return Role.MODEL if case.op in MODEL_OPS else Role.PROVIDER
 
 
 def roof_record(case: Case, mix: str, stream: str, bytes_moved: int, device: str) -> Record:
@@ -102,7 +107,8 @@ def timed(records: Sequence[Record], sampling: Sampling, twin: str | None = None
 
 def _with_samples(record: Record, sampling: Sampling) -> Record:
     setting, taken = sampling.setting, sampling.sampled[record.entry]
-    is_host = setting.regime == Regime.HOST  # a launch moves no bytes
+    # A launch moves no bytes, and how many a model moves nobody counts.
+    has_bytes = setting.regime != Regime.HOST and record.op not in MODEL_OPS
     is_roof = record.role == Role.ROOF
     energy = sampling.energy.get(record.entry)
     return replace(
@@ -113,8 +119,8 @@ def _with_samples(record: Record, sampling: Sampling) -> Record:
         median_s=taken.median_s,
         ci95_s=taken.ci95_s,
         stop_rule=taken.stop_rule,
-        bandwidth_gbps=None if is_host else record.bytes_moved / taken.median_s / 1e9,
-        roof=None if is_host else record.roof,
+        bandwidth_gbps=record.bytes_moved / taken.median_s / 1e9 if has_bytes else None,
+        roof=record.roof if has_bytes else None,
         roof_gbps=record.bytes_moved / attained(taken.samples_s) / 1e9 if is_roof else None,
         flags=(*record.flags, *_flags(taken, sampling)),
         buffer_sets=setting.buffer_sets,
@@ -151,7 +157,7 @@ def _flags(taken: Sampled, sampling: Sampling) -> list[Flag]:
 
 
 def _against(record: Record, baseline: Record | None) -> Record:
-    if baseline is None or record.role != Role.PROVIDER or record.provider == baseline.provider:
+    if baseline is None or record.role not in PROVIDED or record.provider == baseline.provider:
         return record
     found = paired_ratio(record.samples_s, baseline.samples_s, record.seed or 0)
     if found is None:

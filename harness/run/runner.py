@@ -13,7 +13,7 @@ from harness import providers
 from harness.device.devices import Device
 from harness.ops.cases import Case
 from harness.run.job import Job, RoofJob
-from harness.run.recording import blank_record
+from harness.run.recording import blank_record, role_of
 from harness.run.worker import Died, Poisoned, Worker
 from harness.store.files import Store
 from harness.store.manifest import add_time
@@ -155,7 +155,7 @@ def _kind(case: Case) -> tuple[str, str, str, str, int]:
 def _is_missing(store: Store, case: Case, spec: str, regimes: Sequence[str]) -> bool:
     """Whether something is left to measure; for regimes that are chosen by a measurement, any record will do."""
     wanted = [None if regime == AUTO else regime for regime in regimes]
-    return not all(store.holds(case.key, Role.PROVIDER, providers.name_of(spec), regime) for regime in wanted)
+    return not all(store.holds(case.key, role_of(case), providers.name_of(spec), regime) for regime in wanted)
 
 
 def _measure_roof_curves(

@@ -15,7 +15,19 @@ from typing import Any
 
 from harness.store.lines import Decoder, VersionedDecoder, is_torn, iter_lines
 from harness.store.manifest import Manifest, read_manifest
-from harness.store.vocabulary import FLAGS_OF_RESULTS, RECORDS, Cause, Flag, Flush, Mix, Outcome, Regime, Role, RunError
+from harness.store.vocabulary import (
+    FLAGS_OF_RESULTS,
+    PROVIDED,
+    RECORDS,
+    Cause,
+    Flag,
+    Flush,
+    Mix,
+    Outcome,
+    Regime,
+    Role,
+    RunError,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -108,6 +120,8 @@ class Record:
     energy_j: float | None = None  # of one call, by the device's counter: what the whole board used
     power_w: float | None = None  # at which the device was meanwhile
 
+    peak_bytes: int | None = None  # of memory, over what there was before, in one call of a whole model
+
     health: dict[str, Any] = dataclasses.field(default_factory=dict)  # the device "before" and "after" the case
 
     @property
@@ -123,7 +137,9 @@ class Record:
     @property
     def entry(self) -> str:
         """Its name among `entries`."""
-        return {Role.PROVIDER: self.provider, Role.ROOF: f"roof {self.provider}"}.get(self.role, self.role)
+        if self.role in PROVIDED:
+            return self.provider
+        return f"roof {self.provider}" if self.role == Role.ROOF else self.role
 
     @property
     def is_roof_curve(self) -> bool:

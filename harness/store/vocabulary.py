@@ -40,6 +40,11 @@ class Role(StrEnum):
     PROVIDER = "provider"
     ROOF = "roof"  # a plain stream
     CONTROL = "control"  # the A/A twin of a provider
+    MODEL = "model"  # a whole model, by a provider
+
+
+# Of records that have an outcome of their own.
+PROVIDED = (Role.PROVIDER, Role.MODEL)
 
 
 class Regime(StrEnum):

@@ -187,14 +187,15 @@ _TOP = {
     "workloads": list,
 }
 _CASE = {"op": str, "shapes": list, "dtypes": list, "layouts": list, "params": list, "data": str}
-_WORKLOAD = {"name": str, "source": str, "layers": list, "dtypes": list, "backward": bool}
+_WORKLOAD = {"name": str, "source": str, "layers": list, "dtypes": list, "backward": bool, "model": dict}
 _LAYER = {"op": str, "shape": list, "params": dict, "layout": str, "data": str, "count": int}
+_MODEL = {"op": str, "shape": list}
 _CPU = {"max_elements": int, "providers": list}
 _STOP = {field.name: type(field.default) for field in dataclasses.fields(StopRule)}
 # The keys of a sweep's file by table, each with its type; docs/sweeps.md says what they mean.
 KEYS: Mapping[str, Mapping[str, type]] = {
     "sweep": _TOP, "[stop]": _STOP, "[cpu]": _CPU, "[[cases]]": _CASE,
-    "[[workloads]]": _WORKLOAD, "layers": _LAYER,
+    "[[workloads]]": _WORKLOAD, "layers": _LAYER, "model": _MODEL,
 }  # fmt: skip
 
 
@@ -218,7 +219,7 @@ def parse(data: Mapping[str, Any], default_name: str, text: str = "") -> Sweep:
         for case in _cases_of(table, data.get("dtypes", []), f"[[cases]] number {number}{_line(at_cases, number)}"):
             cases[case.key] = case
     models = _workloads_of(data, text)
-    cases |= {layer.case.key: layer.case for each in models for layer in each.layers}
+    cases |= {case.key: case for each in models for case in each.cases}
     if not cases:
         raise SweepError("there is no case; add a [[cases]] table with an op and its shapes")
     try:
@@ -252,6 +253,8 @@ def _workloads_of(data: Mapping[str, Any], text: str) -> list[Workload]:
             _check(row, _LAYER, f"{where}, a layer", needed=("op", "shape"))
             if row.get("count", 1) < 1:
                 raise SweepError(f"{where}: 'count' is 1 or more, not {row['count']}")
+        if "model" in table:
+            _check(table["model"], _MODEL, f"{where}, its model", needed=("op", "shape"))
         try:
             made += workloads.of_table(table, _dtypes_of(table, data.get("dtypes", []), where))
         except CaseError as error:

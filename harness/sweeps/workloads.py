@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.ops.cases import Case, make_case
-from harness.ops.catalogue import OPS
+from harness.ops.cases import Case, CaseError, make_case
+from harness.ops.catalogue import MODEL_OPS, OPS
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,11 @@ class Workload:
     source: str
     dtype: str
     layers: tuple[WorkloadLayer, ...]
+    models: tuple[Case, ...] = ()  # a small model of its kind as a whole, forward, then forward and backward
+
+    @property
+    def cases(self) -> tuple[Case, ...]:
+        return (*(each.case for each in self.layers), *self.models)
 
 
 def of_table(table: Mapping[str, Any], dtypes: Sequence[str]) -> list[Workload]:
@@ -43,7 +48,8 @@ def of_table(table: Mapping[str, Any], dtypes: Sequence[str]) -> list[Workload]:
     made = []
     for dtype in dtypes:
         layers = [each for row in table["layers"] for each in _layers_of(row, dtype, table.get("backward", True))]
-        made.append(Workload(table["name"], table["source"], layers[0].case.dtype, tuple(layers)))
+        models = tuple(_models_of(table["model"], dtype)) if "model" in table else ()
+        made.append(Workload(table["name"], table["source"], layers[0].case.dtype, tuple(layers), models))
     return made
 
 
@@ -55,6 +61,13 @@ def _layers_of(row: Mapping[str, Any], dtype: str, has_backward: bool) -> Iterab
         yield WorkloadLayer(make_case(f"{op}_backward", tuple(row["shape"]), *rest), row.get("count", 1))
 
 
+def _models_of(row: Mapping[str, Any], dtype: str) -> Iterable[Case]:
+    if row["op"] not in MODEL_OPS:
+        raise CaseError(f"{row['op']!r} is no whole model; choose from {', '.join(MODEL_OPS)}")
+    for op in (row["op"], f"{row['op']}_backward"):
+        yield make_case(op, tuple(row["shape"]), dtype)
+
+
 def from_content(rows: Iterable[Mapping[str, Any]]) -> tuple[Workload, ...]:
     """The workloads that a manifest holds as plain data. Raises CaseError, KeyError, TypeError."""
     return tuple(
@@ -63,6 +76,7 @@ def from_content(rows: Iterable[Mapping[str, Any]]) -> tuple[Workload, ...]:
             row["source"],
             row["dtype"],
             tuple(WorkloadLayer(case_of(each["case"]), int(each["count"])) for each in row["layers"]),
+            tuple(map(case_of, row.get("models", ()))),
         )
         for row in rows
     )

@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from harness.ops.catalogue import MODEL_OPS
 from harness.store.records import Record, Run
-from harness.store.vocabulary import Flag, Regime
+from harness.store.vocabulary import PROVIDED, Flag, Regime
 from harness.timing.estimators import Ratio, median, relative_half_width
 from reports.analysis.ratios import BASELINE, time_over_baseline, verdict_on
 
@@ -48,7 +49,8 @@ def groups(run: Run) -> list[TimedGroup]:
     """The timed records, in the order in which their groups first occur."""
     by_case: dict[tuple[str, str | None], list[Record]] = {}
     for record in run.records:
-        if record.outcome == "ok" and record.median_s and not record.is_roof_curve:
+        is_listed = not record.is_roof_curve and record.op not in MODEL_OPS  # which have a table of their own
+        if record.outcome == "ok" and record.median_s and is_listed:
             by_case.setdefault((record.case_key, record.regime), []).append(record)
     found: dict[tuple[str, ...], list[list[Record]]] = {}
     for (case, regime), records in by_case.items():
@@ -137,7 +139,7 @@ def folded(run: Run, *, validated: bool) -> list[Folded]:
     found: dict[tuple[str, str, str, str], list[Record]] = {}
     for record in run.records:
         is_validated = record.outcome == "validated"
-        if record.role == "provider" and record.outcome != "ok" and is_validated == validated:
+        if record.role in PROVIDED and record.outcome != "ok" and is_validated == validated:
             found.setdefault((record.op, record.dtype, record.provider, record.outcome), []).append(record)
     return [
         Folded(
@@ -154,7 +156,7 @@ def folded(run: Run, *, validated: bool) -> list[Folded]:
 
 def outcomes(run: Run) -> Counter[str]:
     """How many providers' records have each outcome."""
-    return Counter(record.outcome for record in run.records if record.role == "provider")
+    return Counter(record.outcome for record in run.records if record.role in PROVIDED)
 
 
 def median_or_none(values: list[float]) -> float | None:

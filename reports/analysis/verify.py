@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from harness.ops.cases import CaseError, make_case
-from harness.ops.catalogue import OPS
+from harness.ops.catalogue import MODEL_OPS, OPS
 from harness.run.recording import over_roof_allowance, over_roof_by
 from harness.store import seal, sources
 from harness.store.records import Record, Run
-from harness.store.vocabulary import PROVIDERS
+from harness.store.vocabulary import PROVIDED, PROVIDERS
 from harness.timing import sample_flags
 from harness.timing.estimators import attained, median, median_ci, noise_floor, paired_ratio
 
@@ -130,7 +130,7 @@ def _from_samples(record: Record, peak_gbps: float | None) -> Iterator[tuple[str
     middle, ci = median(record.samples_s), median_ci(record.samples_s)
     yield "median_s", record.median_s, middle
     yield "ci95_s", record.ci95_s, ci
-    moves = record.regime != "host"  # a launch moves no bytes
+    moves = record.regime != "host" and record.op not in MODEL_OPS  # a launch moves no bytes
     yield "bandwidth_gbps", record.bandwidth_gbps, record.bytes_moved / middle / 1e9 if moves else None
     told = sample_flags.flags(record.samples_s, middle, ci)
     for flag in _FLAGS:
@@ -158,7 +158,7 @@ def _from_others(record: Record, others: Sequence[Record]) -> Iterator[tuple[str
     floor = _floor(others)
     if floor is not None and record.role != "roof":
         yield "noise_floor", record.noise_floor, floor
-    baseline = next((o for o in others if o.role == "provider" and o.provider == record.baseline), None)
+    baseline = next((o for o in others if o.role in PROVIDED and o.provider == record.baseline), None)
     if record.baseline is not None and baseline is not None and len(baseline.samples_s) == len(record.samples_s):
         found = paired_ratio(record.samples_s, baseline.samples_s, record.seed or 0)
         yield "ratio", record.ratio, found.ratio if found else None
@@ -170,7 +170,7 @@ def _floor(others: Sequence[Record]) -> float | None:
     for control in others:
         if control.role == "control":
             for twin in others:
-                is_twin = twin.role == "provider" and twin.provider == control.provider
+                is_twin = twin.role in PROVIDED and twin.provider == control.provider
                 if is_twin and len(twin.samples_s) == len(control.samples_s):
                     found = paired_ratio(control.samples_s, twin.samples_s, control.seed or 0)
                     return noise_floor(found) if found else None

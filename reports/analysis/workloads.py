@@ -13,6 +13,7 @@ from reports.analysis.ratios import BASELINE
 from reports.analysis.summary import conditions
 
 FORWARD, BACKWARD = "forward", "backward"
+WHOLE = ("whole, forward", "whole, both ways")
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,7 @@ class WorkloadTime:
     """One provider's time for all ELUs of a model in one direction: the sum of medians, each times its count."""
 
     workload: Workload
-    direction: str  # "forward" or "backward"
+    direction: str  # "forward" or "backward" of its ELUs, or one of WHOLE
     conditions: str  # "cold", "warm" or "host"
     provider: str
     layers: int  # different ones
@@ -30,6 +31,8 @@ class WorkloadTime:
     half_width: float | None  # of the time, relative: the layers' own, summed, as if they erred together
     marked: int  # layers whose times carry a mark
     speedup: float | None  # the baseline's sum over this one; None where either is not whole
+    peak_bytes: int | None = None  # of memory, in one call of a whole model
+    outcome: str = Outcome.OK  # of a whole model that was not timed
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,42 @@ def workload_times(run: Run) -> list[WorkloadTime]:
             for kind in kinds:
                 sums = [_sum(workload, direction, kind, layers, each, timed) for each in providers]
                 made += _against_baseline([each for each in sums if each.measured])
+        made += _whole(workload, run)
     return made
+
+
+def _whole(workload: Workload, run: Run) -> list[WorkloadTime]:
+    """The small model of a workload's kind as a whole, by provider; one that was not timed has its outcome."""
+    made = []
+    for direction, case in zip(WHOLE, workload.models, strict=False):
+        found: dict[str, list[WorkloadTime]] = {}
+        for record in run.records:
+            if record.role == Role.MODEL and record.case_key == case.key:
+                kind = conditions(record)
+                found.setdefault(kind, []).append(_of_model(workload, direction, kind, record))
+        for times in found.values():
+            made += _against_baseline(times)
+    return made
+
+
+def _of_model(workload: Workload, direction: str, kind: str, record: Record) -> WorkloadTime:
+    is_timed = record.outcome == Outcome.OK and record.median_s is not None
+    low, high = record.ci95_s or (0.0, 0.0)
+    return WorkloadTime(
+        workload=workload,
+        direction=direction,
+        conditions=kind,
+        provider=record.provider,
+        layers=1,
+        measured=int(is_timed),
+        calls=1,
+        time_s=record.median_s if is_timed else None,
+        half_width=(high - low) / 2 / record.median_s if is_timed and record.ci95_s and record.median_s else None,
+        marked=int(is_timed and bool(record.doubts)),
+        speedup=None,
+        peak_bytes=record.peak_bytes if is_timed else None,
+        outcome=record.outcome,
+    )
 
 
 def _sum(

@@ -20,7 +20,8 @@ VALIDATED = "validated: right, and not timed, as there is no GPU"
 NOT_MEASURED = "not measured"
 WORKLOADS = (
     "what swapping the kernel would save: the ELUs of one pass through a model, each layer's median time as often as "
-    "it occurs, summed; ±%: as if all layers erred together"
+    "it occurs, summed; ±%: as if all layers erred together. Last comes a small model of that kind as a whole, one "
+    "call of it, with its peak of memory; triton: with its ELUs fused"
 )
 SPARED = "memory that fusing bias + ELU spares, computed from shapes: the tensors x + bias of one forward pass"
 
@@ -50,18 +51,23 @@ def workload_table(run: Run, title: str = WORKLOADS) -> Table:
     kind = Kind.NAME  # a sweep may be anybody's
     shared = tuple(Column(name, kind, is_shared=True) for name in ("model", "dtype", "direction"))
     columns = (
-        *shared, Column("provider", kind), Column("time"), Column("±%", goes=3), Column(f"×{BASELINE}"),
-        Column("calls", goes=1), Column("layers", goes=2), Column("marked", goes=4),
+        *shared, Column("provider", kind), Column("time"), Column("±%", goes=4), Column(f"×{BASELINE}"),
+        Column("peak", goes=1), Column("calls", goes=2), Column("layers", goes=3), Column("marked", goes=5),
     )  # fmt: skip
     rows = tuple(
-        (each.workload.name, each.workload.dtype, _direction(each), each.provider, time_text(each.time_s),
-         percent(each.half_width, 1), MISSING if each.speedup is None else f"{each.speedup:.2f}", str(each.calls),
+        (each.workload.name, each.workload.dtype, _direction(each), each.provider, _time(each),
+         percent(each.half_width, 1), MISSING if each.speedup is None else f"{each.speedup:.2f}",
+         "" if each.peak_bytes is None else bytes_text(each.peak_bytes), str(each.calls),
          str(each.layers) if each.measured == each.layers else f"{each.measured} of {each.layers}",
          str(each.marked) if each.marked else "")
         for each in found
     )  # fmt: skip
     marks = sections((each.workload.name, each.workload.dtype, _direction(each)) for each in found)
-    return Table(title, columns, rows, sections=marks).without_empty("marked", f"×{BASELINE}")
+    return Table(title, columns, rows, sections=marks).without_empty("peak", "marked", f"×{BASELINE}")
+
+
+def _time(time: WorkloadTime) -> str:
+    return time_text(time.time_s) if time.outcome == "ok" else time.outcome
 
 
 def _direction(time: WorkloadTime) -> str:

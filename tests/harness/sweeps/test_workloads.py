@@ -146,6 +146,14 @@ def test_a_manifest_gives_the_workloads_back_and_older_ones_have_none():
     assert from_content(older) == dataclasses.replace(sweep, workloads=())
 
 
+@pytest.mark.parametrize("name", ["encodec", "gat", "ppo"])
+def test_a_small_model_of_its_kind_is_measured_both_ways_as_the_last_rows(name):
+    sweep = load(name)
+    (workload,) = (each for each in sweep.workloads if each.models)
+    assert [case.op for case in workload.models] == [f"model_{name}", f"model_{name}_backward"]
+    assert {case.key for case in workload.models} <= {case.key for case in sweep.on("cpu").cases}
+
+
 def test_data_are_in_the_key_only_where_they_are_not_the_ordinary_ones():
     case = make_case("elu", (8,), "float32", data="positive")
     assert case.key == "elu(alpha=1,input_scale=1,scale=1) 8 float32 contiguous positive"
@@ -165,6 +173,8 @@ LAYER = {"op": "elu", "shape": [8]}
         ({"name": "m", "source": "s", "layers": [{**LAYER, "data": "odd"}]}, "choose from normal, positive"),
         ({"name": "m", "source": "s", "layers": [{**LAYER, "shapes": []}]}, "has no key 'shapes'"),
         ({"name": "m", "source": "s", "layers": [{**LAYER, "op": "gelu"}]}, "no op 'gelu'"),
+        ({"name": "m", "source": "s", "layers": [LAYER], "model": {"op": "elu", "shape": [8]}}, "no whole model"),
+        ({"name": "m", "source": "s", "layers": [LAYER], "model": {"op": "model_ppo"}}, "its model has no 'shape'"),
     ],
 )
 def test_what_is_wrong_with_a_workload_is_said(workload, said):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 
 import pytest
 from rich.console import Console
 
+from harness.store.vocabulary import Outcome, Role
 from harness.sweeps.sweep import load
 from reports.analysis.workloads import spared_memory, workload_times
 from reports.render.markdown import report
@@ -85,3 +87,29 @@ def test_tables_and_report_show_the_sums():
     markdown = report(run, "0" * 64)
     assert "## Models" in markdown and "## Memory" in markdown
     assert "| 1.80 ms |" in markdown or "1.80 ms" in markdown
+
+
+def of_model(case, provider, time_s, **fields):
+    return dataclasses.replace(record(case, provider, time_s), role=Role.MODEL, **fields)
+
+
+def test_a_whole_model_comes_last_with_its_memory_and_one_that_was_not_timed_says_why():
+    once, both = SWEEP.workloads[0].models
+    rows = [
+        of_model(once, "eager", 4e-3, peak_bytes=2**21),
+        of_model(once, "triton", 2e-3, peak_bytes=2**20),
+        dataclasses.replace(
+            of_model(both, "triton", 1e-3), outcome=Outcome.VALIDATED, median_s=None, samples_s=(), ci95_s=None
+        ),
+    ]
+    run = run_of(*rows, sweep=CONTENT)
+    times = workload_times(run)
+    assert [(each.direction, each.provider, each.speedup, each.peak_bytes) for each in times] == [
+        ("whole, forward", "triton", 2.0, 2**20), ("whole, forward", "eager", 1.0, 2**21),
+        ("whole, both ways", "triton", None, None),
+    ]  # fmt: skip
+    file = io.StringIO()
+    show(run, Console(file=file, width=160))
+    text = file.getvalue()
+    assert "2 MiB" in text and "1 MiB" in text and "validated" in text
+    assert "GB/s" not in text  # nobody counts the bytes of a model
