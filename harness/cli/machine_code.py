@@ -39,7 +39,13 @@ Devices = Annotated[
     list[str] | None,
     typer.Option(help="With --predict: H100, H200, A100, B200, …; may be repeated. Default: those of the --arch."),
 ]
-
+PredictedSweep = Annotated[
+    str | None,
+    typer.Option(
+        help="With --predict: a sweep with [[workloads]], such as ppo, by name or file. What swapping the kernel would "
+        "save in its models, modelled."
+    ),
+]
 
 Archs = Annotated[
     list[str] | None,
@@ -72,13 +78,15 @@ def inspect(
     validate: Validate = False,
     predict: Predict = False,
     device: Devices = None,
+    sweep: PredictedSweep = None,
     regime: Annotated[Regime, typer.Option(help="With --predict: graph, cold or warm.")] = Regime.GRAPH,
 ) -> None:
     """Count the machine code of every kernel; no GPU needed."""
     if json and markdown:
         end("choose one of --markdown and --json", WRONG_USAGE)
-    if device and not predict:
-        end("--device says what to predict for: give --predict, too", WRONG_USAGE)
+    if (device or sweep) and not predict:
+        what = "--device says what to predict for" if device else "--sweep says whose times to predict"
+        end(f"{what}: give --predict, too", WRONG_USAGE)
     if (validate or predict) and (listings or check or (validate and predict)):
         what = "--validate counts nothing" if validate else "--predict shows times"
         end(f"{what}: leave --check and --listings{' and --predict' if validate else ''}", WRONG_USAGE)
@@ -87,6 +95,9 @@ def inspect(
     elif predict:
         devices = _devices(device or (), arch or ())
         archs = list(dict.fromkeys(each.sheet.arch for each in devices))
+        if sweep is not None:
+            _predict_workloads(sweep, archs, provider or (), devices, regime, json, markdown)
+            return
         rows = _surveyed(archs, provider or (), op or (), dtype or _PREDICTED_DTYPES)
         _print_curves(rows, devices, regime, json, markdown)
     else:
@@ -146,6 +157,38 @@ def _print_curves(
     from rich.console import Console
 
     prediction.show(found, Console())
+
+
+def _predict_workloads(
+    name: str,
+    archs: Sequence[str],
+    specs: Sequence[str],
+    devices: Sequence[DeviceModel],
+    regime: Regime,
+    json: bool,
+    markdown: bool,
+) -> None:
+    from harness.predict.devices import PredictError
+    from harness.predict.workloads import predicted, to_json
+    from harness.sweeps.sweep import load
+
+    workloads = load(name).workloads
+    if not workloads:
+        raise PredictError(f"sweep {name!r} has no [[workloads]]; of kernels by size, leave --sweep")
+    cases = [layer.case for each in workloads for layer in each.layers]
+    ops, dtypes = (list(dict.fromkeys(found)) for found in ((c.op for c in cases), (c.dtype for c in cases)))
+    found = predicted(workloads, _surveyed(archs, specs, ops, dtypes), devices, regime)
+    if json:
+        print(to_json(found))
+        return
+    from reports.render import prediction
+
+    if markdown:
+        print(prediction.workloads_to_markdown(found))
+        return
+    from rich.console import Console
+
+    prediction.show_workloads(found, Console())
 
 
 def _validate(

@@ -12,9 +12,10 @@ from rich.text import Text
 from harness.ops.op import SHORT_DTYPES
 from harness.predict.curves import PredictedCurve
 from harness.predict.of_run import BesideMeasured
+from harness.predict.workloads import PredictedWorkload
 from reports.render import table
 from reports.render.table import Column, Kind, Table, numbers, sections
-from reports.text.formatting import significant, time_text
+from reports.text.formatting import MISSING, significant, size_text, time_text
 
 LEGEND = (
     "launch, ramp: what the smallest stream takes, and of that the first load's latency; memory, L2: the bandwidth of "
@@ -99,5 +100,60 @@ def to_markdown(found: Sequence[PredictedCurve]) -> str:
     """The same as Markdown."""
     lines: list[str] = []
     for each in tables(found):
+        lines += [*table.to_markdown(each), ""]
+    return "\n".join([*lines, LEGEND])
+
+
+SAVED = (
+    "modelled, not measured: what swapping the kernel would save in a model, the ELUs of one pass, each layer's time "
+    "as often as it occurs. Eager is taken for plain streams of the bytes of its passes, so the saving is at least that"
+)
+
+
+def workload_tables(found: Sequence[PredictedWorkload]) -> Iterator[Table]:
+    """For each device the sums by model, then each layer, of one call."""
+    for (device, regime), alike in groupby(found, key=lambda each: (each.device, each.regime)):
+        sums = list(alike)
+        heads = [(each.workload, each.dtype, each.direction) for each in sums]
+        shared = tuple(Column(name, Kind.NAME, is_shared=True) for name in ("model", "dtype", "direction"))
+        columns = (*shared, Column("provider", Kind.NAME), Column("time"), Column("×eager"), Column("calls", goes=1))
+        lines = tuple(
+            (*head, each.provider, time_text(each.seconds),
+             MISSING if each.times_eager is None else f"{each.times_eager:.2f}", str(each.calls))
+            for head, each in zip(heads, sums, strict=True)
+        )  # fmt: skip
+        yield Table(f"summed, modelled: {device}, {regime}", columns, lines, sections=sections(heads))
+        yield _layer_table(sums, f"each layer, one call, modelled: {device}, {regime}")
+
+
+def _layer_table(sums: Sequence[PredictedWorkload], title: str) -> Table:
+    """Every layer once, however many models have it, with all providers' times side by side."""
+    providers = list(dict.fromkeys(each.provider for each in sums))
+    times: dict[tuple[str, str, str], dict[str, str]] = {}
+    for each in sums:
+        for layer in each.layers:
+            row = times.setdefault((layer.op, size_text(layer.shape), each.dtype), {})
+            row[each.provider] = f"{time_text(layer.seconds)} ({layer.bound_by})"
+    columns = (
+        Column("op", Kind.NAME, is_shared=True), Column("shape", Kind.NAME), Column("dtype", Kind.NAME, goes=1),
+        *(Column(name) for name in providers),
+    )  # fmt: skip
+    ordered = sorted(times.items(), key=lambda each: each[0][0])
+    lines = tuple((*key, *(row.get(name, MISSING) for name in providers)) for key, row in ordered)
+    return Table(title, columns, lines, sections=sections((key[0],) for key, _ in ordered))
+
+
+def show_workloads(found: Sequence[PredictedWorkload], console: Console) -> None:
+    """Print the tables, and what their words mean."""
+    console.print(Text(SAVED, style="bold"))
+    for each in workload_tables(found):
+        table.show(each, console)
+    console.print(Text(LEGEND))
+
+
+def workloads_to_markdown(found: Sequence[PredictedWorkload]) -> str:
+    """The same as Markdown."""
+    lines = [f"{SAVED}.", ""]
+    for each in workload_tables(found):
         lines += [*table.to_markdown(each), ""]
     return "\n".join([*lines, LEGEND])

@@ -27,10 +27,21 @@ def test_inspect_prints_curves_that_say_they_are_modelled():
 
 
 @pytest.mark.slow
+def test_inspect_predicts_what_a_model_would_save_layer_by_layer_and_summed():
+    pytest.importorskip("triton.backends.nvidia")
+    ended = elubench("inspect", "--predict", "--sweep", "gat", "--device", "A100")
+    assert ended.returncode == 0, ended.stderr
+    assert "summed, modelled: A100 SXM 80GB, graph" in ended.stdout and "each layer, one call" in ended.stdout
+    assert "modelled, not measured" in ended.stdout and "GAT, PPI, training" in ended.stdout
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "said"),
     [
         (("inspect", "--device", "H100"), "give --predict, too"),
+        (("inspect", "--sweep", "ppo"), "give --predict, too"),
+        (("inspect", "--predict", "--sweep", "smoke"), "has no [[workloads]]"),
         (("inspect", "--predict", "--check"), "leave --check and --listings"),
         (("inspect", "--predict", "--device", "V100"), "choose from H200 SXM"),
         (("inspect", "--predict", "--arch", "gfx942"), "no such device is of gfx942"),
