@@ -12,6 +12,7 @@ from harness.conformance import judges
 from harness.conformance.checks import SemanticCheck
 from harness.conformance.judges import GRAD, CheckResult
 from harness.ops.catalogue import OPS
+from harness.providers.peers.cupy import kernel_text
 
 Lines = tuple[str, str, str]
 
@@ -201,6 +202,16 @@ def _tensorflow_derived(spec: str, fault: Reproducible) -> Lines:
     )
 
 
+def _cupy(spec: str, fault: Reproducible) -> Lines:
+    numbers = ", ".join(map(str, fault.params))
+    text = ", ".join(map(repr, kernel_text(fault.dtype)))
+    return (
+        f"import cupy; f = cupy.ElementwiseKernel({text})",
+        f"x = cupy.full({fault.shape}, {fault.value}, cupy.{fault.dtype})",
+        f"print({_item(f'f(x, {numbers}).ravel(){fault.place}', fault)}{fault.after})",
+    )
+
+
 def _of_file(spec: str, fault: Reproducible) -> Lines:
     """A user's file, whose function takes `out` or returns a result."""
     path = providers.file_of(spec) or Path(spec)
@@ -226,6 +237,6 @@ def _takes_out(path: Path, op: str) -> bool:
 
 _POINTWISE: dict[str, Callable[[str, Reproducible], Lines]] = {
     "eager": _torch, "compile": _torch, "inductor": _torch, "triton": _ours, "jax": _jax,
-    "onnxruntime": _onnxruntime, "numba": _numba, "tensorflow": _tensorflow, "flaggems": _flaggems,
+    "onnxruntime": _onnxruntime, "numba": _numba, "tensorflow": _tensorflow, "flaggems": _flaggems, "cupy": _cupy,
 }  # fmt: skip
 _DERIVED: dict[str, Callable[[str, Reproducible], Lines]] = {"jax": _jax_derived, "tensorflow": _tensorflow_derived}

@@ -22,13 +22,7 @@ def prepare(case: Case) -> Callable[..., None]:
     check_case(case, "CuPy", ("elu",), _PARAMS)
     if case.dtype == "bfloat16":
         raise Unsupported("CuPy has no arithmetic of bfloat16")
-    wide = "double" if case.dtype == "float64" else "float"
-    kernel = cupy.ElementwiseKernel(
-        f"T x, {wide} alpha, {wide} scale, {wide} input_scale",
-        "T y",
-        f"{wide} v = x; y = T(scale * (v > 0 ? v : alpha * expm1(input_scale * v)))",
-        "elu",
-    )
+    kernel = cupy.ElementwiseKernel(*kernel_text(case.dtype))
     params = [case.params[name] for name in _PARAMS]
 
     def call(x: Tensor, out: Tensor) -> None:
@@ -37,3 +31,10 @@ def prepare(case: Case) -> Callable[..., None]:
             kernel(cupy.from_dlpack(x), *params, cupy.from_dlpack(out))
 
     return call
+
+
+def kernel_text(dtype: str) -> tuple[str, str, str, str]:
+    """What CuPy is given for a dtype: the kernel's inputs, its output, its body and its name."""
+    wide = "double" if dtype == "float64" else "float"
+    inputs = f"T x, {wide} alpha, {wide} scale, {wide} input_scale"
+    return inputs, "T y", f"{wide} v = x; y = T(scale * (v > 0 ? v : alpha * expm1(input_scale * v)))", "elu"

@@ -9,7 +9,11 @@ import sys
 
 import pytest
 
-from harness.conformance.rows import read
+from harness.conformance.checks import CHECKS
+from harness.conformance.judges import CheckResult
+from harness.conformance.reproduce import Reproducible, lines
+from harness.conformance.rows import RowStatus, read
+from harness.providers import BUILTIN
 from tests.harness.command import PROVIDERS, elubench, environment
 
 ODD = """
@@ -131,3 +135,14 @@ def test_the_page_and_the_file_are_written_where_they_are_asked_for(tmp_path):
     assert found.providers == ("eager",)
     page = (tmp_path / "new" / "report" / "report.md").read_text()
     assert "eager passes all that it offers" in page and "| elu | every 16-bit input |" in page
+
+
+@pytest.mark.parametrize("check", ["special values", "near 0⁻"])
+@pytest.mark.parametrize("provider", BUILTIN)
+def test_every_provider_has_three_lines_that_need_nothing_of_ours_to_show_a_fail(provider, check):
+    demand = next(each for each in CHECKS if each.name == check)
+    finding = CheckResult(RowStatus.FAIL, (64,), 3, -1e-4, 0.0, -9.9995e-5)
+    written = lines(provider, Reproducible(demand, "float32", finding, "cpu"))
+    assert len(written) == 3 and "where -9.9995e-05 is true" in written[2]
+    compile("\n".join(written), "three lines", "exec")
+    assert "harness" not in "".join(written)

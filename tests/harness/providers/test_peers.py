@@ -23,7 +23,7 @@ from tests.harness.command import elubench, environment
 SWEEP = """
 description = "peers"
 providers = ["eager"]
-dtypes = ["bfloat16", "float16"]
+dtypes = ["bfloat16", "float16", "float32"]
 case_timeout_s = 100
 [stop]
 min_samples = 8
@@ -131,6 +131,10 @@ def test_a_run_times_peers_beside_eager(tmp_path):
     words = ("--sweep", tmp_path / "sweep.toml", "--device", "cpu", "--regime", "warm", "--out", tmp_path / "run")
     ended = elubench("run", *words, *names)
     assert ended.returncode == 0, ended.stderr
-    outcomes = {(each.provider, each.dtype): each.outcome for each in read_run(tmp_path / "run").records}
-    assert outcomes["jax", "bfloat16"] == outcomes["onnxruntime", "float16"] == "ok"
+    records = {(each.provider, each.dtype): each for each in read_run(tmp_path / "run").records}
+    outcomes = {key: each.outcome for key, each in records.items()}
+    for right in (("jax", "bfloat16"), ("onnxruntime", "float16"), ("numba", "float32")):
+        assert outcomes[right] == "ok" and len(records[right].samples_s) >= 8 and records[right].max_ulp <= 4, right
+        assert records[right].entries == records["eager", right[1]].entries  # they took turns
+    assert outcomes["onnxruntime", "float32"] == "rejected"  # exp(x) - 1: what is wrong is not timed
     assert outcomes["numba", "bfloat16"] == outcomes["cupy", "float16"] == "unsupported"
