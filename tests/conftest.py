@@ -1,4 +1,4 @@
-"""Where there is no GPU, kernels are run by Triton's interpreter, or with KERNELS_ON=machine by the emulated GPU.
+"""Where there is no GPU, kernels are run by the emulated GPU, or with KERNELS_ON=interpreter by Triton's interpreter.
 
 Triton decides this when kernels are imported, once for the whole process, and asks again while they run. So they
 are imported here, before any test module can do it; tests/kernels/conftest.py sets the variable for its own tests.
@@ -27,6 +27,6 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 begin_workers_in(warm_process)
 
 with pytest.MonkeyPatch.context() as patch:
-    if not torch.cuda.is_available() and os.environ.get("KERNELS_ON") != "machine":
+    if not torch.cuda.is_available() and os.environ.get("KERNELS_ON") == "interpreter":
         patch.setenv("TRITON_INTERPRET", "1")
     import kernels  # noqa: F401

@@ -14,6 +14,7 @@ import atexit
 import contextlib
 import ctypes
 import fcntl
+import importlib
 import io
 import multiprocessing.process
 import os
@@ -36,7 +37,7 @@ ROOT = Path(__file__).parents[2]
 # Read where they are used: all others may be asked for by an import, and are those of the warm process.
 _READ_LATER = (
     "ELUBENCH_", "TRITON_CACHE_DIR", "TRITON_ALWAYS_COMPILE", "TORCHINDUCTOR_CACHE_DIR", "TMPDIR", "COLUMNS", "LINES",
-    "NO_COLOR", "PYTEST_", "COV_", "PWD", "OLDPWD", "SHLVL", "LC_CTYPE", "_",
+    "NO_COLOR", "CUDA_VISIBLE_DEVICES", "PYTEST_", "COV_", "PWD", "OLDPWD", "SHLVL", "LC_CTYPE", "_",
 )  # fmt: skip
 _PR_SET_NAME, _PR_SET_CHILD_SUBREAPER = 15, 36
 NAME = "warm"
@@ -72,6 +73,7 @@ class Warm:
 
     def __init__(self, control: socket.socket, environment: Mapping[str, str]) -> None:
         self._control, self._environment, self._owner = control, at_import(environment), os.getpid()
+        self._taken: set[str] = set()
 
     @classmethod
     def start(cls, environment: Mapping[str, str]) -> Warm:
@@ -85,6 +87,12 @@ class Warm:
         theirs.close()
         atexit.register(ours.close)
         return cls(ours, environment)
+
+    def take_in(self, module: str) -> None:
+        """Import a module there, if it is not imported yet, for all that is forked from now on."""
+        if module not in self._taken:
+            self._taken.add(module)
+            self._ask(Request(("import", module), {}, "", (), True))
 
     def serves(self, environment: Mapping[str, str]) -> bool:
         """Whether this process may ask it: not where it is itself a fork of the owner, whose children they would be."""
@@ -108,7 +116,10 @@ class Warm:
             ignores_ctrl_c=signal.getsignal(signal.SIGINT) is signal.SIG_IGN,
             before=before,
         )
-        socket.send_fds(self._control, [pickle.dumps(wanted)], list(there.values()))
+        return self._ask(wanted, list(there.values()))
+
+    def _ask(self, wanted: Request, files: Sequence[int] = ()) -> int:
+        socket.send_fds(self._control, [pickle.dumps(wanted)], files)
         answer = self._control.recv(64)
         if not answer:
             raise ChildProcessError("the warm process has ended")
@@ -122,7 +133,9 @@ _AT_MOST = 3
 def warm_process(environment: Mapping[str, str]) -> Warm | None:
     """The warm process of this one for an environment. What is asked for once is not worth one, and gets None."""
     key = frozenset(at_import(environment).items())
-    asked_before = key in _of_this or not _of_this
+    if os.path.exists("/dev/nvidiactl"):  # no process takes CUDA over from another
+        return None
+    asked_before = key in _of_this or dict(key)["PYTHONPATH"] == str(ROOT)
     found = _of_this.setdefault(key, None)
     if found is None and asked_before and sum(each is not None for each in _of_this.values()) < _AT_MOST:
         found = _of_this[key] = Warm.start(environment)
@@ -181,6 +194,10 @@ def serve(control: socket.socket) -> Request:
         if not message:
             os._exit(0)  # its owner is gone
         wanted: Request = pickle.loads(message)
+        if wanted.words[0] == "import":
+            importlib.import_module(wanted.words[1])
+            control.send(b"0")
+            continue
         told, tell = os.pipe()
         between = os.fork()
         if between == 0:
