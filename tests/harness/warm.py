@@ -82,11 +82,15 @@ class Warm:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         subprocess.Popen(
             [sys.executable, "-m", "tests.harness.warm_modules", str(theirs.fileno())],
-            env=at_import(environment), cwd=ROOT, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL,
+            env=at_import(environment), cwd="/", pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL,
         )  # fmt: skip
         theirs.close()
         atexit.register(ours.close)
         return cls(ours, environment)
+
+    def end(self) -> None:
+        """No other process will begin in it; those that did go on."""
+        self._control.close()
 
     def take_in(self, module: str) -> None:
         """Import a module there, if it is not imported yet, for all that is forked from now on."""
@@ -126,19 +130,29 @@ class Warm:
         return int(answer)
 
 
-_of_this: dict[frozenset[tuple[str, str]], Warm | None] = {}  # by the variables that an import may ask for
+_of_this: dict[frozenset[tuple[str, str]], Warm | None] = {}  # the last used last; None where it was asked for once
 _AT_MOST = 3
+_SCRIPTED_GPU = "TESTS_SCRIPTED_GPU"  # a run there has several workers
 
 
 def warm_process(environment: Mapping[str, str]) -> Warm | None:
-    """The warm process of this one for an environment. What is asked for once is not worth one, and gets None."""
-    key = frozenset(at_import(environment).items())
-    if os.path.exists("/dev/nvidiactl"):  # no process takes CUDA over from another
+    """The warm process of this one for an environment, or None.
+
+    One for another environment than this process's is begun when it is asked for again. With a GPU there is none:
+    no process takes CUDA over from another.
+    """
+    variables = at_import(environment)
+    key = frozenset(variables.items())
+    if os.path.exists("/dev/nvidiactl"):
         return None
-    asked_before = key in _of_this or dict(key)["PYTHONPATH"] == str(ROOT)
-    found = _of_this.setdefault(key, None)
-    if found is None and asked_before and sum(each is not None for each in _of_this.values()) < _AT_MOST:
-        found = _of_this[key] = Warm.start(environment)
+    is_wanted = key in _of_this or variables == at_import(os.environ) or _SCRIPTED_GPU in variables
+    found = _of_this.pop(key, None)
+    if found is None and is_wanted:
+        found = Warm.start(environment)
+    _of_this[key] = found
+    begun = [each for each, warm in _of_this.items() if warm is not None]
+    for each in begun[:-_AT_MOST]:
+        _of_this.pop(each).end()  # type: ignore[union-attr]
     return found if found is not None and found.serves(environment) else None
 
 

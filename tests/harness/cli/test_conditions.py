@@ -157,15 +157,6 @@ def test_a_disk_that_takes_nothing_is_said(name, places, tmp_path):
     assert_said(begun.returncode, err, codes=(0, 1, 2))
 
 
-@pytest.fixture(scope="module")
-def long_runs(tmp_path_factory):
-    """Runs to go on with, of verbs that take long to make one."""
-    runs = {name: tmp_path_factory.mktemp(name) / "run" for name in NAMES if VERBS[name].again}
-    for name, run in runs.items():
-        assert begin(filled(name, VERBS[name].good, new=run)).wait(timeout=200) == 0
-    return runs
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [*NAMES, "--help"])
 def test_standard_output_may_be_full_closed_ascii_or_a_pipe_that_ends(name, places, tmp_path, request):
