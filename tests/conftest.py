@@ -1,4 +1,4 @@
-"""Where there is no GPU, kernels are run by Triton's interpreter, or with KERNELS_ON=machine by the emulated GPU.
+"""Where there is no GPU, kernels are run by the emulated GPU, or with KERNELS_ON=interpreter by Triton's interpreter.
 
 Triton decides this when kernels are imported, once for the whole process, and asks again while they run. So they
 are imported here, before any test module can do it; tests/kernels/conftest.py sets the variable for its own tests.
@@ -13,6 +13,8 @@ import signal
 import pytest
 import torch
 
+from tests.harness.warm import begin_workers_in, warm_process
+
 # PyTorch's threads wait for each other spinning: where two test processes share two cores, each of them with a thread
 # for every core, most of the time goes there. The processes that tests start take this over.
 torch.set_num_threads(int(os.environ.setdefault("OMP_NUM_THREADS", "1")))
@@ -21,7 +23,10 @@ torch.set_num_threads(int(os.environ.setdefault("OMP_NUM_THREADS", "1")))
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# What tests start imports nothing again that a warm process has imported: tests/harness/warm.py.
+begin_workers_in(warm_process)
+
 with pytest.MonkeyPatch.context() as patch:
-    if not torch.cuda.is_available() and os.environ.get("KERNELS_ON") != "machine":
+    if not torch.cuda.is_available() and os.environ.get("KERNELS_ON") == "interpreter":
         patch.setenv("TRITON_INTERPRET", "1")
     import kernels  # noqa: F401

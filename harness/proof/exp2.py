@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import cache
 
 import numpy as np
 from numba import njit
@@ -44,6 +45,7 @@ def _powers(bits, out):
         out[i] = scalar.ex2(bits[i], 1.0, False)
 
 
+@cache
 def close_arguments() -> np.ndarray[tuple[int], np.dtype[np.uint32]]:
     """The bits of all arguments of ex2, of the 4,294,967,296, whose rounding fp64 alone does not settle."""
     room = np.empty((2, 4096), np.uint32)

@@ -164,6 +164,7 @@ def serve(pipe: Connection, log: str, environment: dict[str, str]) -> None:
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     os.dup2(descriptor, 1)
     os.dup2(descriptor, 2)
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # the process may be ended at any time
     faulthandler.enable()  # to say where, if a signal ends it
     from harness.correctness import integrity
     from harness.run.gated import is_out_of_memory

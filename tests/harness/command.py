@@ -1,11 +1,15 @@
-"""Running the real command line in a real process."""
+"""Running the real command line in a real process, which begins in a warm one (tests.harness.warm)."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
+
+from tests.harness.warm import WarmPopen, can_be_warm, warm_process
 
 ROOT = Path(__file__).parents[2]
 PROVIDERS = Path(__file__).parent / "provider_files"
@@ -38,25 +42,34 @@ def environment() -> dict[str, str]:
     return kept | {"PYTHONPATH": str(ROOT), "COLUMNS": "200", "ELUBENCH_REPORT": "0", "ELUBENCH_INSPECT": "0"}
 
 
-def start(*arguments: str | Path, module: str = "harness", **variables: str) -> subprocess.Popen[str]:
+def process(
+    words: Sequence[str | Path], *, fresh: bool = False, env: Mapping[str, str] | None = None, **options: Any
+) -> subprocess.Popen[str]:
+    """`python WORDS` started with its output piped. `fresh`: no warm process, as a test of imports or options wants."""
+    command = [sys.executable, *map(str, words)]
+    given: dict[str, Any] = {"env": dict(env or environment()), "text": True}
+    given |= {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options
+    warm = None if fresh or not can_be_warm(command) else warm_process(given["env"])
+    if warm is not None and "prove" in command:
+        warm.take_in("tests.harness.proof.beforehand")
+    return subprocess.Popen(command, **given) if warm is None else WarmPopen(warm, command, **given)
+
+
+def start(
+    *arguments: str | Path, module: str = "harness", fresh: bool = False, **variables: str
+) -> subprocess.Popen[str]:
     """`elubench ARGUMENTS` started, or another module, with these variables and its output piped."""
-    return subprocess.Popen(
-        [sys.executable, "-m", module, *map(str, arguments)],
-        env=environment() | variables,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    return process(["-m", module, *map(str, arguments)], fresh=fresh, env=environment() | variables)
 
 
 def elubench(
-    *arguments: str | Path, module: str = "harness", timeout: float = 240, **variables: str
+    *arguments: str | Path, module: str = "harness", timeout: float = 240, fresh: bool = False, **variables: str
 ) -> subprocess.CompletedProcess[str]:
     """`elubench ARGUMENTS`, or another module, to its end."""
-    with start(*arguments, module=module, **variables) as process:
+    with start(*arguments, module=module, fresh=fresh, **variables) as begun:
         try:
-            out, err = process.communicate(timeout=timeout)
+            out, err = begun.communicate(timeout=timeout)
         except BaseException:
-            process.kill()
+            begun.kill()
             raise
-    return subprocess.CompletedProcess(arguments, process.returncode, out, err)
+    return subprocess.CompletedProcess(arguments, begun.returncode, out, err)

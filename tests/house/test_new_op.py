@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests.harness.command import process
 from tests.house.rooms import ROOT
 
 pytest.importorskip("triton.backends.nvidia")
@@ -143,10 +142,10 @@ def python(root: Path, *arguments: str, **variables: str) -> str:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("TRITON_", "PYTEST_"))}
     off = {"ELUBENCH_REPORT": "0", "ELUBENCH_INSPECT": "0", "CUDA_VISIBLE_DEVICES": ""}
     environment = kept | off | {"PYTHONPATH": str(root), "COLUMNS": "200"} | variables
-    command = [sys.executable, *arguments]
-    ended = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, timeout=280)
-    assert ended.returncode == 0, ended.stdout + ended.stderr
-    return ended.stdout
+    begun = process(arguments, env=environment, cwd=root)
+    out, err = begun.communicate(timeout=280)
+    assert begun.returncode == 0, out + err
+    return out
 
 
 def test_the_four_files_are_all_that_changed(house):

@@ -1,6 +1,6 @@
-"""The tests of kernels run on the GPU where there is one; elsewhere in Triton's interpreter, or on the emulated GPU.
+"""The tests of kernels run on the GPU where there is one; elsewhere on the emulated GPU, or in Triton's interpreter.
 
-The last with KERNELS_ON=machine (tests/conftest.py).
+The last with KERNELS_ON=interpreter (tests/conftest.py). tests/harness/emulator/test_bits.py holds the two together.
 """
 
 from __future__ import annotations

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from unittest import mock
 
 import torch
 
@@ -18,23 +19,51 @@ if __name__ == "__main__" and not torch.cuda.is_available():
 import triton.language as tl
 from torch import Tensor
 
+from harness.emulator.emulated import emulated
+from harness.emulator.instructions import approximate
 from kernels import elu, elu_backward, primitives
-from tests.kernels.values import BF16, FP16, FP32, GENERAL, NARROW, SELU, UNIT, errors, every, name_of, named, telling
+from tests.kernels.values import (
+    BF16,
+    DEVICE,
+    FP16,
+    FP32,
+    GENERAL,
+    NARROW,
+    SELU,
+    UNIT,
+    errors,
+    every,
+    name_of,
+    named,
+    telling,
+)
 
 Parameters = tuple[float, float, float]
 PARAMETERS: tuple[Parameters, ...] = (UNIT, SELU, GENERAL)
 # The relative errors of ex2 that are tried. A device has its own, wherever in between that is.
-EX2_ERRORS = (-primitives.EX2_BOUND, 0.0, primitives.EX2_BOUND) if primitives.INTERPRETED.value else (0.0,)
+EX2_ERRORS = (0.0,) if DEVICE == "cuda" else (-primitives.EX2_BOUND, 0.0, primitives.EX2_BOUND)
 
 
 @contextmanager
 def ex2_off_by(error: float) -> Iterator[None]:
-    """The interpreter's ex2, relative to the truth."""
+    """The emulated GPU's ex2, or the interpreter's, relative to the truth: at the end of a bound of |error|."""
+    if not primitives.INTERPRETED.value:
+        with _ex2_within(error):
+            yield
+        return
     before, primitives.EX2_ERROR = primitives.EX2_ERROR, tl.constexpr(error)
     try:
         yield
     finally:
         primitives.EX2_ERROR = before
+
+
+def _ex2_within(error: float) -> AbstractContextManager[object]:
+    stack = ExitStack()
+    if error:
+        stack.enter_context(mock.patch.object(approximate, "EX2_BOUND", abs(error)))
+        stack.enter_context(emulated(ex2="low" if error < 0 else "high"))
+    return stack
 
 
 def inputs(dtype: torch.dtype) -> Tensor:

@@ -98,5 +98,5 @@ def slope_bound_of(dtype: torch.dtype, parameters: tuple[float, float, float] = 
     Measured at (1, 1, 1), with an ex2 to nearest: 1.00 for a gradient of 1, and 1.62 for others. A
     device's ex2 is its own: the ISA's bound allows 2 more than one to nearest.
     """
-    ex2_ulp = 0.0 if INTERPRETED.value else 2.0
+    ex2_ulp = 2.0 if DEVICE == "cuda" else 0.0
     return bound_of(dtype, parameters) + (0.8 + ex2_ulp if dtype == FP32 else 0.0)

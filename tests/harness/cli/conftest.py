@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness.command import PROVIDERS, ROOT
+from tests.harness.cli.verbs import NAMES, VERBS, filled
+from tests.harness.command import PROVIDERS, ROOT, elubench
 from tests.reports.runs import control, record, run_of, stored
 
 
@@ -14,3 +15,13 @@ def places(tmp_path: Path) -> dict[str, Path]:
     run = stored(run_of(record(), record(provider="mine"), control(0.01)), tmp_path / "run").path
     sealed = ROOT / "results" / "amd-epyc" / "default"
     return {"run": run, "sealed": sealed, "provider": PROVIDERS / "honest.py", "folder": tmp_path}
+
+
+@pytest.fixture(scope="session")
+def long_runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Runs to go on with, of verbs that take long to make one."""
+    runs = {name: tmp_path_factory.mktemp(name) / "run" for name in NAMES if VERBS[name].again}
+    for name, run in runs.items():
+        ended = elubench(*filled(name, VERBS[name].good, new=run))
+        assert ended.returncode == 0, ended.stderr
+    return runs

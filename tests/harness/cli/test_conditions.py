@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
-import resource
 import shutil
 import subprocess
-import sys
 
 import pytest
 
+from tests.harness.cli.limits import as_any_user, on_a_full_disk, without_output
 from tests.harness.cli.verbs import NAMES, VERBS, Place, filled
-from tests.harness.command import ROOT, TINY, environment
+from tests.harness.command import TINY, environment, process
 
 
 def test_every_verb_is_walked_through_the_conditions():
@@ -21,16 +19,8 @@ def test_every_verb_is_walked_through_the_conditions():
     assert [name for name, verb in VERBS.items() if not verb.places] == ["doctor"]
 
 
-def as_any_user() -> None:
-    """In a child of root: the modes of files hold for it, too."""
-    for capability in (1, 2):  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
-        ctypes.CDLL(None).prctl(24, capability, 0, 0, 0)  # PR_CAPBSET_DROP
-
-
-def begin(words, **options):
-    variables = {"env": environment() | {"COLUMNS": "80"}, "cwd": ROOT, "text": True, "preexec_fn": as_any_user}
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    return subprocess.Popen([sys.executable, "-m", "harness", *words], **variables | pipes | options)
+def begin(words, before=as_any_user, **options):
+    return process(["-m", "harness", *words], env=environment() | {"COLUMNS": "80"}, preexec_fn=before, **options)
 
 
 def assert_said(code: int, err: str, codes: tuple[int, ...] = (1, 2)) -> None:
@@ -130,9 +120,9 @@ def test_a_place_that_cannot_be_used_is_named(name, kind, places, tmp_path):
     folder.mkdir()
     for place in BAD[kind](folder, places["run"]):
         for words in VERBS[name].places[kind]:
-            process = begin(filled(name, words, **places, new=tmp_path / "new", place=place))
-            _, err = process.communicate(timeout=200)
-            assert_said(process.returncode, err, codes=(1, 2, 130))
+            begun = begin(filled(name, words, **places, new=tmp_path / "new", place=place))
+            _, err = begun.communicate(timeout=200)
+            assert_said(begun.returncode, err, codes=(1, 2, 130))
             if kind is Place.run:
                 assert len(err.strip().splitlines()) == 1, err
             if name == "run" and kind is Place.provider:  # what fails there is recorded; else no run is begun
@@ -153,30 +143,18 @@ def test_what_is_wrong_within_a_run_is_said_by_every_verb_that_reads_it(place, p
         (run / "seal.json").write_bytes(b"no seal")
     for name in NAMES:
         for words in VERBS[name].places.get(Place.run, ()):
-            process = begin(filled(name, words, **places, place=run))
-            _, err = process.communicate(timeout=200)
-            assert_said(process.returncode, err, codes=(0, 1, 2))
-            assert process.returncode or (name, place[:6]) != ("report", "report"), err
+            begun = begin(filled(name, words, **places, place=run))
+            _, err = begun.communicate(timeout=200)
+            assert_said(begun.returncode, err, codes=(0, 1, 2))
+            assert begun.returncode or (name, place[:6]) != ("report", "report"), err
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_a_disk_that_takes_nothing_is_said(name, places, tmp_path):
-    def full() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-
-    process = begin(filled(name, VERBS[name].good, **places, new=tmp_path / "new"), preexec_fn=full)
-    _, err = process.communicate(timeout=200)
-    assert_said(process.returncode, err, codes=(0, 1, 2))
-
-
-@pytest.fixture(scope="module")
-def long_runs(tmp_path_factory):
-    """Runs to go on with, of verbs that take long to make one."""
-    runs = {name: tmp_path_factory.mktemp(name) / "run" for name in NAMES if VERBS[name].again}
-    for name, run in runs.items():
-        assert begin(filled(name, VERBS[name].good, new=run)).wait(timeout=200) == 0
-    return runs
+    begun = begin(filled(name, VERBS[name].good, **places, new=tmp_path / "new"), before=on_a_full_disk)
+    _, err = begun.communicate(timeout=200)
+    assert_said(begun.returncode, err, codes=(0, 1, 2))
 
 
 @pytest.mark.slow
@@ -186,20 +164,20 @@ def test_standard_output_may_be_full_closed_ascii_or_a_pipe_that_ends(name, plac
     if verb.again:
         places |= request.getfixturevalue("long_runs")
 
-    def ended(number, *before, **options):
+    def ended(number, env=None, **options):
         words = filled(name, verb.again or verb.good, **places, new=tmp_path / f"new{number}")
-        command = [*before, sys.executable, "-m", "harness", *words]
-        variables = {"env": environment(), "cwd": ROOT, "stderr": subprocess.PIPE, "text": True, "timeout": 200}
-        return subprocess.run(command, **variables | options)
+        begun = process(["-m", "harness", *words], env=env, **options)
+        out, err = begun.communicate(timeout=200)
+        return subprocess.CompletedProcess(words, begun.returncode, out, err)
 
     with open("/dev/full", "w") as full:
         found = ended(1, stdout=full)
     assert_said(found.returncode, found.stderr, codes=(1,))
     assert found.stderr.strip().splitlines()[-1].startswith("elubench: the output cannot be written (No space left")
-    found = ended(2, "sh", "-c", 'exec "$@" >&-', "sh")
+    found = ended(2, preexec_fn=without_output, stdout=None)
     assert_said(found.returncode, found.stderr, codes=(0,))
     ascii_only = environment() | {"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0", "LC_ALL": "C"}
-    found = ended(3, env=ascii_only, stdout=subprocess.PIPE)
+    found = ended(3, env=ascii_only)
     assert_said(found.returncode, found.stderr, codes=(0,))
     assert found.stdout
     reader, writer = os.pipe()

@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 import shutil
 import signal
-import subprocess
-import sys
 import time
 
 import pytest
@@ -15,7 +13,7 @@ import typer
 from harness.cli.app import app
 from harness.store.seal import seal
 from tests.harness.cli.test_strict import FAULTS, SWEEP
-from tests.harness.command import ROOT, elubench, environment, start
+from tests.harness.command import ROOT, elubench, process, start
 from tests.reports.runs import control, record, run_of, stored
 
 TABLE = re.findall(r"^\| (.+?) \| (\d+) \|", (ROOT / "docs" / "exit-codes.md").read_text(), re.MULTILINE)
@@ -100,25 +98,25 @@ def test_a_row_keeps_its_word(row, places, monkeypatch):
 
 
 def test_a_full_output():
-    with open("/dev/full", "w") as full:
-        command = [sys.executable, "-m", "harness", "list", "sweeps"]
-        assert subprocess.run(command, env=environment(), stdout=full, stderr=subprocess.PIPE).returncode == 1
+    with open("/dev/full", "w") as full, process(["-m", "harness", "list", "sweeps"], stdout=full) as begun:
+        begun.communicate(timeout=60)
+    assert begun.returncode == 1
 
 
 def test_a_reader_that_has_had_enough():
-    process = start("list", "cases")
-    process.stdout.close()
-    assert process.wait(60) == 141
-    process.stderr.close()
+    begun = start("list", "cases")
+    begun.stdout.close()
+    assert begun.wait(60) == 141
+    begun.stderr.close()
 
 
 @pytest.mark.slow
 def test_ctrl_c(places, tmp_path):
-    process = start("run", "--sweep", places / "sweep.toml", "--device", "cpu", "--out", tmp_path / "run")
+    begun = start("run", "--sweep", places / "sweep.toml", "--device", "cpu", "--out", tmp_path / "run")
     deadline = time.monotonic() + 60
     records = tmp_path / "run" / "records.jsonl"
     while not (records.exists() and records.stat().st_size) and time.monotonic() < deadline:
         time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
-    assert process.returncode == 130 and "go on with: elubench run --resume" in err
+    begun.send_signal(signal.SIGINT)
+    _, err = begun.communicate(timeout=60)
+    assert begun.returncode == 130 and "go on with: elubench run --resume" in err

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from functools import lru_cache
 from typing import Any
 
 import pytest
+
+from tests.harness.command import elubench
 
 ARCHITECTURES = ["sm_90", *(pytest.param(each, marks=pytest.mark.slow) for each in ("sm_80", "sm_100", "sm_120"))]
 
@@ -17,9 +16,7 @@ ARCHITECTURES = ["sm_90", *(pytest.param(each, marks=pytest.mark.slow) for each 
 @lru_cache(maxsize=4)
 def _scenes(arch: str) -> dict[str, Any]:
     """What tests.harness.emulator.launches found; kernels must be imported without the interpreter."""
-    environment = {name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"}
-    command = [sys.executable, "-m", "tests.harness.emulator.launches", arch]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=280)
+    done = elubench(arch, module="tests.harness.emulator.launches")
     assert done.returncode == 0, done.stderr
     found: dict[str, Any] = json.loads(done.stdout)
     return found

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from typing import Any
 
 import pytest
 
+from tests.harness.command import elubench
+
 
 def run(arch: str, ex2: str, *ops: str) -> dict[str, Any]:
-    environment = {name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"}
-    command = [sys.executable, "-m", "tests.harness.emulator.suite", arch, ex2, *ops]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=1700)
+    done = elubench(arch, ex2, *ops, module="tests.harness.emulator.suite", timeout=1700)
     assert done.returncode == 0, done.stderr
     found: dict[str, Any] = json.loads(done.stdout)
     return found
@@ -25,11 +22,6 @@ def check(found: dict[str, Any]) -> None:
     assert all(launches > 0 for *_, launches, _ in found["cases"])
     # docs/numerics.md: correctly rounded but for a few thousandths of a unit, and fp16 near 0.
     assert max(found["every_input"].values()) < 0.6, found["every_input"]
-
-
-@pytest.mark.slow
-def test_elu_and_shapes_with_ones_on_sm_90() -> None:
-    check(run("sm_90", "nearest", "elu", "sizes-of-one"))
 
 
 @pytest.mark.slow
@@ -46,7 +38,7 @@ def test_elu_is_right_at_both_ends_of_what_ex2_may_be(ex2: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-def test_every_kernel_on_sm_90() -> None:
+def test_every_kernel_and_shapes_with_ones_on_sm_90() -> None:
     found = run("sm_90", "nearest")
     assert len(found["cases"]) >= 160
     check(found)

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 
 import pytest
 
@@ -26,9 +23,7 @@ def wrong(rows: list[AgreementRow]) -> list[str]:
 
 
 def printed_by(module: str) -> dict[str, list]:
-    environment = {name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"}
-    command = [sys.executable, "-m", module]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=280)
+    done = elubench(module=module, timeout=280)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 

@@ -1,10 +1,12 @@
 """Nets side by side: each run does what it would do alone."""
 
 import math
+from contextlib import nullcontext
 
 import pytest
 import torch
 
+from harness.emulator.emulated import emulated
 from harness.paper.activations import make
 from harness.paper.data import Data, load
 from harness.paper.nets import Convolutional, FullyConnected, initialise, stacked
@@ -84,10 +86,15 @@ def test_slopes_of_prelu_are_learned_run_by_run(few):
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_the_nets_of_a_gpu_run_on_this_suites_kernels_and_learn_the_same(name, monkeypatch):
-    """Built as for a GPU; where there is none, Triton's interpreter runs their kernels on the CPU."""
+    """Built as for a GPU; where there is none, the emulated GPU runs their kernels, or Triton's interpreter."""
     if INTERPRETED.value:
         monkeypatch.setenv("TRITON_INTERPRET", "1")
-    where = "cpu" if INTERPRETED.value else "cuda"
+    where = "cuda" if torch.cuda.is_available() and not INTERPRETED.value else "cpu"
+    with emulated() if where == "cpu" and not INTERPRETED.value else nullcontext():
+        learns_the_same(name, where)
+
+
+def learns_the_same(name, where):
     images = torch.randn(6, 2 * 64, generator=torch.Generator().manual_seed(0)).to(where)
     labels = torch.arange(12, device=where).view(6, 2) % 10
     for make_net in (

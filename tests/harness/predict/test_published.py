@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 import statistics
-import subprocess
-import sys
 
 import pytest
 
-from harness.machine_code.survey import process_environment
 from harness.predict import fit
 from harness.predict.counts import load
 from harness.predict.devices import FILE
 from harness.predict.published import held, of_file
+from tests.harness.command import elubench
 
 # What docs/predictions.md says is missed by more than 30%, and why.
 BEYOND = {
@@ -77,8 +75,7 @@ def test_the_counts_are_those_of_the_kernels_compiled_here():
     """For a few rows; within what compilers of several versions differ by."""
     pytest.importorskip("triton.backends.nvidia")
     keys = ["elu float16 8 sm_90", "sigmoid float16 8x1 sm_100"]
-    command = [sys.executable, "-m", "harness.predict.counts", *keys]
-    ended = subprocess.run(command, env=process_environment(), capture_output=True, text=True)
+    ended = elubench(*keys, module="harness.predict.counts")
     made, kept = json.loads(ended.stdout), load()
     assert list(made) == keys
     for key, work in made.items():
@@ -89,7 +86,6 @@ def test_the_counts_are_those_of_the_kernels_compiled_here():
 @pytest.mark.slow
 def test_the_kernels_that_stand_for_others_compute_their_formulas():
     pytest.importorskip("triton.backends.nvidia")
-    command = [sys.executable, "-m", "tests.harness.predict.run_formulas"]
-    ended = subprocess.run(command, env=process_environment(), capture_output=True, text=True)
+    ended = elubench(module="tests.harness.predict.run_formulas")
     errors = json.loads(ended.stdout)
     assert len(errors) == 12 and max(errors.values()) < 1e-5

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -14,7 +12,7 @@ from harness.emulator.reader import parse
 from harness.proof import translate
 from harness.proof.expressions import NotStraight, element_of
 from harness.proof.lines import End
-from tests.harness.command import environment
+from tests.harness.command import elubench
 from tests.harness.emulator.programs import execute, line, ptx
 
 CONSTANTS = ("0fCB40007F", "0f80000000", "0f7FC00001")
@@ -99,13 +97,7 @@ def test_what_is_no_function_of_the_element_alone_is_not_straight(text, why):
 
 @pytest.mark.slow
 def test_kernels_have_the_bits_of_the_emulated_gpu_or_are_left_to_it():
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.harness.proof.kernels"],
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=280,
-    )
+    done = elubench(module="tests.harness.proof.kernels")
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert found == {

@@ -1,6 +1,6 @@
 """Real processes under real hardship: killed at random moments, short of memory, on a disk that fills.
 
-The parent of the workers is forked off the test's process, which has imported everything already.
+Where the limit is on memory, the parent of the workers is forked off the test's process, and its workers import again.
 """
 
 from __future__ import annotations
@@ -22,38 +22,32 @@ import pytest
 
 from harness.device.devices import find_device
 from harness.ops.cases import make_case
-from harness.run.runner import run_sweep
 from harness.store.files import Store
 from harness.store.manifest import Manifest, add_session, make_manifest
 from harness.store.records import read_run
 from harness.store.vocabulary import RECORDS, SCHEMA, RunError
 from harness.sweeps.sweep import load
-from tests.harness.command import PROVIDERS, TINY, elubench
-from tests.harness.run.test_worker import QUIET, cpu, sweep
+from tests.harness.command import PROVIDERS, TINY, elubench, process
+from tests.harness.run.resumed import resume
+from tests.harness.run.test_worker import sweep
+from tests.harness.warm import NAME
 
 KILLS = 20
 
 
-def new_run(run):
-    Store.create(run, Manifest(schema=SCHEMA)).close()
+def new_run(run, plan):
+    Store.create(run, Manifest(schema=SCHEMA, sweep=plan.content())).close()
     return run
 
 
-def resume(run, plan):
-    store = Store.resume(run)
-    summary = run_sweep(plan, cpu(), store, QUIET)
-    store.close()
-    assert summary.left == 0
-
-
-def forked(run, plan, restrict=lambda: None):
+def forked(run, restrict):
     """A process that goes on with `run`, under what `restrict` does to it; its id."""
     parent = os.fork()
     if parent:
         return parent
     try:
         restrict()
-        resume(run, plan)
+        resume(run)
         os._exit(0)
     except BaseException:
         traceback.print_exc()
@@ -72,25 +66,25 @@ def whole_lines(run):
 
 @pytest.mark.slow
 def test_kill_9_at_20_random_moments_loses_nothing_and_doubles_nothing(tmp_path):
-    run, chance = new_run(tmp_path / "run"), random.Random(20)
     cases = tuple(make_case("elu", (100, 10 + n), "float32") for n in range(5000))
     plan = dataclasses.replace(sweep("eager"), cases=cases)
+    run, chance = new_run(tmp_path / "run", plan), random.Random(20)
     kills, stored = {"parent": 0, "worker": 0}, b""
     while sum(kills.values()) < KILLS:
-        parent = forked(run, plan)
+        parent = process(["-m", "tests.harness.run.resumed", run], stdout=None, stderr=None)
         try:
             # A worker is given the time to store something before it, or the next one, is killed; a parent is not.
             while chance.random() < 0.5 and sum(kills.values()) < KILLS - 1:
                 _wait_for_more(run)
                 time.sleep(chance.uniform(0, 0.1))
-                kills["worker"] += _kill_worker(parent)
+                kills["worker"] += _kill_worker(parent.pid)
             if chance.random() < 0.5:
                 _wait_for_more(run)
-            time.sleep(chance.uniform(0, 1))
+            time.sleep(chance.uniform(0, 0.5))
         finally:
-            os.kill(parent, signal.SIGKILL)
-            _, status = os.waitpid(parent, 0)
-        assert os.WIFSIGNALED(status), "the parent ended before it was killed"
+            parent.kill()
+            code = parent.wait()
+        assert code == -signal.SIGKILL, "the parent ended before it was killed"
         kills["parent"] += 1
         before, stored = stored, whole_lines(run)
         assert stored.startswith(before), "what was stored has changed"
@@ -98,7 +92,9 @@ def test_kill_9_at_20_random_moments_loses_nothing_and_doubles_nothing(tmp_path)
 
     done = len({record.case_key for record in read_run(run).records})
     plan = dataclasses.replace(plan, cases=plan.cases[: done + 2])
-    resume(run, plan)
+    manifest = json.loads((run / "manifest.json").read_text())
+    (run / "manifest.json").write_text(json.dumps(manifest | {"sweep": plan.content()}))
+    resume(run)
     assert whole_lines(run).startswith(stored)
     keys = [record.key for record in read_run(run).records]
     assert len(set(keys)) == len(keys)
@@ -117,7 +113,9 @@ def _wait_for_more(run):
 
 def _kill_worker(parent):
     children = psutil.Process(parent).children()
-    workers = [child for child in children if "resource_tracker" not in " ".join(child.cmdline())]
+    workers = [
+        child for child in children if child.name() != NAME and "resource_tracker" not in " ".join(child.cmdline())
+    ]
     for worker in workers:
         worker.kill()
     return bool(workers)
@@ -131,12 +129,9 @@ def one_case(*specs):
 @pytest.mark.slow
 def test_memory_under_a_limit_runs_out_for_one_provider_only(tmp_path):
     """A limit on the address space, as `ulimit -v` sets it: an allocation fails, and the process lives on."""
-    run, limit = new_run(tmp_path / "run"), psutil.Process().memory_info().vms + 2**31
-    parent = forked(
-        run,
-        one_case(str(PROVIDERS / "allocates.py"), "eager"),
-        lambda: resource.setrlimit(resource.RLIMIT_AS, (limit, limit)),
-    )
+    plan = one_case(str(PROVIDERS / "allocates.py"), "eager")
+    run, limit = new_run(tmp_path / "run", plan), psutil.Process().memory_info().vms + 2**31
+    parent = forked(run, lambda: resource.setrlimit(resource.RLIMIT_AS, (limit, limit)))
     assert os.waitpid(parent, 0)[1] == 0
     assert {row.provider: row.outcome for row in provider_rows(run)} == {"allocates": "oom", "eager": "ok"}
 
@@ -168,9 +163,9 @@ def memory_group():
 
 @pytest.mark.slow
 def test_who_wants_more_memory_than_there_is_fails_and_the_parent_goes_on(tmp_path, memory_group):
-    run, procs = new_run(tmp_path / "run"), memory_group / "cgroup.procs"
     plan = one_case(str(PROVIDERS / "allocates.py"), "eager")
-    parent = forked(run, plan, lambda: procs.write_text(str(os.getpid())) and None)
+    run, procs = new_run(tmp_path / "run", plan), memory_group / "cgroup.procs"
+    parent = forked(run, lambda: procs.write_text(str(os.getpid())) and None)
     assert os.waitpid(parent, 0)[1] == 0
     rows = {row.provider: row for row in provider_rows(run)}
     outcomes = {name: row.outcome for name, row in rows.items()}

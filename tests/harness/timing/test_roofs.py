@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib
 import itertools
 import subprocess
 import sys
@@ -13,13 +12,14 @@ import pytest
 import torch
 
 from harness.device.devices import find_device
+from harness.emulator.emulated import emulated
 from harness.ops.buffers import allocate
 from harness.ops.cases import make_case
 from harness.run.job import RoofJob, run_job
 from harness.run.recording import CONTROL, Sampling, blank_record, roof_record, timed
 from harness.store.vocabulary import Mix
 from harness.sweeps.stop_rule import StopRule
-from harness.timing import roofs
+from harness.timing import roof_kernels, roofs
 from harness.timing.clocks import ScriptedClock
 from harness.timing.estimators import median, median_ci
 from harness.timing.regimes import Setting
@@ -152,25 +152,19 @@ def test_a_launch_moves_no_bytes():
     assert eager.bandwidth_gbps is eager.roof is eager.roof_gbps is None
 
 
-@pytest.fixture
-def interpreted_kernels(monkeypatch):
-    monkeypatch.setenv("TRITON_INTERPRET", "1")
-    monkeypatch.delitem(sys.modules, "harness.timing.roof_kernels", raising=False)
-    yield importlib.import_module("harness.timing.roof_kernels")
-    sys.modules.pop("harness.timing.roof_kernels", None)
-
-
 @pytest.mark.parametrize("name", ["triton 1024", "triton 4096"])
 @pytest.mark.parametrize("count", [5, 4096, 5000])
-def test_the_streams_of_a_gpu_touch_everything(interpreted_kernels, name, count):
+def test_the_streams_of_a_gpu_touch_everything(name, count):
     x, y = torch.randint(-(2**20), 2**20, (2, count), dtype=torch.int32)
-    for mix, expected in (("copy", x), ("triad", x ^ y)):
-        out = torch.zeros(count, dtype=torch.int32)
-        interpreted_kernels.stream(mix, name, [x, y], out)()
-        assert torch.equal(out, expected)
     few = torch.zeros(-(-count // 1024), dtype=torch.int32)
-    interpreted_kernels.stream("read", name, [x], few)()
+    with emulated() as gpu:
+        for mix, expected in (("copy", x), ("triad", x ^ y)):
+            out = torch.zeros(count, dtype=torch.int32)
+            roof_kernels.stream(mix, name, [x, y], out)()
+            assert torch.equal(out, expected)
+        roof_kernels.stream("read", name, [x], few)()
     assert few.sum() == x.sum()
+    assert [launch.faults for launch in gpu.launches] == [()] * 3
 
 
 COMPILES = """

@@ -1,0 +1,370 @@
+"""Python processes from a warm one: it has imported torch and ours, and forks for each command that a test starts.
+
+A command line spends more time on imports than on what tests ask of it. What is started here is a process like any
+other: a child of the one that starts it, with its own exit code, signals, working directory, environment, files,
+limits and end. Not new are only the interpreter and the modules, so that tests of either start a process of their own.
+
+A warm process answers one process, its owner. It forks twice, and what it forked becomes its owner's child as the one
+in between ends. A process that begins so has a warm one, too: the workers of a run begin as fast as the run.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import ctypes
+import fcntl
+import importlib
+import io
+import multiprocessing.process
+import os
+import pickle
+import runpy
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import types
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from multiprocessing import util
+from pathlib import Path
+from typing import Any, NoReturn
+
+ROOT = Path(__file__).parents[2]
+# Read where they are used: all others may be asked for by an import, and are those of the warm process.
+_READ_LATER = (
+    "ELUBENCH_", "TRITON_CACHE_DIR", "TRITON_ALWAYS_COMPILE", "TORCHINDUCTOR_CACHE_DIR", "TMPDIR", "COLUMNS", "LINES",
+    "NO_COLOR", "CUDA_VISIBLE_DEVICES", "PYTEST_", "COV_", "PWD", "OLDPWD", "SHLVL", "LC_CTYPE", "_",
+)  # fmt: skip
+_PR_SET_NAME, _PR_SET_CHILD_SUBREAPER = 15, 36
+NAME = "warm"
+_HIGH = 400  # descriptors from here on are on their way to their own numbers
+_MESSAGE_BYTES = 2**20
+
+
+@dataclass(frozen=True)
+class Request:
+    """A process to be: its command line after the interpreter, and what else it takes from the one that starts it."""
+
+    words: tuple[str, ...]
+    environment: dict[str, str]
+    folder: str
+    descriptors: tuple[int, ...]  # their numbers; the files themselves come with the request
+    ignores_ctrl_c: bool
+    before: Callable[[], None] | None = None
+
+
+def at_import(environment: Mapping[str, str]) -> dict[str, str]:
+    """The variables that an import may ask for."""
+    kept = {name: value for name, value in environment.items() if not name.startswith(_READ_LATER)}
+    path = kept.pop("PYTHONPATH", "").split(os.pathsep)
+    return kept | {"PYTHONPATH": os.pathsep.join(dict.fromkeys([each for each in path if each] or [str(ROOT)]))}
+
+
+def can_be_warm(words: Sequence[str]) -> bool:
+    return len(words) > 2 and words[0] == sys.executable and words[1] in ("-m", "-c")
+
+
+class Warm:
+    """A warm process, as its owner sees it."""
+
+    def __init__(self, control: socket.socket, environment: Mapping[str, str]) -> None:
+        self._control, self._environment, self._owner = control, at_import(environment), os.getpid()
+        self._taken: set[str] = set()
+
+    @classmethod
+    def start(cls, environment: Mapping[str, str]) -> Warm:
+        """A new one, with those of the variables that an import may ask for."""
+        adopt()
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        subprocess.Popen(
+            [sys.executable, "-m", "tests.harness.warm_modules", str(theirs.fileno())],
+            env=at_import(environment), cwd="/", pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+        theirs.close()
+        atexit.register(ours.close)
+        return cls(ours, environment)
+
+    def end(self) -> None:
+        """No other process will begin in it; those that did go on."""
+        self._control.close()
+
+    def take_in(self, module: str) -> None:
+        """Import a module there, if it is not imported yet, for all that is forked from now on."""
+        if module not in self._taken:
+            self._taken.add(module)
+            self._ask(Request(("import", module), {}, "", (), True))
+
+    def serves(self, environment: Mapping[str, str]) -> bool:
+        """Whether this process may ask it: not where it is itself a fork of the owner, whose children they would be."""
+        return self._owner == os.getpid() and self._environment == at_import(environment)
+
+    def fork(
+        self,
+        words: Sequence[str],
+        environment: Mapping[str, str],
+        descriptors: Mapping[int, int],
+        folder: str | Path | None = None,
+        before: Callable[[], None] | None = None,
+    ) -> int:
+        """The process that runs `words`, a child of this one. Its descriptors: files of this one by their number."""
+        there = {number: file for number, file in descriptors.items() if _is_open(file)}
+        wanted = Request(
+            words=tuple(map(os.fsdecode, words[1:])),
+            environment=dict(environment),
+            folder=os.path.abspath(folder or "."),
+            descriptors=tuple(there),
+            ignores_ctrl_c=signal.getsignal(signal.SIGINT) is signal.SIG_IGN,
+            before=before,
+        )
+        return self._ask(wanted, list(there.values()))
+
+    def _ask(self, wanted: Request, files: Sequence[int] = ()) -> int:
+        socket.send_fds(self._control, [pickle.dumps(wanted)], files)
+        answer = self._control.recv(64)
+        if not answer:
+            raise ChildProcessError("the warm process has ended")
+        return int(answer)
+
+
+_of_this: dict[frozenset[tuple[str, str]], Warm | None] = {}  # the last used last; None where it was asked for once
+_AT_MOST = 3
+_SCRIPTED_GPU = "TESTS_SCRIPTED_GPU"  # a run there has several workers
+
+
+def warm_process(environment: Mapping[str, str]) -> Warm | None:
+    """The warm process of this one for an environment, or None.
+
+    One for another environment than this process's is begun when it is asked for again. With a GPU there is none:
+    no process takes CUDA over from another.
+    """
+    variables = at_import(environment)
+    key = frozenset(variables.items())
+    if os.path.exists("/dev/nvidiactl"):
+        return None
+    is_wanted = key in _of_this or variables == at_import(os.environ) or _SCRIPTED_GPU in variables
+    found = _of_this.pop(key, None)
+    if found is None and is_wanted:
+        found = Warm.start(environment)
+    _of_this[key] = found
+    begun = [each for each, warm in _of_this.items() if warm is not None]
+    for each in begun[:-_AT_MOST]:
+        _of_this.pop(each).end()  # type: ignore[union-attr]
+    return found if found is not None and found.serves(environment) else None
+
+
+class WarmPopen(subprocess.Popen):  # type: ignore[type-arg]
+    """A process of the standard library that begins in a warm one."""
+
+    def __init__(self, warm: Warm, *arguments: Any, **options: Any) -> None:
+        self._warm = warm
+        super().__init__(*arguments, **options)
+
+    def _execute_child(
+        self, args: Any, executable: Any, preexec_fn: Any, close_fds: Any, pass_fds: Any, cwd: Any, env: Any, *rest: Any
+    ) -> None:
+        ends = rest[3:9]
+        stdin, stdout, stderr = (
+            given if given != -1 else number for number, given in enumerate((ends[0], ends[3], ends[5]))
+        )
+        files = {0: stdin, 1: stdout, 2: stderr} | {each: each for each in pass_fds}
+        self.pid = self._warm.fork(args, os.environ if env is None else env, files, cwd, preexec_fn)
+        self._child_created = True
+        self._close_pipe_fds(*ends)  # type: ignore[attr-defined]
+
+
+def adopt() -> None:
+    """Become the parent of what a warm process of ours has forked."""
+    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def call_itself(name: str) -> None:
+    """The name of this process, as `ps` and psutil tell it; a warm one has NAME."""
+    ctypes.CDLL(None).prctl(_PR_SET_NAME, name.encode(), 0, 0, 0)
+
+
+def begin_workers_in(warm: Callable[[Mapping[str, str]], Warm | None]) -> None:
+    """Have multiprocessing begin its processes in a warm one, where there is one for this environment."""
+    spawn = util.spawnv_passfds
+
+    def spawnv_passfds(path: str | bytes, words: Sequence[Any], passed: Sequence[int]) -> int:
+        words = [os.fsdecode(word) for word in words]
+        found = warm(os.environ) if "--multiprocessing-fork" in words and max(passed, default=0) < _HIGH else None
+        if found is None:
+            return spawn(path, words, passed)
+        code = words[words.index("-c") :]
+        return found.fork([sys.executable, *code], os.environ, {each: each for each in (0, 1, 2, *passed)})
+
+    util.spawnv_passfds = spawnv_passfds  # type: ignore[assignment]
+
+
+def serve(control: socket.socket) -> Request:
+    """Fork for each request. Returns in the forked process alone, once it is as the request wants it to be."""
+    while True:
+        message, files, _, _ = socket.recv_fds(control, _MESSAGE_BYTES, 64)
+        if not message:
+            os._exit(0)  # its owner is gone
+        wanted: Request = pickle.loads(message)
+        if wanted.words[0] == "import":
+            importlib.import_module(wanted.words[1])
+            control.send(b"0")
+            continue
+        told, tell = os.pipe()
+        between = os.fork()
+        if between == 0:
+            if os.fork():
+                os._exit(0)
+            os.close(told)
+            _become(wanted, files, control, tell)
+            return wanted
+        for each in (tell, *files):
+            os.close(each)
+        os.waitpid(between, 0)
+        answer = os.read(told, 64)
+        os.close(told)
+        control.send(answer)
+
+
+def run(wanted: Request) -> None:
+    """What the interpreter does with its command line."""
+    kind, what, *arguments = wanted.words
+    if kind == "-m":
+        sys.argv = [what, *arguments]
+        runpy.run_module(what, run_name="__main__", alter_sys=True)
+    else:
+        sys.argv = ["-c", *arguments]
+        sys.modules["__main__"] = module = types.ModuleType("__main__")
+        exec(what, vars(module))
+
+
+def _end(code: int) -> NoReturn:
+    """Leave as the interpreter does, but for taking all modules apart, which would copy the memory of the warm one."""
+    try:
+        threading._shutdown()  # type: ignore[attr-defined]
+        atexit._run_exitfuncs()
+    finally:
+        for stream in (sys.stdout, sys.stderr):
+            try:
+                if stream is not None:
+                    stream.flush()
+            except (OSError, ValueError):
+                code = code or 120
+        os._exit(code)
+
+
+def main(control: socket.socket) -> NoReturn:
+    """Serve, and in each process that comes of it do what was asked for, to its end."""
+    call_itself(NAME)
+    wanted = serve(control)
+    try:
+        run(wanted)
+        code = 0
+    except SystemExit as error:
+        code = error.code if isinstance(error.code, int) else int(error.code is not None)
+        if not isinstance(error.code, int | None):
+            print(error.code, file=sys.stderr)
+    except BaseException as error:
+        sys.excepthook(type(error), error, error.__traceback__)
+        if isinstance(error, KeyboardInterrupt):
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            os.kill(os.getpid(), signal.SIGINT)
+        code = 1
+    _end(code)
+
+
+def _become(wanted: Request, files: list[int], control: socket.socket, tell: int) -> None:
+    """This process as the request wants it, with a warm one of its own. Tells its number when it is so."""
+    ours = _own_warm(control, wanted.before)
+    high = [_raised(each) for each in (tell, ours, *files)]
+    control.detach()
+    os.closerange(0, _HIGH)
+    for number, file in zip(wanted.descriptors, high[2:], strict=True):
+        os.dup2(file, number, inheritable=number < 3)
+        os.close(file)
+    os.environ.clear()
+    os.environ.update(wanted.environment)
+    os.chdir(wanted.folder)
+    sys.path[0] = os.getcwd() if wanted.words[0] == "-m" else ""
+    multiprocessing.process.ORIGINAL_DIR = os.getcwd()  # type: ignore[attr-defined]
+    tempfile.tempdir = None
+    if "numpy" in sys.modules:
+        sys.modules["numpy"].random.seed()
+    if wanted.before is not None:
+        wanted.before()
+    _standard_streams()
+    own = Warm(socket.socket(fileno=high[1]), wanted.environment)
+    _begin_all_in(own)
+    signal.signal(signal.SIGINT, signal.SIG_IGN if wanted.ignores_ctrl_c else signal.default_int_handler)
+    call_itself("python")
+    os.write(high[0], str(os.getpid()).encode())
+    os.close(high[0])
+
+
+def _own_warm(control: socket.socket, before: Callable[[], None] | None) -> int:
+    """A process as this one is now, for those that this one begins; what remains here is the end to ask it by."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    if os.fork() == 0:
+        if before is not None:
+            before()
+        for number in range(_HIGH):
+            if number != theirs.fileno():
+                _closed(number)
+        ours.detach()
+        control.detach()
+        main(theirs)
+    theirs.close()
+    return ours.detach()
+
+
+def _begin_all_in(own: Warm) -> None:
+    """The processes of Python that this one starts begin in its own warm one, where their variables allow it."""
+    adopt()
+
+    def warm(environment: Mapping[str, str]) -> Warm | None:
+        return own if own.serves(environment) else None
+
+    class Popen(WarmPopen):
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(own, *arguments, **options)
+
+        def _execute_child(self, args: Any, *rest: Any) -> None:
+            is_warm = isinstance(args, list) and can_be_warm(args) and warm(rest[5] or os.environ)
+            begin = super() if is_warm else super(WarmPopen, self)
+            begin._execute_child(args, *rest)  # type: ignore[misc]
+
+    subprocess.Popen = Popen  # type: ignore[misc]
+    begin_workers_in(warm)
+
+
+def _standard_streams() -> None:
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        before = getattr(sys, f"__{name}__")
+        stream = None
+        if _is_open(number):
+            binary = open(number, "wb" if number else "rb", 0 if before.write_through else -1, closefd=False)  # noqa: SIM115
+            stream = io.TextIOWrapper(binary, before.encoding, before.errors, write_through=before.write_through)
+            stream.reconfigure(line_buffering=number == 2 or (number == 1 and stream.isatty()))
+        setattr(sys, name, stream)
+        setattr(sys, f"__{name}__", stream)
+
+
+def _raised(file: int) -> int:
+    high = fcntl.fcntl(file, fcntl.F_DUPFD_CLOEXEC, _HIGH)
+    os.close(file)
+    return high
+
+
+def _closed(file: int) -> None:
+    with contextlib.suppress(OSError):
+        os.close(file)
+
+
+def _is_open(file: int) -> bool:
+    try:
+        os.fstat(file)
+    except OSError:
+        return False
+    return True

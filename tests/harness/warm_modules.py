@@ -1,0 +1,28 @@
+"""A warm process: imports what the command line and its workers take, and then only forks (tests.harness.warm)."""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import signal
+import socket
+import sys
+
+from tests.harness.warm import main
+
+MODULES = (
+    "torch", "triton", "numpy", "scipy.stats", "networkx", "msgspec", "psutil", "typer.testing", "rich.live",
+    "rich.table", "rich.progress", "jinja2", "matplotlib.figure", "matplotlib.backends.backend_agg",
+    "matplotlib.backends.backend_svg", "harness.cli.app", "harness.run.runner", "harness.run.job",
+    "harness.emulator.emulated", "harness.machine_code.keep", "harness.machine_code.specimens",
+    "harness.machine_code.executed", "harness.machine_code.line_table", "harness.machine_code.amd", "harness.proof.run",
+    "harness.conformance.run", "harness.crosscheck.apart", "harness.paper.run", "reports.publish.report",
+)  # fmt: skip
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # for its owner
+    for name in MODULES:
+        importlib.import_module(name)
+    gc.collect()
+    gc.freeze()
+    main(socket.socket(fileno=int(sys.argv[1])))
