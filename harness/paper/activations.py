@@ -5,10 +5,10 @@ Nets are trained side by side: a tensor is (batch, runs × units, …), the unit
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from harness.paper.plan import ACTIVATIONS, ALPHAS, CONTRAST, ClaimError
 
@@ -31,13 +31,6 @@ def make(name: str, device: str) -> nn.Module:
         case "relu":
             return modules.ReLU()
         case "srelu":
-            return ShiftedReLU()
+            return nn.Hardtanh(-1.0, math.inf) if modules is nn else modules.ShiftedReLU()
         case _:
             return nn.Tanh()
-
-
-class ShiftedReLU(nn.Module):
-    """max(x, −1), which the paper compares with; this suite has no kernel for it."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return torch.clamp(x, min=-1)

@@ -22,7 +22,7 @@ from harness.paper.rows import ClaimRow, make_row
 from harness.paper.training import build, step
 
 RUNS = 12  # nets side by side, as many as are trained so
-_ROUNDS = {"full": 15, "quick": 3}
+_ROUNDS = {"full": 15, "quick": 6}
 _CALLS = 3  # of which one time is the mean
 
 
@@ -98,9 +98,9 @@ def folded(net: FullyConnected | Convolutional) -> Net:
             _fold(linear, norm, made.runs)
             made.norms[layer] = nn.Identity()
     elif isinstance(made, Convolutional):
-        for place, (layer, following) in enumerate(pairwise(made.body)):
-            if isinstance(following, (nn.BatchNorm1d, nn.BatchNorm2d)):
-                _fold(layer, following, made.runs)
+        for place, (before, after) in enumerate(pairwise(made.body)):
+            if isinstance(after, (nn.BatchNorm1d, nn.BatchNorm2d)):
+                _fold(before, after, made.runs)
                 made.body[place + 1] = nn.Identity()
     return made
 

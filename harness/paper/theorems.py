@@ -35,7 +35,7 @@ def probe(net: Net, data: Data) -> list[dict[str, Any]]:
 
 
 @torch.no_grad()
-def _quantities(a: Tensor, errors: Tensor) -> dict[str, Tensor]:
+def _quantities(a: Tensor, errors: Tensor, damping: float = DAMPING) -> dict[str, Tensor]:
     """a: (runs, batch, inputs); errors: δ², (runs, batch, units of the next layer). Each quantity is (runs,)."""
     total = errors.sum(1, keepdim=True)
     alive = total[:, 0] > 0  # a unit that no error reaches has no q
@@ -44,24 +44,24 @@ def _quantities(a: Tensor, errors: Tensor) -> dict[str, Tensor]:
     means = torch.bmm(q.mT, a)  # E_q a, (runs, units, inputs)
     shares = means.square().sum(2) / torch.bmm(q.mT, energy[:, :, None])[:, :, 0]
     some = torch.arange(0, q.shape[2], max(1, q.shape[2] // _UNITS))[:_UNITS]
-    scales = torch.stack([_scale(a, q[:, :, unit]) for unit in some], 1)
+    scales = torch.stack([_scale(a, q[:, :, unit], damping) for unit in some], 1)
     even = torch.full_like(energy, 1 / a.shape[1])
     return {
         "mean_share": a.mean(1).square().sum(1) / energy.mean(1),
         "mean_share_q": mean_of(shares, alive),
-        "scale": _scale(a, even),
+        "scale": _scale(a, even, damping),
         "scale_q": mean_of(scales, alive[:, some]),
     }
 
 
-def _scale(a: Tensor, weights: Tensor) -> Tensor:
+def _scale(a: Tensor, weights: Tensor, damping: float) -> Tensor:
     """1 + mᵀ V⁻¹ m for the mean m and the damped covariance V of a under weights, (runs, batch), that sum to 1."""
     mean = torch.bmm(weights[:, None], a)[:, 0]
     about = a - mean[:, None]
     covariance = torch.bmm((about * weights[:, :, None]).mT, about)
     is_finite = covariance.isfinite().all(2).all(1)
-    eye = torch.eye(a.shape[2], device=a.device)
+    eye = torch.eye(a.shape[2], dtype=a.dtype, device=a.device)
     covariance = covariance.where(is_finite[:, None, None], eye)
-    damping = DAMPING * covariance.diagonal(dim1=1, dim2=2).mean(1) + 1e-12
-    solved, _ = torch.linalg.solve_ex(covariance + damping[:, None, None] * eye, mean[:, :, None])
+    shift = damping * covariance.diagonal(dim1=1, dim2=2).mean(1) + 1e-12
+    solved, _ = torch.linalg.solve_ex(covariance + shift[:, None, None] * eye, mean[:, :, None])
     return (1 + (mean * solved[:, :, 0]).sum(1)).where(is_finite, torch.nan)

@@ -84,9 +84,9 @@ def train(
         net.refresh(refreshed_from)
         net.eval()
         losses.append(torch.stack(found).mean(0))
-        scores.append(tested(net, data, _TESTED))
+        scores.append(evaluated(net, data, _TESTED))
         on_epoch(epoch, net)
-    final = tested(net, data, data.test.shape[1])
+    final = evaluated(net, data, data.test.shape[1])
     return _curves(torch.stack(losses, 1), torch.stack(scores, 1), final)
 
 
@@ -138,7 +138,7 @@ def hits(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def tested(net: Net, data: Data, count: int) -> Tensor:
+def evaluated(net: Net, data: Data, count: int) -> Tensor:
     """Accuracy, or squared error a pixel, of every run over its first `count` test images: (runs,)."""
     count = min(count, data.test.shape[1])
     total = torch.zeros(net.runs, device=data.images.device)
