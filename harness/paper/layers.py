@@ -15,22 +15,22 @@ from harness.paper.training import objective
 
 
 @dataclass
-class Flow:
+class LayerFlow:
     """By linear layer, first to last: what its weights are multiplied by, (runs, batch, inputs), and its output."""
 
     seen: list[Tensor] = field(default_factory=list)
     sums: list[Tensor] = field(default_factory=list)  # (batch, runs × outputs)
 
 
-def flow_of(net: Net, images: Tensor) -> tuple[Flow, Tensor]:
+def flow_of(net: Net, images: Tensor) -> tuple[LayerFlow, Tensor]:
     """The flow of images, (batch, runs × pixels), through the net, and the net's outputs."""
-    flow = Flow()
+    flow = LayerFlow()
     with _hooked(net.layers(), flow):
         outputs = net(images)
     return flow, outputs
 
 
-def error_signals(net: Net, images: Tensor, labels: Tensor) -> tuple[Flow, list[Tensor]]:
+def error_signals(net: Net, images: Tensor, labels: Tensor) -> tuple[LayerFlow, list[Tensor]]:
     """The flow, and by layer the gradient of every image's own loss with respect to the layer's output.
 
     Signals are (runs, batch, outputs). With batch normalisation by the batch, images share in each other's loss.
@@ -42,7 +42,7 @@ def error_signals(net: Net, images: Tensor, labels: Tensor) -> tuple[Flow, list[
 
 
 @contextmanager
-def _hooked(layers: Sequence[StackedLinear], flow: Flow) -> Iterator[None]:
+def _hooked(layers: Sequence[StackedLinear], flow: LayerFlow) -> Iterator[None]:
     def record(layer: Any, inputs: Any, output: Tensor) -> None:
         flow.seen.append(layer.seen(inputs[0]).detach())
         flow.sums.append(output)

@@ -18,7 +18,9 @@ from harness.paper.layers import error_signals
 from harness.paper.mean_shift import IMAGES, by_run
 from harness.paper.nets import Net
 
-DAMPING = 0.01  # of a covariance matrix, which has no inverse: a share of its mean eigenvalue added to all
+# Of covariance matrices, which have no inverse: this share of the mean eigenvalue of Var(a) is added to all, under q
+# as well, since q may lie on so few images that its own eigenvalues say nothing.
+DAMPING = 0.01
 _UNITS = 4  # of the next layer, whose own q the scale is measured under; each takes a matrix
 
 
@@ -43,25 +45,28 @@ def _quantities(a: Tensor, errors: Tensor, damping: float = DAMPING) -> dict[str
     energy = a.square().sum(2)
     means = torch.bmm(q.mT, a)  # E_q a, (runs, units, inputs)
     shares = means.square().sum(2) / torch.bmm(q.mT, energy[:, :, None])[:, :, 0]
-    some = torch.arange(0, q.shape[2], max(1, q.shape[2] // _UNITS))[:_UNITS]
-    scales = torch.stack([_scale(a, q[:, :, unit], damping) for unit in some], 1)
     even = torch.full_like(energy, 1 / a.shape[1])
+    shift = damping * a.var(1, correction=0).mean(1) + 1e-12
+    some = torch.arange(0, q.shape[2], max(1, q.shape[2] // _UNITS))[:_UNITS]
+    scales = torch.stack([_scale(a, q[:, :, unit], shift) for unit in some], 1)
     return {
         "mean_share": a.mean(1).square().sum(1) / energy.mean(1),
         "mean_share_q": mean_of(shares, alive),
-        "scale": _scale(a, even, damping),
+        "scale": _scale(a, even, shift),
         "scale_q": mean_of(scales, alive[:, some]),
     }
 
 
-def _scale(a: Tensor, weights: Tensor, damping: float) -> Tensor:
-    """1 + mᵀ V⁻¹ m for the mean m and the damped covariance V of a under weights, (runs, batch), that sum to 1."""
+def _scale(a: Tensor, weights: Tensor, shift: Tensor) -> Tensor:
+    """1 + mᵀ V⁻¹ m for the mean m and the covariance V of a under weights, (runs, batch), that sum to 1.
+
+    shift: (runs,), is added to the eigenvalues of V.
+    """
     mean = torch.bmm(weights[:, None], a)[:, 0]
     about = a - mean[:, None]
     covariance = torch.bmm((about * weights[:, :, None]).mT, about)
     is_finite = covariance.isfinite().all(2).all(1)
     eye = torch.eye(a.shape[2], dtype=a.dtype, device=a.device)
     covariance = covariance.where(is_finite[:, None, None], eye)
-    shift = damping * covariance.diagonal(dim1=1, dim2=2).mean(1) + 1e-12
-    solved, _ = torch.linalg.solve_ex(covariance + shift[:, None, None] * eye, mean[:, :, None])
+    solved, _ = torch.linalg.solve_ex(covariance + shift.nan_to_num(1.0)[:, None, None] * eye, mean[:, :, None])
     return (1 + (mean * solved[:, :, 0]).sum(1)).where(is_finite, torch.nan)
