@@ -27,7 +27,7 @@ setup: $(STAMP)
 $(VENV)/.stamp: pyproject.toml constraints.txt
 	python3 -m venv $(VENV)
 	$(PYTHON) -m pip install --quiet --constraint constraints.txt torch triton
-	$(PYTHON) -m pip install --quiet --constraint constraints.txt --editable '.[report,claims,prove,test,lint]'
+	$(PYTHON) -m pip install --quiet --constraint constraints.txt --editable '.[report,claims,paper,prove,test,lint]'
 	touch $@
 
 bench: $(STAMP)

@@ -27,7 +27,9 @@ def claims(
     resume: Annotated[Path | None, typer.Option(help="Go on with the run in this directory.")] = None,
     claim: Annotated[list[str] | None, typer.Option(help="Only this claim; may be repeated.")] = None,
     activation: Annotated[list[str] | None, typer.Option(help="Only this activation; may be repeated.")] = None,
-    dataset: Annotated[str | None, typer.Option(help="The data to train on.  [default: digits]")] = None,
+    dataset: Annotated[
+        str | None, typer.Option(help="The data to train on: digits, mnist1d or mnist5000.  [default: digits]")
+    ] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu or cuda:N.  [default: auto]")] = None,
     inspect: Annotated[
         bool, typer.Option(help="Count the kernels' machine code.", envvar="ELUBENCH_INSPECT", show_envvar=True)
@@ -54,7 +56,7 @@ def _created(plan: Plan, out: Path | None, device: str) -> tuple[Plan, Device, S
     found = find_device(device)
     from harness.paper import data, run
 
-    data.load(plan.dataset)  # what is missing is said before there is a run
+    data.check(plan.dataset)  # what is missing is said before there is a run
     path = new_directory(out, "claims")
     return plan, found, run.ClaimStore.create(path, run.make_manifest(plan, found, command_line()))
 

@@ -18,14 +18,15 @@ from harness.paper.run import ClaimsProgress
 def live(plan: Plan, device: Device) -> Iterator[ClaimsProgress]:
     """A progress bar on stderr while the body runs; where stderr is not a terminal, one line a unit instead."""
     console = Console(stderr=True)
-    units = plan.units()
-    title = f"claims, {plan.name}: {len(units)} nets with {len(plan.seeds)} seeds each, on {device.name}"
+    units = (*plan.pilots(), *plan.judged({(net, variant.name): max(plan.rates) for net, variant in plan.nets()}))
+    seeds = f"{len(plan.pilot_seeds)} seeds that choose a rate and {len(plan.judge_seeds)} that are judged"
+    title = f"claims, {plan.name}, {plan.dataset}: {len(plan.nets())} nets, with {seeds}, on {device.name}"
     console.print(title, markup=False, highlight=False)
     bar = progress_bar(console, speed_estimate_s=600)
     task = bar.add_task("", total=sum(map(plan.steps_of, units)))
 
     def on_done(row: ClaimRow) -> None:
-        text = f"{row.net} {row.variant}"
+        text = f"{row.stage}: {row.net} {row.variant}"
         bar.update(task, description=f"stored last: {text}")
         if not console.is_terminal:
             console.print(text, markup=False, highlight=False, soft_wrap=True)

@@ -5,46 +5,32 @@ Nets are trained side by side: a tensor is (batch, runs × units, …), the unit
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
 from typing import Any
 
-import torch
-from torch import Tensor, nn
-from torch.nn import functional
+from torch import nn
 
-from harness.paper.plan import ACTIVATIONS, CONTRAST, ClaimError
+from harness.paper.plan import ACTIVATIONS, ALPHAS, CONTRAST, ClaimError
 
 
-def make(name: str, runs: int, device: str) -> nn.Module:
-    """The activation `name` for `runs` nets side by side. Raises ClaimError for a name that is not known."""
-    if name not in (*ACTIVATIONS, CONTRAST):
+def make(name: str, device: str) -> nn.Module:
+    """The activation `name`. Raises ClaimError for a name that is not known."""
+    if name not in (*ACTIVATIONS, *ALPHAS, CONTRAST.activation):
         raise ClaimError(f"there is no activation {name!r}; choose from {', '.join(ACTIVATIONS)}")
-    if name == CONTRAST:
-        return nn.Sigmoid()
     modules: Any = nn
-    prelu: Callable[[Tensor, Tensor], Tensor] = functional.prelu
     if device.startswith("cuda"):
         import kernels
 
-        modules, prelu = kernels, kernels.prelu
-    kind, _, slope = name.partition("_")
-    if kind == "prelu":
-        return StackedPReLU(runs, prelu)
-    if kind == "elu":
-        return modules.ELU()
-    return modules.LeakyReLU(float(slope)) if slope else modules.ReLU()
-
-
-class StackedPReLU(nn.Module):
-    """PReLU with one learned slope for each of `runs` nets, from 0.25 as in He et al. 2015.
-
-    `prelu` is torch.nn.functional.prelu or what computes the same.
-    """
-
-    def __init__(self, runs: int, prelu: Callable[[Tensor, Tensor], Tensor]) -> None:
-        super().__init__()
-        self.slope = nn.Parameter(torch.full((runs,), 0.25))
-        self.prelu = prelu
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.prelu(x, self.slope.repeat_interleave(x.shape[1] // len(self.slope)))
+        modules = kernels
+    kind, _, parameter = name.partition("_")
+    match kind:
+        case "elu":
+            return modules.ELU(float(parameter or 1))
+        case "lrelu":
+            return modules.LeakyReLU(float(parameter))
+        case "relu":
+            return modules.ReLU()
+        case "srelu":
+            return nn.Hardtanh(-1.0, math.inf) if modules is nn else modules.ShiftedReLU()
+        case _:
+            return nn.Tanh()

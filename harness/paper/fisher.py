@@ -15,10 +15,6 @@ from torch import Tensor
 from harness.paper.nets import Net
 from harness.paper.training import run_losses
 
-# The Fisher matrix of a net has no inverse, and its smallest eigenvalues are rounding: this share of the mean
-# eigenvalue is added to all of them, in every net alike.
-DAMPING = 1e-3
-
 
 def jacobian(net: Net, run: int, images: Tensor) -> Tensor:
     """The Jacobian of the logits of one run: (count, classes, parameters), for images (count, pixels).
@@ -52,29 +48,39 @@ def gradient(net: Net, run: int, images: Tensor, labels: Tensor) -> Tensor:
     return torch.cat([part.flatten() for part in parts]).double()
 
 
-def natural(matrix: Tensor, gradient: Tensor, damping: float = DAMPING) -> Tensor:
-    """The natural gradient: (F + damping · mean eigenvalue of F)⁻¹ applied to the gradient."""
-    shift = damping * matrix.diagonal().mean() * torch.eye(len(matrix), dtype=matrix.dtype, device=matrix.device)
-    return torch.linalg.solve(matrix + shift, gradient)
+def natural(matrix: Tensor, gradient: Tensor, damping: float) -> Tensor:
+    """The natural gradient: (F + damping · mean eigenvalue of F)⁻¹ applied to the gradient.
+
+    The matrix of a net has no inverse, and its smallest eigenvalues are rounding: so it is damped, by a share of the
+    mean eigenvalue, in every net alike.
+    """
+    return torch.linalg.solve(_damped(matrix, _shift(matrix, damping)), gradient)
 
 
-def unitwise(matrix: Tensor, groups: Sequence[Tensor]) -> Tensor:
-    """The Fisher matrix without what lies between units: the unit Fisher matrices of the paper's section 2.
+def natural_by_unit(matrix: Tensor, groups: Sequence[Tensor], gradient: Tensor, damping: float) -> Tensor:
+    """The same without what lies between units: by the unit Fisher matrices of the paper's section 2.
 
     groups: for every unit the indices of its parameters.
     """
-    kept = torch.zeros_like(matrix)
+    shift = _shift(matrix, damping)
+    found = torch.zeros_like(gradient)
     for indices in groups:
-        rows = indices[:, None]
-        kept[rows, indices] = matrix[rows, indices]
-    return kept
+        found[indices] = torch.linalg.solve(_damped(matrix[indices[:, None], indices], shift), gradient[indices])
+    return found
+
+
+def _shift(matrix: Tensor, damping: float) -> Tensor:
+    return damping * matrix.diagonal().mean()
+
+
+def _damped(matrix: Tensor, shift: Tensor) -> Tensor:
+    return matrix + shift * torch.eye(len(matrix), dtype=matrix.dtype, device=matrix.device)
 
 
 def unit_groups(net: Net) -> list[Tensor]:
     """The indices, in the order of `gradient`, of the parameters that lead into each unit.
 
-    A unit's are its incoming weights, by shortcut or not, its bias and, with batch normalisation, its scale and
-    shift; a slope that a layer shares stands alone.
+    A unit's are its incoming weights, its bias and, with batch normalisation, its scale and shift.
     """
     found: dict[tuple[str, int], list[Tensor]] = {}
     start = 0
@@ -92,7 +98,7 @@ def _layer_of(name: str) -> str:
     """The layer that a parameter belongs to: "linears.3" or "head", whatever part of the layer it is."""
     part, _, rest = name.partition(".")
     number = rest.partition(".")[0]
-    if part in ("shortcuts", "norms"):
+    if part == "norms":
         part = "linears"
     return f"{part}.{number}" if number.isdecimal() else part
 

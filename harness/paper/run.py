@@ -4,27 +4,41 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 
 from harness.device.devices import Device
-from harness.paper import mean_shift, natural_gradient, saturation, vanishing
+from harness.paper import (
+    bias_shift,
+    data,
+    mean_shift,
+    natural_gradient,
+    noise,
+    saturation,
+    step_time,
+    theorems,
+    vanishing,
+)
+from harness.paper.choice import chosen_rates
 from harness.paper.data import Data
-from harness.paper.nets import FullyConnected, Net
-from harness.paper.plan import PAPER_RATE, Plan, Unit, from_content
+from harness.paper.judging import judging_sha256
+from harness.paper.nets import Net
+from harness.paper.plan import CURVES, Plan, Unit, from_content
 from harness.paper.rows import COST, VERB, ClaimRow, make_row, row_from_json
-from harness.paper.training import build, train
+from harness.paper.training import Curve, build, train
 from harness.paper.workers import measured
+from harness.plumbing.processes import called_apart
 from harness.run import runner
 from harness.store import manifest
 from harness.store.files import Store, go_on
+from harness.store.lines import decoded_lines
 from harness.store.manifest import Manifest
 from harness.store.provenance import kernel_sources_sha256
-from harness.store.vocabulary import MANIFEST, RunError
+from harness.store.vocabulary import MANIFEST, RECORDS, RunError
 from harness.sweeps import sweep
 from harness.sweeps.sweep import Sweep
 
@@ -60,6 +74,7 @@ def make_manifest(plan: Plan, device: Device, argv: list[str]) -> Manifest:
         verb=VERB,
         plan=plan.content(),
         claims_sources_sha256=sources_sha256(),
+        judging_sha256=judging_sha256(),
     )
 
 
@@ -70,7 +85,13 @@ def plan_of(manifest: Manifest) -> Plan:
             "the run was made with other sources than those in harness/paper/ now, by elubench "
             f"{manifest.elubench}; go on with that version, or start a new run with --out"
         )
-    return from_content(manifest.plan or {})
+    plan = from_content(manifest.plan or {})
+    if manifest.judging_sha256 != judging_sha256():
+        raise RunError(
+            "the rules by which the run is judged, or the modules that judge by them, have changed since it began; "
+            "restore them, or start a new run with --out"
+        )
+    return plan
 
 
 def sources_sha256() -> str:
@@ -90,89 +111,98 @@ def prepare() -> None:
 def measure(plan: Plan, device: Device, store: Store, progress: ClaimsProgress) -> None:
     """Measure what the store does not hold yet. On KeyboardInterrupt everything stored so far is kept.
 
-    On a CPU there is a process for every core, on a GPU one for all: it is the device that is shared there.
+    A net is judged as soon as its pilots have chosen its rate. On a CPU there is a process for every core, on a GPU
+    one for all: it is the device that is shared there.
     """
+    timed = [unit for unit in plan.timed() if not unit.keys() <= store.keys]
+    if timed:
+        store.append(called_apart(step_time.rows, timed, plan, device))
+    chosen = chosen_rates(plan, decoded_lines(store.path / RECORDS, row_from_json))
     missing = []
-    for unit in plan.units():
-        if _expected(unit, plan) <= store.keys:
+    for unit in (*plan.pilots(), *plan.judged(chosen)):
+        if unit.keys() <= store.keys:
             progress.on_steps(plan.steps_of(unit))
         else:
             missing.append(unit)
-    processes = 1 if device.kind == "cuda" else min(device.cores, len(missing))
     if not missing:
         return
+    processes = 1 if device.kind == "cuda" else min(device.cores, len(missing))
     with contextlib.closing(measured(missing, plan, device, processes, progress.on_steps)) as found:
         for rows in found:
             store.append(rows)
             progress.on_done(rows[0])
 
 
-def _expected(unit: Unit, plan: Plan) -> set[tuple[Any, ...]]:
-    return {
-        (claim, unit.net, unit.variant.name, rate, seed)
-        for claim in unit.claims
-        for rate in unit.rates_for(claim)
-        for seed in plan.seeds
-    }
+def following(plan: Plan, rows: Sequence[ClaimRow]) -> tuple[Unit, ...]:
+    """The units that the rows of a unit make possible: those that are judged at the rate which its pilots chose."""
+    chosen = chosen_rates(plan, rows)
+    return tuple(unit for unit in plan.judged(chosen) if (unit.net, unit.variant.name) in chosen)
 
 
 def measure_unit(
-    unit: Unit, plan: Plan, digits: Data, device: Device, on_steps: Callable[[float], None] = lambda steps: None
+    unit: Unit, plan: Plan, device: Device, on_steps: Callable[[float], None] = lambda steps: None
 ) -> list[ClaimRow]:
     """Train the nets of a unit, all seeds and rates side by side, and look at them by epoch: its rows."""
-    seeds = [seed for _ in unit.rates for seed in plan.seeds]
-    rates = [rate for rate in unit.rates for _ in plan.seeds]
-    at_paper = [run for run, rate in enumerate(rates) if rate == PAPER_RATE]
-    look = _Look(unit, plan, digits.pooled() if unit.net == "small" else digits, at_paper)
+    seeds = [seed for _ in unit.rates for seed in unit.seeds]
+    rates = [rate for rate in unit.rates for _ in unit.seeds]
+    whole = data.load(plan.dataset, seeds, device.torch_device)
+    look = _Look(unit, plan, whole.pooled() if unit.net == "small" else whole)
     epochs = plan.epochs_of(unit.net)
 
     def on_epoch(epoch: int, net: Net) -> None:
         look(epoch, net)
         on_steps(plan.steps_of(unit) / (epochs + 1))
 
-    net = build(unit.net, unit.variant, seeds, device.torch_device)
+    net = build(unit.net, unit.variant, seeds, look.data, device.torch_device)
     curves = train(net, look.data, seeds, rates, epochs, on_epoch)
-
-    def row(claim: str, run: int, values: dict[str, Any]) -> ClaimRow:
-        return make_row(claim, unit.net, unit.variant.name, rates[run], seeds[run], values, device.name)
-
-    rows = [
-        row(claim, run, values)
+    for claim in CURVES:
+        if claim in unit.claims:
+            look.found[claim] = [_curve(claim, curve) for curve in curves]
+    return [
+        make_row(unit.stage, claim, unit.net, unit.variant.name, rate, seed, values, device.name)
         for claim, found in look.found.items()
-        for run, values in zip(at_paper, found, strict=True)
+        for rate, seed, values in zip(rates, seeds, found, strict=True)
     ]
-    if "learning" in unit.claims:
-        for run in range(len(seeds)):
-            rows.append(row("learning", run, {"loss": curves.loss[run], "accuracy": curves.accuracy[run]}))
-    return rows
+
+
+def _curve(claim: str, curve: Curve) -> dict[str, Any]:
+    """A training curve as a row's values."""
+    values: dict[str, Any] = {"loss": curve.loss, "diverged_at": curve.diverged_at}
+    if claim == "reconstruction":
+        return values | {"error": curve.score}
+    return values | {"accuracy": curve.score, "final_accuracy": curve.final_score}
 
 
 @dataclass
 class _Look:
-    """Looks into the runs at the paper's rate, epoch by epoch; `found` has by claim, and by run, what was seen."""
+    """Looks into all runs, epoch by epoch; `found` has by claim, and by run, what was seen."""
 
     unit: Unit
     plan: Plan
     data: Data
-    runs: list[int]
     found: dict[str, list[dict[str, Any]]] = dataclasses.field(default_factory=dict)
 
     def __call__(self, epoch: int, net: Net) -> None:
-        inside = [claim for claim in self.unit.claims if claim != "learning"]
         last = self.plan.epochs_of(self.unit.net)
-        if not inside:
-            return
-        net = net.take(self.runs) if len(self.runs) < net.runs else net
-        if "mean_shift" in inside:
-            self._add("mean_shift", epoch, mean_shift.probe(net, self.data))
-        if "vanishing" in inside and epoch in (0, last):
-            norms = vanishing.gradient_norms(net, self.data)
-            self._add("vanishing", epoch, [{"gradient_norm": each} for each in norms])
-        if "saturation" in inside and epoch in (0, last):
-            assert isinstance(net, FullyConnected)
-            self._add("saturation", epoch, saturation.probe(net, self.data))
-        if "natural_gradient" in inside and epoch in self.plan.fisher_epochs:
-            self._add("natural_gradient", epoch, natural_gradient.angles(net, self.data))
+        is_small = self.unit.net == "small"
+        looks: dict[str, tuple[Sequence[int], Callable[[], list[dict[str, Any]]]]] = {
+            "mean_shift": (range(last + 1), lambda: mean_shift.probe(net, self.data)),
+            "bias_shift": (self.plan.looks, lambda: bias_shift.probe(net, self.data)),
+            "saturation": ((0, last), lambda: saturation.probe(cast(Any, net), self.data)),
+            "noise": ((last,), lambda: noise.probe(net, self.data)),
+            "vanishing": ((0, last), lambda: vanishing.probe(net, self.data)),
+            "natural_gradient": (
+                self.plan.fisher_looks if is_small else self.plan.looks,
+                lambda: (
+                    natural_gradient.angles(net, self.data, self.plan.dampings)
+                    if is_small
+                    else theorems.probe(net, self.data)
+                ),
+            ),
+        }
+        for claim, (epochs, probe) in looks.items():
+            if claim in self.unit.claims and epoch in epochs:
+                self._add(claim, epoch, probe())
 
     def _add(self, claim: str, epoch: int, seen: list[dict[str, Any]]) -> None:
         """Append what was seen of each run, and the epoch, to the run's lists."""

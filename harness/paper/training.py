@@ -4,43 +4,51 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from harness.paper.centred import Centred
-from harness.paper.data import CLASSES, PIXELS, Data
-from harness.paper.nets import Convolutional, FullyConnected, Net, initialise, stacked
+from harness.paper.data import CLASSES, Data
+from harness.paper.nets import Autoencoder, Convolutional, FullyConnected, Net, initialise
 from harness.paper.plan import BATCH, Variant
 from harness.paper.whitened import Whitened
 
-_SIZES = {
-    "deep": (PIXELS**2, *[128] * 8, CLASSES),
-    "shallow": (PIXELS**2, *[128] * 3, CLASSES),
-    "small": (PIXELS**2 // 4, *[10] * 6, CLASSES),
-}
+_HIDDEN = {"deep": [128] * 8, "shallow": [128] * 3, "small": [10] * 6, "auto": [128, 64, 16, 64, 128]}
 _STACKS = ((8,), (16, 16), (24, 24))
+_REFRESHED_FROM = 1024  # training images, where a net does something from data now and then
+_TESTED = 1_000  # test images after every epoch; all of them after the last
+_AT_ONCE = 250  # images that are tested at once
 
 
-def build(net: str, variant: Variant, seeds: Sequence[int], device: str) -> Net:
-    """The net of that name, a run for every seed, initialised."""
+def build(net: str, variant: Variant, seeds: Sequence[int], data: Data, device: str) -> Net:
+    """The net of that name for such images, a run for every seed, initialised."""
+    pixels = math.prod(data.shape)
     if net == "conv":
-        made: Net = Convolutional(len(seeds), _STACKS, variant, device)
+        made: Net = Convolutional(len(seeds), _STACKS, variant, device, data.shape)
+    elif net == "auto":
+        made = Autoencoder(len(seeds), (pixels, *_HIDDEN[net], pixels), variant, device)
     else:
         kind = {"centred": Centred, "prong": Whitened}.get(variant.form, FullyConnected)
-        made = kind(len(seeds), _SIZES[net], variant, device)
-    initialise(made, seeds)
+        made = kind(len(seeds), (pixels, *_HIDDEN[net], CLASSES), variant, device)
+    initialise(made, seeds, gain=1.0 if variant.form == "lecun" else 2.0)
     return made.to(device)
 
 
-@dataclass
-class Curves:
-    """What training recorded: for every run, a value by epoch. A run that diverged holds values not finite."""
+@dataclass(frozen=True)
+class Curve:
+    """What training recorded of one run, by epoch. From the epoch in which it diverged on nothing is finite."""
 
-    loss: list[list[float]] = field(default_factory=list)  # mean cross-entropy of the epoch's batches
-    accuracy: list[list[float]] = field(default_factory=list)  # on the test images, after the epoch
+    loss: tuple[float, ...]  # the mean over the epoch's batches: cross-entropy, or squared error a pixel
+    score: tuple[float, ...]  # after the epoch, over some test images: accuracy, or squared error a pixel
+    final_score: float  # after the last epoch, over all test images
+
+    @property
+    def diverged_at(self) -> int | None:
+        """The first epoch, from 1, whose loss is not finite."""
+        return next((epoch for epoch, loss in enumerate(self.loss, 1) if not math.isfinite(loss)), None)
 
 
 OnEpoch = Callable[[int, Net], None]
@@ -53,36 +61,44 @@ def train(
     rates: Sequence[float],
     epochs: int,
     on_epoch: OnEpoch = lambda epoch, net: None,
-) -> Curves:
-    """Train run r with `seeds[r]`, which orders its images, at the rate `rates[r]`; batches of BATCH images.
+) -> list[Curve]:
+    """Train run r on its part of `data`, in an order by `seeds[r]`, at the rate `rates[r]`; batches of BATCH images.
 
     Before the first epoch and after every one `on_epoch` is called, with the net in evaluation mode. What is left
     of the images after the last whole batch of an epoch is not used in it. Equal seeds see equal batches.
     """
-    steps = torch.tensor(rates, device=data.train_images.device)[:, None]
+    device = data.images.device
+    steps = torch.tensor(rates, device=device)[:, None]
     orders = [torch.Generator().manual_seed(1_000_003 + seed) for seed in seeds]
-    curves = Curves([[] for _ in seeds], [[] for _ in seeds])
-    net.refresh(data.train_images)
+    refreshed_from, _ = data.train_part(0, _REFRESHED_FROM)
+    losses, scores = [], []
+    net.refresh(refreshed_from)
     net.eval()
     on_epoch(0, net)
     for epoch in range(1, epochs + 1):
         net.train()
-        # (count, runs): the order of the images in this epoch, run by run.
-        order = torch.stack([torch.randperm(len(data.train_images), generator=each) for each in orders], 1)
-        losses = [
-            step(net, data.train_images[batch].flatten(1), data.train_labels[batch], steps)
-            for batch in order.to(data.train_images.device).split(BATCH)
-            if len(batch) == BATCH
-        ]
-        net.refresh(data.train_images)
+        # (count, runs): the places of the images in the order of this epoch, run by run.
+        order = torch.stack([torch.randperm(data.train.shape[1], generator=each) for each in orders]).to(device)
+        places = data.train.gather(1, order).T
+        found = [step(net, *data.batch(batch), steps) for batch in places.split(BATCH) if len(batch) == BATCH]
+        net.refresh(refreshed_from)
         net.eval()
-        for run, (loss, accuracy) in enumerate(
-            zip(torch.stack(losses).mean(0).tolist(), test_accuracy(net, data).tolist(), strict=True)
-        ):
-            curves.loss[run].append(loss)
-            curves.accuracy[run].append(accuracy if math.isfinite(loss) else math.nan)
+        losses.append(torch.stack(found).mean(0))
+        scores.append(evaluated(net, data, _TESTED))
         on_epoch(epoch, net)
-    return curves
+    final = evaluated(net, data, data.test.shape[1])
+    return _curves(torch.stack(losses, 1), torch.stack(scores, 1), final)
+
+
+def _curves(losses: Tensor, scores: Tensor, final: Tensor) -> list[Curve]:
+    """Losses and scores are (runs, epochs); what was predicted by a net that diverged is no score."""
+    is_finite = losses.isfinite().int().cummin(1).values.bool()
+    losses, scores = (each.where(is_finite, math.nan) for each in (losses, scores))
+    final = final.where(is_finite[:, -1], math.nan)
+    return [
+        Curve(tuple(loss), tuple(score), last)
+        for loss, score, last in zip(losses.tolist(), scores.tolist(), final.tolist(), strict=True)
+    ]
 
 
 def step(net: Net, images: Tensor, labels: Tensor, rates: Tensor) -> Tensor:
@@ -90,13 +106,18 @@ def step(net: Net, images: Tensor, labels: Tensor, rates: Tensor) -> Tensor:
 
     images: (batch, runs × pixels); labels: (batch, runs); rates: (runs, 1).
     """
-    losses = run_losses(net(images), labels)
+    losses = objective(net, net(images), images, labels)
     parameters = list(net.parameters())
     gradients = torch.autograd.grad(losses.sum(), parameters)
     with torch.no_grad():
         for parameter, gradient in zip(parameters, gradients, strict=True):
             parameter.view(net.runs, -1).sub_(rates * gradient.reshape(net.runs, -1))
     return losses.detach()
+
+
+def objective(net: Net, outputs: Tensor, images: Tensor, labels: Tensor) -> Tensor:
+    """What every run minimises: (runs,)."""
+    return squared_errors(outputs, images, net.runs) if net.reconstructs else run_losses(outputs, labels)
 
 
 def run_losses(logits: Tensor, labels: Tensor) -> Tensor:
@@ -106,8 +127,24 @@ def run_losses(logits: Tensor, labels: Tensor) -> Tensor:
     return losses.view(-1, runs).mean(0)
 
 
+def squared_errors(outputs: Tensor, images: Tensor, runs: int) -> Tensor:
+    """Mean squared error a pixel of every run: outputs and images (batch, runs × pixels) to (runs,)."""
+    return (outputs - images).square().view(len(images), runs, -1).mean((0, 2))
+
+
+def hits(logits: Tensor, labels: Tensor) -> Tensor:
+    """The share of images that every run classifies rightly: (runs,)."""
+    return (logits.view(*labels.shape, CLASSES).argmax(2) == labels).float().mean(0)
+
+
 @torch.no_grad()
-def test_accuracy(net: Net, data: Data) -> Tensor:
-    """The share of test images that every run classifies rightly: (runs,)."""
-    logits = net(stacked(data.test_images, net.runs)).view(len(data.test_images), net.runs, CLASSES)
-    return (logits.argmax(2) == data.test_labels[:, None]).float().mean(0)
+def evaluated(net: Net, data: Data, count: int) -> Tensor:
+    """Accuracy, or squared error a pixel, of every run over its first `count` test images: (runs,)."""
+    count = min(count, data.test.shape[1])
+    total = torch.zeros(net.runs, device=data.images.device)
+    for start in range(0, count, _AT_ONCE):
+        images, labels = data.test_part(start, min(start + _AT_ONCE, count))
+        outputs = net(images)
+        score = squared_errors(outputs, images, net.runs) if net.reconstructs else hits(outputs, labels)
+        total += score * len(images)
+    return total / count

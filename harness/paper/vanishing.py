@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 
 from harness.paper.data import Data
-from harness.paper.mean_shift import IMAGES
-from harness.paper.nets import Net, Trace, stacked
-from harness.paper.training import run_losses
+from harness.paper.mean_shift import IMAGES, by_run
+from harness.paper.nets import Net, Trace
+from harness.paper.training import objective
 
 
-def gradient_norms(net: Net, data: Data) -> list[list[float]]:
-    """For every run, by hidden layer from the first: the root of the mean square over images and units.
+def probe(net: Net, data: Data) -> list[dict[str, Any]]:
+    """gradient_norm of every run: by hidden layer from the first, the root of the mean square over images and units.
 
     Of each image's own loss, so that the number of images does not matter; the net stays as it is.
     """
     net = net.take(range(net.runs)).train()
     trace: Trace = []
-    logits = net(stacked(data.train_images[:IMAGES], net.runs), trace)
-    labels = data.train_labels[:IMAGES, None].expand(-1, net.runs)
+    images, labels = data.train_part(0, IMAGES)
+    losses = objective(net, net(images, trace), images, labels)
     sums = [before for before, _ in trace]
-    gradients = torch.autograd.grad(IMAGES * run_losses(logits, labels).sum(), sums)
+    gradients = torch.autograd.grad(IMAGES * losses.sum(), sums)
     by_layer = [g.view(IMAGES, net.runs, -1).square().mean((0, 2)).sqrt() for g in gradients]
-    return torch.stack(by_layer, 1).tolist()
+    return by_run({"gradient_norm": torch.stack(by_layer, 1)}, net.runs)

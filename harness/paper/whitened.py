@@ -9,14 +9,14 @@ gradient step in (V, d) is nearer to a natural one.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import cast
 
 import torch
 from torch import Tensor, nn
 
 from harness.paper import activations
-from harness.paper.nets import Net, StackedLinear, Trace, stacked
+from harness.paper.nets import Net, StackedLinear, Trace
 from harness.paper.plan import Variant
 
 # Added to the eigenvalues of a covariance, as a share of their mean. Pixels that are always 0 have none; and a
@@ -39,10 +39,8 @@ class WhitenedLinear(StackedLinear):
         """U (x - c): (runs, batch, inputs) to the same."""
         return torch.bmm(x - self.centre[:, None], self.whitening)
 
-    def forward(self, x: Tensor) -> Tensor:
-        runs, inputs, _ = self.weight.shape
-        rows = self.whiten(x.view(len(x), runs, inputs).transpose(0, 1))
-        return torch.baddbmm(self.bias[:, None], rows, self.weight).transpose(0, 1).flatten(1)
+    def seen(self, x: Tensor) -> Tensor:
+        return self.whiten(super().seen(x))
 
     def recondition(self, x: Tensor, damping: float = DAMPING) -> None:
         """Whiten over x, (count, runs × inputs), and keep what the layer computes.
@@ -74,7 +72,7 @@ class Whitened(Net):
         super().__init__()
         self.runs = runs
         self.linears = nn.ModuleList(WhitenedLinear(runs, *pair) for pair in itertools.pairwise(sizes))
-        self.activations = nn.ModuleList(activations.make(variant.activation, runs, device) for _ in sizes[1:-1])
+        self.activations = nn.ModuleList(activations.make(variant.activation, device) for _ in sizes[1:-1])
 
     def forward(self, x: Tensor, trace: Trace | None = None) -> Tensor:
         for layer, activation in enumerate(self.activations):
@@ -86,13 +84,15 @@ class Whitened(Net):
 
     def _passed_on(self, layer: int, x: Tensor) -> Tensor:
         """What the next layer learns on: the output of a layer, whitened."""
-        rows = x.view(len(x), self.runs, -1).transpose(0, 1)
-        return cast(WhitenedLinear, self.linears[layer + 1]).whiten(rows).transpose(0, 1).flatten(1)
+        return self.layers()[layer + 1].seen(x).transpose(0, 1).flatten(1)
+
+    def layers(self) -> list[StackedLinear]:
+        return list(cast(Iterable[StackedLinear], self.linears))
 
     @torch.no_grad()
     def refresh(self, images: Tensor) -> None:
-        """Whiten the input of every layer over `images`, (count, pixels); the net's function stays as it is."""
-        x = stacked(images, self.runs)
+        """Whiten the input of every layer over `images`, (count, runs × pixels); the net's function stays as it is."""
+        x = images
         for linear, activation in zip(self.linears, (*self.activations, nn.Identity()), strict=True):
             cast(WhitenedLinear, linear).recondition(x)
             x = activation(linear(x))

