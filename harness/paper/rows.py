@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.machine_code.rows import InspectedRow, read_rows
-from harness.paper.plan import Plan, from_content
+from harness.paper.plan import CLAIMS, JUDGE, NETS, PILOT, TIME, Plan, from_content, variant_of
 from harness.store.lines import VersionedDecoder, decoded_lines, is_torn
 from harness.store.manifest import Manifest, read_manifest_of
 from harness.store.records import Run, read_run
@@ -37,6 +37,7 @@ class ClaimRow:
     seed: int
     values: dict[str, Any]
     device: str
+    stage: str | None = None  # one of harness.paper.plan.Stage; None in runs of the first edition
 
     @property
     def key(self) -> tuple[str, str, str, float, int]:
@@ -45,10 +46,10 @@ class ClaimRow:
 
 
 def make_row(
-    claim: str, net: str, variant: str, rate: float, seed: int, values: dict[str, Any], device: str
+    stage: str, claim: str, net: str, variant: str, rate: float, seed: int, values: dict[str, Any], device: str
 ) -> ClaimRow:
     """A row of this version, with what is not finite made None."""
-    return ClaimRow(SCHEMA, claim, net, variant, rate, seed, finite(values), device)
+    return ClaimRow(SCHEMA, claim, net, variant, rate, seed, finite(values), device, stage)
 
 
 def finite(value: Any) -> Any:
@@ -85,12 +86,29 @@ class ClaimsRun:
 
 
 def read_claims(path: Path | str) -> ClaimsRun:
-    """A whole claims run from disk, its rows in the order of its plan. Raises RunError or ClaimError."""
+    """A whole claims run of this edition from disk, its rows in the order of its plan. Raises RunError or ClaimError.
+
+    Runs of the first edition are read by `harness.paper.first_edition`.
+    """
     path = Path(path)
     manifest = read_manifest_of(path, VERB)
     plan = from_content(manifest.plan or {})
-    rows = decoded_lines(path / RECORDS, row_from_json)
-    units = {(unit.net, unit.variant.name): place for place, unit in enumerate(plan.units())}
-    rows.sort(key=lambda row: (units.get((row.net, row.variant), len(units)), row.claim, row.rate, row.seed))
+    rows = sorted(decoded_lines(path / RECORDS, row_from_json), key=lambda row: _place(plan, row))
     cost = read_run(path / COST) if (path / COST / MANIFEST).exists() else None
     return ClaimsRun(path, manifest, plan, tuple(rows), cost, is_torn(path / RECORDS), read_rows(path / COST))
+
+
+def _place(plan: Plan, row: ClaimRow) -> tuple[object, ...]:
+    """Rows lie by stage, net, variant, claim, rate and seed, in the order of the plan."""
+    stages, nets, claims = (PILOT, JUDGE, TIME), tuple(NETS), tuple(CLAIMS)
+    activation = variant_of(row.variant).activation
+    known = plan.activations.index(activation) if activation in plan.activations else len(plan.activations)
+    return (
+        stages.index(row.stage) if row.stage in stages else len(stages),
+        nets.index(row.net) if row.net in nets else len(nets),
+        known,
+        row.variant,
+        claims.index(row.claim) if row.claim in claims else len(claims),
+        row.rate,
+        row.seed,
+    )
