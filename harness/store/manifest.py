@@ -62,6 +62,9 @@ class Manifest:
     verb: str = "run"  # which makes runs of this kind; the rows of "claims" are no records
     plan: dict[str, Any] | None = None  # of a claims run: harness.paper.plan reads it
     claims_sources_sha256: str | None = None  # of a claims run
+    judging_sha256: dict[str, str] = field(
+        default_factory=dict
+    )  # of a claims run: of its rules and what judges by them
 
     @property
     def had_ended(self) -> bool:

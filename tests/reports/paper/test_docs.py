@@ -10,7 +10,7 @@ from reports.paper.judge import judge
 from reports.publish.paper_page import BLOCK, PAGE, files
 from reports.text.blocks import LostMarks, marks
 from tests.harness.command import ROOT
-from tests.reports.paper.test_build import stored
+from tests.reports.paper.runs import stored
 
 BEGIN, END = marks(BLOCK)
 
