@@ -151,20 +151,26 @@ MEASURES: Mapping[str, Measure] = {
     "shift_share": Measure("bias_shift", "share of the mean in the change of a net input", averaged("share")),
     "shift_share_start": Measure("bias_shift", "the same before training", first_look("share")),
     "shift_size": Measure("bias_shift", "size of the mean change of a net input", averaged("size")),
-    "mean_share_q": Measure("natural_gradient", "‖E a‖² / E ‖a‖² under the paper's q", averaged("mean_share_q")),
-    "mean_share": Measure("natural_gradient", "‖E a‖² / E ‖a‖²", averaged("mean_share")),
+    "mean_share_q": Measure(
+        "natural_gradient",
+        "share of the mean in the length of the activations, under the paper's q",
+        averaged("mean_share_q"),
+    ),
+    "mean_share": Measure(
+        "natural_gradient", "share of the mean in the length of the activations", averaged("mean_share")
+    ),
     "scale_q": Measure("natural_gradient", "scale of Theorem 1 under the paper's q", averaged("scale_q")),
     "unit_angle_1e-4": Measure(
-        "natural_gradient", "angle to the unit natural gradient, °", _at_damping("unit_natural", 0)
+        "natural_gradient", "angle to the unit natural gradient, degrees", _at_damping("unit_natural", 0)
     ),
     "unit_angle_1e-3": Measure(
-        "natural_gradient", "angle to the unit natural gradient, °", _at_damping("unit_natural", 1)
+        "natural_gradient", "angle to the unit natural gradient, degrees", _at_damping("unit_natural", 1)
     ),
     "unit_angle_1e-2": Measure(
-        "natural_gradient", "angle to the unit natural gradient, °", _at_damping("unit_natural", 2)
+        "natural_gradient", "angle to the unit natural gradient, degrees", _at_damping("unit_natural", 2)
     ),
     "unit_angle_1e-1": Measure(
-        "natural_gradient", "angle to the unit natural gradient, °", _at_damping("unit_natural", 3)
+        "natural_gradient", "angle to the unit natural gradient, degrees", _at_damping("unit_natural", 3)
     ),
     "fading": Measure("saturation", "share passed on, furthest tenth over nearest tenth", _fading),
     "passed": Measure("saturation", "share of a perturbation passed on", _last("passed")),

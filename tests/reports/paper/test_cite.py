@@ -42,7 +42,7 @@ def test_a_citation_names_the_run_the_paper_and_every_verdict(finished):
 
 def test_quotation_marks_stand_around_the_papers_own_words_alone(finished):
     text = citation(read_claims(finished))["sentences.tex"]
-    quoted = re.findall("``{}(.*?){}''", text)
+    quoted = re.findall("{``}(.*?){''}", text)
     assert quoted and set(quoted) <= {latex(each.quote) for each in rules().statements}
     assert words.INFERENCE in text  # of the statement that has no words of the paper's
     assert '"' not in text and text.count("``") == text.count("''") == len(quoted)
