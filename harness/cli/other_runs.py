@@ -28,10 +28,14 @@ class OtherRun:
 
 def other_than_sweep(path: Path) -> OtherRun | None:
     """The run at `path`; None where it is of a sweep. Raises RunError where it is none, or cannot be read."""
+    from harness.paper.first_edition import is_first
     from harness.store.manifest import read_manifest
 
-    verb = read_manifest(path).verb
-    return _claims(path) if verb == "claims" else _proof(path) if verb == "prove" else None
+    manifest = read_manifest(path)
+    verb = manifest.verb
+    if verb == "claims":
+        return _first_claims(path) if is_first(manifest) else _claims(path)
+    return _proof(path) if verb == "prove" else None
 
 
 def _claims(path: Path) -> OtherRun:
@@ -42,6 +46,15 @@ def _claims(path: Path) -> OtherRun:
     from reports.paper.verify import verify
 
     run = read_claims(path)
+    return OtherRun(VERB, partial(show, run), partial(build, run), partial(verify, run), partial(citation, run))
+
+
+def _first_claims(path: Path) -> OtherRun:
+    from harness.paper.first_edition import read_first
+    from harness.paper.rows import VERB
+    from reports.paper.first_edition import build, citation, show, verify
+
+    run = read_first(path)
     return OtherRun(VERB, partial(show, run), partial(build, run), partial(verify, run), partial(citation, run))
 
 

@@ -226,6 +226,8 @@ def verify(run: RunArgument) -> None:
         print(f"seal broken   {found.sealed_hash} when the run ended; it has been changed since")
     else:
         print("sealed        nothing was changed since the run ended")
+    if found.note:
+        print(f"note          {found.note}")
     for each in found.mismatches[:_MOST_SHOWN]:
         print(printable(f"{each.where}: {each.field} is stored as {each.stored}, and follows as {each.computed}", 500))
     if len(found.mismatches) > _MOST_SHOWN:

@@ -41,6 +41,7 @@ class Verified:
     sealed_hash: str | None
     records: int
     mismatches: tuple[Mismatch, ...]
+    note: str | None = None  # what could not be checked
 
     @property
     def is_intact(self) -> bool:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.paper.rows import ClaimsRun
+import msgspec
+
+from harness.paper.first_edition import FirstRun
+from harness.paper.rows import ClaimsRun, finite
 from harness.plumbing.files import written_whole
 from harness.store import seal
 from reports.paper import latex, markdown
-from reports.paper.judge import Judged, judge
+from reports.paper.judge import Compared, Judged, judge
 from reports.paper.page import page
 from reports.publish.report import MARKDOWN, REPORT, Built
 
@@ -50,13 +52,28 @@ def content(judged: Sequence[Judged]) -> list[dict[str, Any]]:
         {
             "statement": each.statement.key,
             "verdict": each.verdict,
-            "comparisons": [dataclasses.asdict(c) | {"verdict": c.verdict} for c in each.comparisons],
+            "level": each.level,
+            "p_after_holm": each.adjusted_p,
+            "primary": _compared(each.primary),
+            "secondary": [_compared(second) for second in each.secondary],
         }
         for each in judged
     ]
 
 
-def content_hash_of(run: ClaimsRun) -> str:
+def _compared(found: Compared) -> dict[str, Any]:
+    """A comparison as plain data; what is infinite, since nets diverged, is None, as JSON has no word for it."""
+    numbers = {
+        "rates": found.rates, "values": list(found.values), "as_said": found.as_said, "opposite": found.opposite,
+        "median": found.median, "ci95": found.ci95, "effect": found.effect, "p": found.p,
+        "signed_rank_p": found.signed_rank_p, "equivalence_p": found.equivalence_p,
+    }  # fmt: skip
+    rule: dict[str, Any] = msgspec.to_builtins(found.rule)
+    made: dict[str, Any] = rule | finite(numbers)
+    return made
+
+
+def content_hash_of(run: ClaimsRun | FirstRun) -> str:
     """One hash over the run, the sweep of its costs included."""
     import hashlib
 

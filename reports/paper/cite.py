@@ -1,8 +1,13 @@
-"""What an author quotes from a claims run: BibTeX with the paper's own entry, the verdicts as a table, sentences."""
+"""What an author quotes from claims runs: BibTeX with the paper's own entry, the verdicts as a table, sentences.
+
+Quotation marks stand around the paper's own words alone.
+"""
 
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from harness.paper.rows import ClaimsRun
 from harness.store import seal
@@ -10,11 +15,12 @@ from harness.store.provenance import location
 from harness.store.records import Run
 from harness.store.vocabulary import RunError
 from reports.analysis.citable import Citable
-from reports.paper import words
+from reports.paper import headline, words
+from reports.paper.across import Together, together
 from reports.paper.build import content_hash_of
-from reports.paper.judge import Judged, judge
+from reports.paper.judge import judge
 from reports.paper.latex import verdict_table
-from reports.paper.number_tables import number_text
+from reports.paper.rules import rules
 from reports.render.latex import SOFTWARE_KEY, bibtex, run_key
 from reports.text.escaping import latex
 
@@ -30,11 +36,33 @@ _PAPER = f"""@inproceedings{{{PAPER_KEY},
 """
 
 
-def citation(run: ClaimsRun, caption: str = "") -> dict[str, str]:
+@dataclass(frozen=True)
+class Cited:
+    """A run that may be cited, with the hash that its entry has."""
+
+    run: ClaimsRun
+    content_hash: str
+
+
+def citation(run: ClaimsRun, caption: str = "", others: Sequence[ClaimsRun] = ()) -> dict[str, str]:
     """The files of a citation by name. `caption` is how that of the table begins, in place of our words.
 
-    Raises RunError where the run was changed after it ended, or is not finished: its verdicts may still change.
+    `others` are runs on other data, with which the sentences are on all of them together. Raises RunError where a run
+    was changed after it ended, or is not finished: its verdicts may still change.
     """
+    cited = [_citable(each) for each in (run, *others)]
+    names = [each.plan.dataset for each in (run, *others)]
+    if len(set(names)) < len(names):
+        raise RunError(f"two of the runs are on the same data ({', '.join(names)}); name one run for each data set")
+    entries = [_entry(each) for each in cited]
+    return {
+        "elubench.bib": "\n".join([*dict.fromkeys(part for each in entries for part in each), _PAPER]),
+        "table.tex": "\n".join(_table(each, caption) for each in cited),
+        "sentences.tex": sentences(cited),
+    }
+
+
+def _citable(run: ClaimsRun) -> Cited:
     changed = [path for path in (run.path, run.path / "cost") if path.exists() and seal.state(path) == seal.BROKEN]
     if changed:
         raise RunError(
@@ -44,44 +72,57 @@ def citation(run: ClaimsRun, caption: str = "") -> dict[str, str]:
     unfinished = words.incomplete(run)
     if unfinished:
         raise RunError(f"a run that is not finished cannot be cited. {unfinished}")
-    content_hash = content_hash_of(run)
-    cited = Citable(
-        Run(run.path, run.manifest, ()), content_hash, (), (), (), run.plan.name == "quick", location(run.path), ""
-    )
-    return {
-        "elubench.bib": f"{bibtex(cited)}\n{_PAPER}",
-        "table.tex": _table(run, content_hash, caption),
-        "sentences.tex": sentences(judge(run), content_hash, words.look(run)),
-    }
+    return Cited(run, content_hash_of(run))
 
 
-def _table(run: ClaimsRun, content_hash: str, caption: str) -> str:
-    key = run_key(content_hash)
-    ours = f"Statements of~\\cite{{{PAPER_KEY}}} put to the test on {latex(words.where(run))}"
+def _entry(cited: Cited) -> list[str]:
+    """The entries of the software and of the run, which several runs of one version share in part."""
+    run = cited.run
+    whole = Citable(
+        Run(run.path, run.manifest, ()), cited.content_hash, (), (), (), run.plan.name == "quick",
+        location(run.path), "",
+    )  # fmt: skip
+    return [part.strip("\n") + "\n" for part in bibtex(whole).split("\n\n")]
+
+
+def _table(cited: Cited, caption: str) -> str:
+    key = run_key(cited.content_hash)
+    ours = f"Statements of~\\cite{{{PAPER_KEY}}} put to the test on {latex(words.where(cited.run))}"
     caption = (
-        f"{latex(caption.strip().removesuffix('.')) or ours}. "
+        f"{latex(caption.strip().removesuffix('.')) or ours}. Seeds: how many lie on the side that is said. "
         f"Measured with elubench~\\cite{{{SOFTWARE_KEY}}}, run~\\cite{{{key}}}."
     )
-    inner = verdict_table(run, content_hash).rstrip("\n")
+    inner = verdict_table(cited.run, cited.content_hash).rstrip("\n")
     lines = ["\\begin{table}", "\\centering", f"\\caption{{{caption}}}\\label{{tab:{key}}}", inner, "\\end{table}"]
     return "\n".join(lines) + "\n"
 
 
-def sentences(judged: list[Judged], content_hash: str, look: str | None = None) -> str:
-    """One sentence on all statements, then one on each with the number of its first comparison.
-
-    `look` is what a reader of a quick run has to know first.
-    """
+def sentences(cited: Sequence[Cited]) -> str:
+    """What a reader of a quick run has to know first, one sentence on all statements, one on each, and the headline."""
+    judged = {each.run.plan.dataset: judge(each.run) for each in cited}
+    found = together(judged, rules().data_sets if len(cited) > 1 else 1)
+    keys = ",".join(run_key(each.content_hash) for each in cited)
+    looks = dict.fromkeys(latex(look) for each in cited if (look := words.look(each.run)))
     first = (
-        f"Of {len(judged)} statements of~\\cite{{{PAPER_KEY}}} put to the test, {latex(words.counts(judged))}"
-        f"~\\cite{{{run_key(content_hash)}}}."
+        f"Of {len(found)} statements of~\\cite{{{PAPER_KEY}}} put to the test on {latex(' and '.join(judged))}, "
+        f"{latex(words.counts([each.verdict for each in found]))}~\\cite{{{keys}}}."
     )
-    return "\n".join([*([latex(look)] if look else []), first, *map(_sentence, judged)]) + "\n"
+    alone = [latex(words.one_data_set(each.run)) for each in cited] if len(cited) == 1 else []
+    lines = [*looks, first, *alone, *(latex(_sentence(each)) for each in found)]
+    return "\n".join([*lines, *(latex(each) for each in _headlines(cited))]) + "\n"
 
 
-def _sentence(judged: Judged) -> str:
-    text = f"“{judged.statement.text.removesuffix('.')}” ({judged.statement.place}): {judged.verdict}"
-    if judged.comparisons:
-        least = judged.comparisons[0]
-        text += f"; {least.measure}, {least.label}: {number_text(least.number)}"
-    return f"{latex(text)}."
+def _sentence(found: Together) -> str:
+    """The statement in our words, its verdict, the paper's words, and what decides on every data set."""
+    parts = [f"{name}: {each.verdict}, by {words.decides(each)}" for name, each in found.by_data_set.items()]
+    says = found.statement.says.removesuffix(".")
+    return f"{says} [{words.quoted(found.statement)}]: {found.verdict}. {'; '.join(parts)}."
+
+
+def _headlines(cited: Sequence[Cited]) -> Iterator[str]:
+    """How much of ELU's advantage is centring, on every data set and at both choices of rates."""
+    for each in cited:
+        for rate in headline.RATES:
+            found = headline.centring(each.run, rate)
+            if found is not None:
+                yield f"On {each.run.plan.dataset}: {headline.centring_sentence(found)}"

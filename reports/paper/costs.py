@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from harness.ops.catalogue import ACTIVATIONS
 from harness.store.records import Record, Run
 from harness.timing.estimators import unpaired_ratio
-from reports.paper.verdicts import ABOVE, Criterion, Interval, Number
-from reports.text.formatting import size_text
+from reports.paper.number_text import Number
+from reports.paper.statistics import Interval
 
 PASSES = ("forward", "forward + backward")
 
@@ -86,26 +86,13 @@ def over_elu(found: Sequence[Cost], cost: Cost) -> Number:
     """The time of `cost` over that of ELU at the same shape; without an interval where one of them was disturbed."""
     ours = _elu_beside(found, cost)
     if ours is None:
-        return Number(None, None, 0)
+        return Number(None, None)
     quotient = unpaired_ratio(cost.time_s, cost.ci95_s, ours.time_s, ours.ci95_s)
     is_certain = ours.is_certain and cost.is_certain
     interval = (quotient.low, quotient.high) if quotient is not None and is_certain else None
-    return Number(cost.time_s / ours.time_s, interval, 1)
+    return Number(cost.time_s / ours.time_s, interval)
 
 
 def _elu_beside(found: Sequence[Cost], cost: Cost) -> Cost | None:
     wanted = ("elu", cost.shape, cost.passes)
     return next((each for each in found if (each.op, each.shape, each.passes) == wanted), None)
-
-
-def comparisons(run: Run | None) -> list[Criterion]:
-    """Batch normalisation + ReLU over ELU at every shape, forward, and forward + backward."""
-    found = costs(run)
-    made = []
-    for cost in found:
-        ours = _elu_beside(found, cost)
-        if cost.op == "batch_norm_relu" and ours is not None:
-            label = f"{cost.op} / elu, {size_text(cost.shape)}, {cost.passes}"
-            than = 1 + max(ours.noise_floor, cost.noise_floor)
-            made.append(Criterion(label, "ratio of times", over_elu(found, cost), ABOVE, than))
-    return made

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import matplotlib
 from matplotlib.axes import Axes
@@ -13,20 +12,26 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
-from harness.paper.plan import PAPER_RATE
+from harness.paper.plan import DOSES, NOISE_SIZES
 from harness.paper.rows import ClaimRow, ClaimsRun
 from harness.timing.estimators import median
 from reports.figures import style
 from reports.figures.files import FORMATS, save
 from reports.paper.costs import PASSES, costs
+from reports.paper.headline import HOW, RATES
+from reports.paper.headline_figures import headlines
 from reports.paper.looks import look_of, name_of
-from reports.paper.selection import best_rate, rows_of, variants_of
+from reports.paper.selection import mean, rate_of, rows_of, variants_of
 from reports.text.formatting import size_text
 
 WIDTH_IN = 7.0  # two columns of a paper
 
 # What a row's values give to draw: a number for every place on the x-axis, or None where there is none.
 Series = Callable[[Mapping[str, Any]], Sequence["float | None"]]
+
+
+def _epochs(values: Mapping[str, Any]) -> Sequence[float | None]:
+    return cast(Sequence["float | None"], values["epoch"])
 
 
 def write_figures(run: ClaimsRun, directory: Path, formats: tuple[str, ...] = FORMATS) -> dict[str, list[Path]]:
@@ -39,9 +44,10 @@ def write_figures(run: ClaimsRun, directory: Path, formats: tuple[str, ...] = FO
 
 
 def draw(run: ClaimsRun) -> dict[str, dict[str, Figure]]:
-    """The figures of every claim that the run measured and that has one, by claim and by the names of their files."""
+    """The figures of the headline and of every claim that has one, by claim and by the names of their files."""
     with matplotlib.rc_context(style.RC):
-        drawn = {claim: dict(_FIGURES[claim](run)) for claim in run.plan.claims}
+        drawn = headlines(run)
+        drawn |= {claim: dict(_FIGURES[claim](run)) for claim in run.plan.claims if claim in _FIGURES}
     return {claim: figures for claim, figures in drawn.items() if figures}
 
 
@@ -87,7 +93,7 @@ def _mean_shift(run: ClaimsRun) -> Iterator[tuple[str, Figure]]:
         row[0].axhline(0, color="#888888", linewidth=0.8)
         row[1].set_ylabel("mean size of units' means")
         row[1].set_title("by hidden layer, after training")
-    panels[0][0].set_title("by epoch, without batch normalisation")
+    panels[0][0].set_title("by epoch, at the paper's rate")
     panels[1][0].set_title("by epoch, with batch normalisation")
     panels[1][0].set_xlabel("epoch")
     panels[1][1].set_xlabel("hidden layer")
@@ -95,41 +101,82 @@ def _mean_shift(run: ClaimsRun) -> Iterator[tuple[str, Figure]]:
     yield "claims-mean-shift", figure
 
 
+def _two_panels(
+    run: ClaimsRun, claim: str, panels: Sequence[tuple[str, Series]], xs: Series | None, xlabel: str
+) -> tuple[Figure, Sequence[Axes]]:
+    """Bands of every variant of the paper's net, at the paper's rate, in two panels."""
+    variants = variants_of(run, claim, "deep")
+    figure = Figure(figsize=(WIDTH_IN, 2.9))
+    found = figure.subplots(1, 2)
+    for axes, (label, series) in zip(found, panels, strict=True):
+        for name in variants:
+            _band(axes, name, rows_of(run, claim, "deep", name), series, xs)
+        axes.set_ylabel(label)
+        axes.set_xlabel(xlabel)
+    _legend(figure, variants)
+    return figure, found
+
+
+def _over_layers(name: str) -> Series:
+    """The mean over layers, epoch by epoch."""
+    return lambda values: [mean(layers) for layers in values[name]]
+
+
+def _bias_shift(run: ClaimsRun) -> Iterator[tuple[str, Figure]]:
+    panels = (
+        ("share (E Δz)² / E (Δz²)", _over_layers("share")),
+        ("size |E Δz|", _over_layers("size")),
+    )
+    yield "claims-bias-shift", _two_panels(run, "bias_shift", panels, _epochs, "epoch")[0]
+
+
+def _natural_gradient(run: ClaimsRun) -> Iterator[tuple[str, Figure]]:
+    panels = (
+        ("‖E a‖² / E ‖a‖² under q", _over_layers("mean_share_q")),
+        ("scale of Theorem 1", _over_layers("scale_q")),
+    )
+    figure, (_, scale) = _two_panels(run, "natural_gradient", panels, _epochs, "epoch")
+    scale.set_yscale("log")
+    yield "claims-natural-gradient", figure
+
+
 def _saturation(run: ClaimsRun) -> Iterator[tuple[str, Figure]]:
-    variants = [name for name in variants_of(run, "saturation", "deep") if not name.endswith("+bn")]
-    figure = Figure(figsize=(WIDTH_IN, 2.6))
+    def by_dose(values: Mapping[str, Any]) -> Sequence[float | None]:
+        return cast(Sequence["float | None"], values["through_net"][-1])
+
+    figure = Figure(figsize=(WIDTH_IN, 2.9))
     panels = figure.subplots(1, 2)
+    variants = variants_of(run, "saturation", "deep")
     for name in variants:
         rows = rows_of(run, "saturation", "deep", name)
         _band(panels[0], name, rows, lambda values: values["by_depth"][-1])
-    for place, name in enumerate(variants):
-        values = [row.values["through_net"][-1] for row in rows_of(run, "saturation", "deep", name)]
-        look = look_of(name)
-        points = [value for value in values if value is not None]
-        panels[1].plot([place] * len(points), points, look.marker, color=look.colour)
+        _band(panels[1], name, rows, by_dose, lambda values: DOSES)
     panels[0].set_xlabel("tenths of the deactivated inputs, furthest down first")
     panels[0].set_ylabel("share passed on")
-    panels[1].set_xlim(-0.5, len(variants) - 0.5)
-    panels[1].set_xticks(range(len(variants)), [name_of(name) for name in variants], fontsize=7)
-    panels[1].set_title("through 8 layers, every seed")
-    panels[1].set_ylabel("relative change")
+    panels[1].set_xlabel("size of the push, deviations")
+    panels[1].set_ylabel("change of layer 8 per push")
+    panels[1].set_xscale("log")
     _legend(figure, variants)
     yield "claims-saturation", figure
 
 
+def _noise(run: ClaimsRun) -> Iterator[tuple[str, Figure]]:
+    panels = (
+        ("test accuracy", lambda values: values["accuracy"][-1]),
+        ("relative change of layer 8", lambda values: values["change"][-1]),
+    )
+    figure, _ = _two_panels(run, "noise", panels, lambda values: NOISE_SIZES, "noise, deviations of the pixels")
+    yield "claims-noise", figure
+
+
 def _vanishing(run: ClaimsRun) -> Iterator[tuple[str, Figure]]:
-    variants = variants_of(run, "vanishing", "deep")
-    figure = Figure(figsize=(WIDTH_IN, 3.0))
-    panels = figure.subplots(1, 2, sharey=True)
-    for axes, index, title in zip(panels, (0, -1), ("at initialisation", "after training"), strict=True):
-        for name in variants:
-            rows = rows_of(run, "vanishing", "deep", name)
-            _band(axes, name, rows, _relative_norms(index))
+    panels = (
+        ("gradient / that of layer 8, before training", _relative_norms(0)),
+        ("the same after training", _relative_norms(-1)),
+    )
+    figure, found = _two_panels(run, "vanishing", panels, None, "hidden layer")
+    for axes in found:
         axes.set_yscale("log")
-        axes.set_xlabel("hidden layer")
-        axes.set_title(title)
-    panels[0].set_ylabel("gradient's norm / that of layer 8")
-    _legend(figure, variants)
     yield "claims-vanishing", figure
 
 
@@ -141,48 +188,35 @@ def _relative_norms(index: int) -> Series:
     return series
 
 
-def _learning(run: ClaimsRun) -> Iterator[tuple[str, Figure]]:
-    choices: list[tuple[str, str, Callable[[str, str], float | None]]] = [
-        ("paper", f"at the rate {PAPER_RATE:g}", lambda net, name: PAPER_RATE)
-    ]
-    if len(run.plan.rates) > 1:
-        choices.append(("best", "each at its best rate", lambda net, name: best_rate(run, net, name)))
-    for key, how, rate_of in choices:
-        figure = Figure(figsize=(WIDTH_IN, 6.0))
-        grid = figure.subplots(3, 2, sharex="row")
-        for row, net in zip(grid, ("deep", "shallow", "conv"), strict=True):
-            for name in variants_of(run, "learning", net):
-                rate = rate_of(net, name)
-                rows = [] if rate is None else rows_of(run, "learning", net, name, rate)
+def _curves(run: ClaimsRun, claim: str, nets: Sequence[str], second: tuple[str, str]) -> Iterator[tuple[str, Figure]]:
+    """Training loss and another curve by epoch, at both choices of rates; `second` is its field and its label."""
+    for how in RATES:
+        figure = Figure(figsize=(WIDTH_IN, 2.2 * len(nets)))
+        grid = figure.subplots(len(nets), 2, squeeze=False)
+        for row, net in zip(grid, nets, strict=True):
+            for name in variants_of(run, claim, net):
+                rate = rate_of(run, net, name, how)
+                rows = [] if rate is None else rows_of(run, claim, net, name, rate)
                 _band(row[0], name, rows, lambda values: values["loss"])
-                _band(row[1], name, rows, lambda values: values["accuracy"])
+                _band(row[1], name, rows, lambda values: values[second[0]])
             row[0].set_yscale("log")
             row[0].set_ylabel(f"{net}: training loss")
-            row[1].set_ylabel("test accuracy")
+            row[1].set_ylabel(second[1])
         for axes in grid.flat:
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         for axes in grid[-1]:
             axes.set_xlabel("epoch")
-        figure.suptitle(how, x=0.01, ha="left", fontsize=9)
-        _legend(figure, variants_of(run, "learning", "deep"))
-        yield f"claims-learning-{key}", figure
+        figure.suptitle(HOW[how], x=0.01, ha="left", fontsize=9)
+        _legend(figure, variants_of(run, claim, nets[0]))
+        yield f"claims-{claim}-{how}", figure
 
 
-def _natural_gradient(run: ClaimsRun) -> Iterator[tuple[str, Figure]]:
-    variants = variants_of(run, "natural_gradient", "small")
-    figure = Figure(figsize=(WIDTH_IN, 3.2))
-    panels = figure.subplots(1, 2, sharey=True)
-    for axes, key, title in zip(
-        panels, ("unit_natural", "natural"), ("unit natural gradient", "natural gradient"), strict=True
-    ):
-        for name in variants:
-            rows = rows_of(run, "natural_gradient", "small", name)
-            _band(axes, name, rows, operator.itemgetter(key), operator.itemgetter("epoch"))
-        axes.set_title(title)
-        axes.set_xlabel("epoch")
-    panels[0].set_ylabel("angle with the gradient, degrees")
-    _legend(figure, variants)
-    yield "claims-natural-gradient", figure
+def _learning(run: ClaimsRun) -> Iterator[tuple[str, Figure]]:
+    return _curves(run, "learning", ("deep", "shallow", "conv"), ("accuracy", "test accuracy"))
+
+
+def _reconstruction(run: ClaimsRun) -> Iterator[tuple[str, Figure]]:
+    return _curves(run, "reconstruction", ("auto",), ("error", "test error"))
 
 
 def _band(axes: Axes, name: str, rows: Sequence[ClaimRow], series: Series, places: Series | None = None) -> None:
@@ -213,8 +247,11 @@ def _legend(figure: Figure, variants: Sequence[str]) -> None:
 _FIGURES: Mapping[str, Callable[[ClaimsRun], Iterator[tuple[str, Figure]]]] = {
     "cost": _cost,
     "mean_shift": _mean_shift,
+    "bias_shift": _bias_shift,
     "saturation": _saturation,
+    "noise": _noise,
     "vanishing": _vanishing,
     "learning": _learning,
+    "reconstruction": _reconstruction,
     "natural_gradient": _natural_gradient,
 }

@@ -1,199 +1,157 @@
-"""Judges every statement: which numbers it is about, on which side they have to lie, and what follows. Pure."""
+"""Judges every statement by the rules: one primary comparison decides, Holm's procedure over the statements. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import functools
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from harness.paper.plan import CONTRAST, PAPER_RATE
 from harness.paper.rows import ClaimsRun
-from reports.paper import costs, selection
-from reports.paper.selection import Measure, best_rate, by_seed
-from reports.paper.statements import STATEMENTS, Statement
-from reports.paper.verdicts import ABOVE, BELOW, Criterion, Side, difference, number, of_comparisons, ratio
+from reports.paper import statistics
+from reports.paper.rules import Comparison, Rules, Statement, rules
+from reports.paper.selection import by_seed, rate_of
+from reports.paper.statistics import Interval, Signs
 
-OTHERS = ("relu", "lrelu_0.1", "lrelu_0.01", "prelu")
-LEAKY = ("lrelu_0.1", "lrelu_0.01", "prelu")
-DEEP_NETS = ("deep", "conv")  # the nets here that have more than 5 layers
+HOLDS, DOES_NOT, EQUIVALENT, CANNOT_TELL = "holds", "does not", "equivalent", "cannot tell"
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A comparison with what was seen: `values` has a number for every seed, less the threshold of the rule.
+
+    Differences as they are, ratios in logarithms. What is infinite diverged; a seed where both did is nan, which is
+    among the seeds and speaks for nothing: neither for a side nor for equivalence.
+    """
+
+    rule: Comparison
+    rates: tuple[float | None, ...]  # that ours, and theirs, were trained at
+    values: tuple[float, ...]
+
+    @property
+    def signs(self) -> Signs:
+        return statistics.signs(self.values)
+
+    @property
+    def as_said(self) -> int:
+        """How many seeds lie on the side that the statement says."""
+        return self.signs.below if self.rule.side == "below" else self.signs.above
+
+    @property
+    def opposite(self) -> int:
+        """How many seeds lie on the other side."""
+        return self.signs.above if self.rule.side == "below" else self.signs.below
+
+    @functools.cached_property
+    def p(self) -> float:
+        """Of the two-sided sign test about the threshold: it decides the side."""
+        return statistics.sign_p(self.signs)
+
+    @functools.cached_property
+    def equivalence_p(self) -> float:
+        """Of two one-sided sign tests: the median lies within the margin."""
+        return statistics.equivalence_p(self.values, self.margin)
+
+    @functools.cached_property
+    def signed_rank_p(self) -> float:
+        """Of Wilcoxon's test, for those who ask; no verdict rests on it."""
+        return statistics.signed_rank_p(self.known)
+
+    @property
+    def known(self) -> tuple[float, ...]:
+        """The values of all seeds but those where both nets diverged."""
+        return tuple(value for value in self.values if not math.isnan(value))
+
+    @property
+    def margin(self) -> float:
+        """That of the rule, on the scale of the values."""
+        return math.log1p(self.rule.margin) if self.rule.scale == "ratio" else self.rule.margin
+
+    @property
+    def effect(self) -> float | None:
+        """The paired effect size: 1 where every seed is as said, -1 where every one is opposite."""
+        found = statistics.effect(self.known)
+        return found if found is None or self.rule.side == "above" else -found
+
+    @property
+    def median(self) -> float | None:
+        """In the units of the measure, or as a ratio."""
+        return self._shown(statistics.middle(self.known)) if self.known else None
+
+    @property
+    def ci95(self) -> Interval | None:
+        found = statistics.interval(self.known)
+        return None if found is None else (self._shown(found[0]), self._shown(found[1]))
+
+    def _shown(self, value: float) -> float:
+        if self.rule.scale != "ratio":
+            return value + self.rule.threshold
+        return math.inf if value > 700 else math.exp(value) * self.rule.threshold
+
+    def verdict(self, level: float) -> str:
+        """What follows at a level. A difference that is certain and lies within the margin is of no substance.
+
+        Under any truth one of the three claims errs with a probability of at most `level`: whichever are false lie
+        beyond one and the same threshold (Goeman, Solari & Stijnen, "Three-sided hypothesis testing", 2010).
+        """
+        if self.equivalence_p <= level:
+            return EQUIVALENT
+        if self.p <= level:
+            return HOLDS if self.as_said > self.opposite else DOES_NOT
+        return CANNOT_TELL
 
 
 @dataclass(frozen=True)
 class Judged:
-    """A statement with what was seen for it and the verdict that follows by rule."""
+    """A statement with what was seen for it; `level` is what Holm's procedure leaves for its primary comparison."""
 
     statement: Statement
-    comparisons: tuple[Criterion, ...]
+    primary: Compared
+    secondary: tuple[Compared, ...]
+    level: float
+    adjusted_p: float
 
     @property
     def verdict(self) -> str:
-        return of_comparisons(self.comparisons)
+        return self.primary.verdict(self.level) if self.level else CANNOT_TELL
 
 
-def judge(run: ClaimsRun) -> list[Judged]:
-    """The statements of the claims that the run measured, in the order of the paper's argument.
-
-    A comparison with an activation that the run left out, or has not come to yet, is there and cannot tell.
-    """
-    chosen = [statement for statement in STATEMENTS if statement.claim in run.plan.claims]
-    return [Judged(statement, tuple(_COMPARISONS[statement.key](run))) for statement in chosen]
-
-
-def _pairs(
-    run: ClaimsRun, claim: str, net: str, ours: str, theirs: Sequence[str], measure: Measure, what: str, side: Side,
-    counts: bool = True,
-) -> Iterator[Criterion]:  # fmt: skip
-    """The differences of `ours` and each of `theirs` at the paper's rate."""
-    mine = by_seed(run, claim, net, ours, PAPER_RATE, measure)
-    for other in theirs:
-        found = difference(mine, by_seed(run, claim, net, other, PAPER_RATE, measure))
-        yield Criterion(f"{ours} − {other}", what, found, side, 0.0, counts)
+def judge(run: ClaimsRun, by: Rules | None = None) -> list[Judged]:
+    """The statements of the claims that the run measured, in the order of the rules."""
+    by = by or rules()
+    chosen = [each for each in by.statements if each.claim in run.plan.claims]
+    primary = [compare(run, each.primary) for each in chosen]
+    p_values = [min(each.p, each.equivalence_p) for each in primary]
+    levels, adjusted = statistics.holm_levels(p_values, by.level), statistics.holm(p_values)
+    return [
+        Judged(statement, first, tuple(compare(run, each) for each in statement.secondary), level, p)
+        for statement, first, level, p in zip(chosen, primary, levels, adjusted, strict=True)
+    ]
 
 
-def _mean(run: ClaimsRun) -> Iterator[Criterion]:
-    what = "distance of the median mean activation from 0"
-    return _pairs(run, "mean_shift", "deep", "elu", OTHERS, selection.distance_from_zero, what, BELOW)
+def compare(run: ClaimsRun, rule: Comparison) -> Compared:
+    """What the judged seeds of a run show for a comparison."""
+    names = [name for name in (rule.ours, rule.theirs) if name is not None]
+    rates = tuple(rate_of(run, rule.net, name, rule.rate) for name in names)
+    found = [by_seed(run, rule.net, name, rate, rule.measure) for name, rate in zip(names, rates, strict=True)]
+    return Compared(rule, rates, tuple(_values(rule, found)))
 
 
-def _like_bn(run: ClaimsRun) -> Iterator[Criterion]:
-    what = "distance of the median mean activation from 0"
-    return _pairs(run, "mean_shift", "deep", "elu", ["relu+bn"], selection.distance_from_zero, what, BELOW)
+def _values(rule: Comparison, found: Sequence[Mapping[int, float]]) -> list[float]:
+    ours, theirs = found[0], found[-1]
+    seeds = sorted(seed for seed in ours if seed in theirs)
+    if rule.scale == "value":
+        return [ours[seed] - rule.threshold for seed in seeds]
+    if rule.scale == "difference":
+        return [_minus(_minus(ours[seed], theirs[seed]), rule.threshold) for seed in seeds]
+    shift = math.log(rule.threshold)
+    return [_minus(_minus(_log(ours[seed]), _log(theirs[seed])), shift) for seed in seeds]
 
 
-def _bias_shift(run: ClaimsRun) -> Iterator[Criterion]:
-    measures: tuple[tuple[str, Measure, bool], ...] = (
-        ("change of a unit's mean by an update", selection.averaged("bias_shift"), True),
-        ("variance over epochs of the median mean activation", selection.median_variance, True),
-        ("change of a unit's mean by an update, over its deviation", selection.averaged("relative_shift"), False),
-    )
-    for what, measure, counts in measures:
-        ours, theirs = (by_seed(run, "mean_shift", "deep", name, PAPER_RATE, measure) for name in ("elu", "relu"))
-        yield Criterion("elu / relu", what, ratio(ours, theirs), BELOW, 1.0, counts)
+def _minus(a: float, b: float) -> float:
+    """a - b, where two that are both infinitely bad have no difference."""
+    return math.nan if math.isinf(a) and a == b else a - b
 
 
-def _saturates(run: ClaimsRun) -> Iterator[Criterion]:
-    what = "share passed on by the furthest tenth over the nearest"
-    ours = by_seed(run, "saturation", "deep", "elu", PAPER_RATE, selection.fading)
-    yield Criterion("elu", what, number(list(ours.values())), BELOW, 1.0)
-    yield from _pairs(run, "saturation", "deep", "elu", LEAKY, selection.fading, what, BELOW)
-
-
-def _passes_less(run: ClaimsRun) -> Iterator[Criterion]:
-    what = "share of a perturbation passed on by deactivated units"
-    return _pairs(run, "saturation", "deep", "elu", LEAKY, selection.at_end("passed"), what, BELOW)
-
-
-def _through_net(run: ClaimsRun) -> Iterator[Criterion]:
-    what = "relative change of the last layer over that of the first"
-    return _pairs(run, "saturation", "deep", "elu", LEAKY, selection.at_end("through_net"), what, BELOW)
-
-
-def _vanishing(run: ClaimsRun) -> Iterator[Criterion]:
-    for when, index in (("at initialisation", 0), ("after training", -1)):
-        measure = selection.first_over_last(index)
-        found = {
-            name: by_seed(run, "vanishing", "deep", name, PAPER_RATE, measure) for name in ("elu", "relu", CONTRAST)
-        }
-        what = f"gradient's norm at the first layer over the eighth, {when}"
-        yield Criterion("elu", what, number(list(found["elu"].values())), ABOVE, 0.1)
-        for other, counts in ((CONTRAST, True), ("relu", False)):
-            yield Criterion(f"elu / {other}", what, ratio(found["elu"], found[other]), ABOVE, 1.0, counts)
-
-
-def _at_rates(run: ClaimsRun, net: str) -> Iterator[tuple[str, Callable[[str], float | None]]]:
-    """The two ways to choose a rate: the paper's for all, and each one's best of the grid."""
-    yield f"at the rate {PAPER_RATE:g}", lambda variant: PAPER_RATE
-    if len(run.plan.rates) > 1:
-        yield "each at its best rate", lambda variant: best_rate(run, net, variant)
-
-
-def _learned(
-    run: ClaimsRun, nets: Sequence[str], pairs: Sequence[tuple[str, str]], measure: Measure, what: str, side: Side,
-    than: float = 0.0,
-) -> Iterator[Criterion]:  # fmt: skip
-    """Differences of pairs of variants, on every net, at the paper's rate and at each one's best."""
-    for net in nets:
-        for how, rate_of in _at_rates(run, net):
-            for ours, theirs in pairs:
-                mine, other = (_by_rate(run, net, name, rate_of(name), measure) for name in (ours, theirs))
-                yield Criterion(f"{ours} − {theirs}, {net}, {how}", what, difference(mine, other), side, than)
-
-
-def _by_rate(run: ClaimsRun, net: str, variant: str, rate: float | None, measure: Measure) -> Mapping[int, float]:
-    return {} if rate is None else by_seed(run, "learning", net, variant, rate, measure)
-
-
-LOSS, ACCURACY = "mean training loss", "test accuracy at the end"
-SMALL = 0.005  # of accuracy: less is no improvement
-
-
-def _faster(run: ClaimsRun) -> Iterator[Criterion]:
-    pairs = [("elu", other) for other in OTHERS]
-    return _learned(run, DEEP_NETS, pairs, selection.mean_loss, LOSS, BELOW)
-
-
-def _depth(run: ClaimsRun) -> Iterator[Criterion]:
-    for (how, deep_rate), (_, shallow_rate) in zip(_at_rates(run, "deep"), _at_rates(run, "shallow"), strict=True):
-        quotients = []
-        for net, rate_of in (("deep", deep_rate), ("shallow", shallow_rate)):
-            elu, relu = (_by_rate(run, net, name, rate_of(name), selection.mean_loss) for name in ("elu", "relu"))
-            quotients.append({seed: elu[seed] / relu[seed] for seed in elu if relu.get(seed, 0.0) > 0})
-        yield Criterion(f"elu / relu, deep over shallow, {how}", LOSS, ratio(*quotients), BELOW, 1.0)
-
-
-def _generalises(run: ClaimsRun) -> Iterator[Criterion]:
-    pairs = [("elu", other) for other in ("relu", "lrelu_0.1", "lrelu_0.01")]
-    return _learned(run, DEEP_NETS, pairs, selection.last_accuracy, ACCURACY, ABOVE)
-
-
-def _bn_no_help(run: ClaimsRun) -> Iterator[Criterion]:
-    pairs = [("elu+bn", "elu")]
-    yield from _learned(run, DEEP_NETS, pairs, selection.mean_loss, LOSS, ABOVE)
-    yield from _learned(run, DEEP_NETS, pairs, selection.last_accuracy, ACCURACY, BELOW, SMALL)
-
-
-def _bn_helps_relu(run: ClaimsRun) -> Iterator[Criterion]:
-    pairs = [("relu+bn", "relu"), ("lrelu_0.1+bn", "lrelu_0.1")]
-    yield from _learned(run, DEEP_NETS, pairs, selection.mean_loss, LOSS, BELOW)
-    yield from _learned(run, DEEP_NETS, pairs, selection.last_accuracy, ACCURACY, ABOVE)
-
-
-def _beats_bn(run: ClaimsRun) -> Iterator[Criterion]:
-    return _learned(run, DEEP_NETS, [("elu", "relu+bn")], selection.last_accuracy, ACCURACY, ABOVE)
-
-
-def _unit_natural(run: ClaimsRun) -> Iterator[Criterion]:
-    what = "angle to the unit natural gradient, degrees"
-    return _pairs(run, "natural_gradient", "small", "elu", OTHERS, selection.over_training("unit_natural"), what, BELOW)
-
-
-def _natural(run: ClaimsRun) -> Iterator[Criterion]:
-    what = "angle to the natural gradient, degrees"
-    return _pairs(run, "natural_gradient", "small", "elu", OTHERS, selection.over_training("natural"), what, BELOW)
-
-
-def _centring(run: ClaimsRun) -> Iterator[Criterion]:
-    for name, what in (("unit_natural", "unit natural gradient"), ("natural", "natural gradient")):
-        measure, label = selection.over_training(name), f"angle to the {what}, degrees"
-        for ours in ("relu+centred", "relu+prong"):
-            yield from _pairs(run, "natural_gradient", "small", ours, ["relu"], measure, label, BELOW)
-
-
-_COMPARISONS: Mapping[str, Callable[[ClaimsRun], Iterator[Criterion]]] = {
-    "cheaper": lambda run: iter(costs.comparisons(run.cost)),
-    "mean": _mean,
-    "like_bn": _like_bn,
-    "bias_shift": _bias_shift,
-    "saturates": _saturates,
-    "passes_less": _passes_less,
-    "through_net": _through_net,
-    "vanishing": _vanishing,
-    "faster": _faster,
-    "depth": _depth,
-    "generalises": _generalises,
-    "bn_no_help": _bn_no_help,
-    "bn_helps_relu": _bn_helps_relu,
-    "beats_bn": _beats_bn,
-    "unit_natural": _unit_natural,
-    "natural": _natural,
-    "centring": _centring,
-}
+def _log(value: float) -> float:
+    return math.log(value) if value > 0 else -math.inf

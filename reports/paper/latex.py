@@ -36,11 +36,15 @@ def _head(run: ClaimsRun, content_hash: str, *more: str) -> Iterator[str]:
 def _verdicts(run: ClaimsRun) -> Iterator[str]:
     """The statements, with a little space between those of different claims; a quick run says that it is one."""
     judged = judge(run)
-    rows = tuple((each.statement.text, each.statement.place, each.verdict) for each in judged)
+    rows = tuple(
+        (each.statement.says, each.verdict, words.as_said(each.primary), words.median_text(each.primary),
+         words.margin_text(each.primary.rule))
+        for each in judged
+    )  # fmt: skip
     starts = sections(each.statement.claim for each in judged)
-    found = Table("", columns("Statement", "Place", "Verdict"), rows, sections=starts)
+    found = Table("", columns("Statement", "Verdict", "Seeds", "Median [95%]", "Margin"), rows, sections=starts)
     look = words.look(run)
-    for line in to_latex(found, "p{0.55\\linewidth}p{0.22\\linewidth}l"):
+    for line in to_latex(found, "p{0.4\\linewidth}lllp{0.14\\linewidth}"):
         if look and line == "\\bottomrule":
-            yield f"\\midrule\n\\multicolumn{{3}}{{p{{0.9\\linewidth}}}}{{\\emph{{{latex(look)}}}}} \\\\"
+            yield f"\\midrule\n\\multicolumn{{5}}{{p{{0.9\\linewidth}}}}{{\\emph{{{latex(look)}}}}} \\\\"
         yield line

@@ -13,11 +13,15 @@ _LOOKS = {name: op.shown for name, op in ACTIVATIONS.items() if op.shown is not 
 _LOOKS |= {
     "lrelu_0.1": replace(_LOOKS["leaky_relu"], name="LReLU 0.1"),
     "lrelu_0.01": Shown("LReLU 0.01", "#cc79a7", "v", ":"),
+    "srelu": Shown("SReLU", "#8c564b", "d"),
+    "elu_0.5": replace(_LOOKS["elu"], name="ELU, α = 0.5", line=":"),
+    "elu_2": replace(_LOOKS["elu"], name="ELU, α = 2", line="--"),
     "relu+centred": Shown("ReLU, centred", "#6a3d9a", "P"),
+    "elu+centred": Shown("ELU, centred", "#1b7837", "P"),
     "relu+prong": Shown("ReLU, PRONG", "#b28500", "X"),
     "sigmoid": Shown("sigmoid", "#8a8a8a", "x", ":"),
 }
-_FORM_NAMES = {"bn": " + BN", "centred": ", centred", "prong": ", PRONG"}
+_FORM_NAMES = {"bn": " + BN", "centred": ", centred", "prong": ", PRONG", "lecun": ", LeCun's weights"}
 
 
 def look_of(variant: str) -> Shown:

@@ -5,41 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from harness.paper.plan import PAPER_RATE
+from harness.paper.plan import DOSES, NOISE_SIZES, PAPER_RATE
 from harness.paper.rows import ClaimsRun
-from harness.timing.estimators import median
-from reports.paper import costs, modelled, selection
+from reports.paper import complexity, costs, modelled
+from reports.paper.headline import HOW, RATES
 from reports.paper.looks import name_of
-from reports.paper.selection import Measure, best_rate, by_seed, is_edge, rows_of, variants_of
-from reports.paper.verdicts import Interval, Number, number
+from reports.paper.number_text import number, number_text
+from reports.paper.selection import MEASURES, by_seed, rate_of, rows_of, variants_of
 from reports.render.inspection import count_text
 from reports.render.table import Column, Kind, Table, numbers, words
 from reports.text.formatting import MISSING, percent, significant, size_text, time_interval_text
 
-LEARNED = 0.1  # a training loss at which these nets have learned the digits
-
 
 def _prose(*names: str) -> tuple[Column, ...]:
     return words(*names, kind=Kind.PROSE)
-
-
-def number_text(found: Number, digits: int = 3) -> str:
-    """A median with its interval: "0.187 [0.155, 0.242]"; without one where the seeds are too few."""
-    if found.value is None:
-        return MISSING
-    return significant_signed(found.value, digits) + interval_text(found.ci95, digits)
-
-
-def interval_text(ci95: Interval | None, digits: int = 3) -> str:
-    """An interval in brackets, after a space; nothing for none."""
-    if ci95 is None:
-        return ""
-    return f" [{significant_signed(ci95[0], digits)}, {significant_signed(ci95[1], digits)}]"
-
-
-def significant_signed(value: float, digits: int = 3) -> str:
-    """A number with a minus that is as wide as a plus."""
-    return significant(value, digits).replace("-", "−")
 
 
 def tables(run: ClaimsRun, claim: str) -> list[Table]:
@@ -47,102 +26,132 @@ def tables(run: ClaimsRun, claim: str) -> list[Table]:
     return [table for table in _TABLES[claim](run) if table.rows or table.notes]
 
 
-def _by_variant(
-    run: ClaimsRun, claim: str, net: str, title: str, columns: Sequence[tuple[str, Measure]]
+def _by_measure(
+    run: ClaimsRun, claim: str, net: str, title: str, measures: Mapping[str, str], rates: Sequence[str] = RATES
 ) -> Iterator[Table]:
-    """A row for each variant at the paper's rate."""
-    rows = []
-    for variant in variants_of(run, claim, net):
-        cells = [
-            number_text(number(list(by_seed(run, claim, net, variant, PAPER_RATE, m).values()))) for _, m in columns
-        ]
-        rows.append((name_of(variant), *cells))
-    yield Table(title, (*_prose("net"), *numbers(*(name for name, _ in columns))), tuple(rows))
-
-
-def _mean_shift(run: ClaimsRun) -> Iterator[Table]:
-    columns = (
-        ("distance of the median mean from 0", selection.distance_from_zero),
-        ("mean size of the units' means, layer 8, at the end", lambda values: values["abs_mean"][-1][-1]),
-        ("variance of the units, layer 8, at the end", lambda values: values["variance"][-1][-1]),
-        ("bias shift of an update", selection.averaged("bias_shift")),
-        ("bias shift over deviation", selection.averaged("relative_shift")),
-    )
-    title = "8 hidden layers at the paper's rate; averages over epochs unless said otherwise"
-    yield from _by_variant(run, "mean_shift", "deep", title, columns)
-
-
-def _saturation(run: ClaimsRun) -> Iterator[Table]:
-    columns = (
-        ("share of deactivated units", selection.at_end("inactive")),
-        ("passed on by them", selection.at_end("passed")),
-        ("furthest tenth", lambda values: values["by_depth"][-1][0]),
-        ("nearest tenth", lambda values: values["by_depth"][-1][-1]),
-        ("through the net", selection.at_end("through_net")),
-    )
-    yield from _by_variant(run, "saturation", "deep", "8 hidden layers, trained at the paper's rate", columns)
-
-
-def _vanishing(run: ClaimsRun) -> Iterator[Table]:
-    columns = (
-        ("at initialisation", selection.first_over_last(0)),
-        ("after training", selection.first_over_last(-1)),
-    )
-    title = "Gradient's norm at the first hidden layer over that at the eighth"
-    yield from _by_variant(run, "vanishing", "deep", title, columns)
+    """A table for each choice of rates, with a row for each variant; `measures` are columns' names by measure."""
+    for how in rates:
+        rows = []
+        for variant in variants_of(run, claim, net):
+            rate = rate_of(run, net, variant, how)
+            values = [list(by_seed(run, net, variant, rate, measure).values()) for measure in measures]
+            if any(values):
+                rows.append((name_of(variant), f"{rate:g}", *(number_text(number(each)) for each in values)))
+        yield Table(f"{title}, {HOW[how]}", (*_prose("net"), *numbers("rate", *measures.values())), tuple(rows))
 
 
 def _learning(run: ClaimsRun) -> Iterator[Table]:
+    columns = {
+        "mean_loss": "mean training loss",
+        "last_loss": "last loss",
+        "epochs_to_loss": MEASURES["epochs_to_loss"].what.removesuffix(" training loss"),
+        "accuracy": "test accuracy",
+    }
     for net in ("deep", "shallow", "conv"):
-        for how, best in ((f"at the rate {PAPER_RATE:g}", False), ("each at its best rate of the grid", True)):
-            if best and len(run.plan.rates) == 1:
-                continue
-            rows = [_learning_row(run, net, name, best) for name in variants_of(run, "learning", net)]
-            losses = ("mean training loss", f"epochs to a loss of {LEARNED:g}", "last loss")
-            head = (*_prose("net"), *numbers("rate", *losses, "test accuracy", "diverged"))
-            yield Table(f"{net}, {how}", head, tuple(rows))
+        yield from _by_measure(run, "learning", net, net, columns)
 
 
-def _learning_row(run: ClaimsRun, net: str, variant: str, best: bool) -> tuple[str, ...]:
-    rate = best_rate(run, net, variant) if best else PAPER_RATE
-    if rate is None:
-        return (name_of(variant), *[MISSING] * 6)
-    rows = rows_of(run, "learning", net, variant, rate)
-
-    def seen(measure: Measure) -> str:
-        return number_text(number(list(by_seed(run, "learning", net, variant, rate, measure).values())))
-
-    diverged = sum(row.values["loss"][-1] is None for row in rows)
-    edge = " (end of the grid)" if best and is_edge(run.plan.rates, rate) else ""
-    return (
-        name_of(variant),
-        f"{rate:g}{edge}",
-        seen(selection.mean_loss),
-        _epochs_text([selection.epochs_to(LEARNED)(row.values) for row in rows], run.plan.epochs_of(net)),
-        seen(lambda values: values["loss"][-1]),
-        seen(selection.last_accuracy),
-        f"{diverged} of {len(rows)}" if diverged else "none",
-    )
+def _reconstruction(run: ClaimsRun) -> Iterator[Table]:
+    columns = {"reconstruction": "test error at the end", "reconstruction_loss": "training error, mean over epochs"}
+    yield from _by_measure(run, "reconstruction", "auto", "Autoencoder", columns)
 
 
-def _epochs_text(epochs: Sequence[float | None], last: int) -> str:
-    """The median number of epochs, where a seed that never got there counts as later than all others."""
-    ordered = sorted(math.inf if each is None else each for each in epochs)
-    if not ordered:
-        return MISSING
-    if math.isfinite(ordered[len(ordered) // 2]):
-        return f"{median(ordered[: len(ordered)]) if math.isfinite(ordered[-1]) else ordered[len(ordered) // 2]:g}"
-    return f"> {last}"
+def _mean_shift(run: ClaimsRun) -> Iterator[Table]:
+    columns = {
+        "unit_mean": "size of the units' means",
+        "median_mean": "distance of their median from 0",
+        "median_variance": "its variance over epochs",
+    }
+    yield from _by_measure(run, "mean_shift", "deep", "8 hidden layers, averages over layers and epochs", columns)
+
+
+def _bias_shift(run: ClaimsRun) -> Iterator[Table]:
+    columns = {
+        "shift_share": "share (E Δz)² / E (Δz²)",
+        "shift_share_start": "before training",
+        "shift_size": "size |E Δz|",
+        "correlation": "correlation of units",
+    }
+    yield from _by_measure(run, "bias_shift", "deep", "Change of a unit's net input by its own update", columns)
 
 
 def _natural_gradient(run: ClaimsRun) -> Iterator[Table]:
-    columns = (
-        ("unit natural gradient", selection.over_training("unit_natural")),
-        ("natural gradient", selection.over_training("natural")),
-        ("unit natural, at the end", selection.at_end("unit_natural")),
-    )
-    title = "Angle between gradient and natural gradient, degrees; averages over training unless said otherwise"
-    yield from _by_variant(run, "natural_gradient", "small", title, columns)
+    columns = {"mean_share_q": "‖E a‖² / E ‖a‖², under q", "mean_share": "unweighted", "scale_q": "scale of Theorem 1"}
+    yield from _by_measure(run, "natural_gradient", "deep", "Theorems 1 and 2, 8 hidden layers", columns)
+    angles = {f"unit_angle_{damping}": f"damping {damping}" for damping in ("1e-4", "1e-3", "1e-2", "1e-1")}
+    title = "Supplement: angle to the unit natural gradient, degrees, small net"
+    yield from _by_measure(run, "natural_gradient", "small", title, angles, ["paper"])
+
+
+def _saturation(run: ClaimsRun) -> Iterator[Table]:
+    columns = {"passed": "share passed on by deactivated units", "large_dose": "largest push over smallest"}
+    yield from _by_measure(run, "saturation", "deep", "8 hidden layers", columns)
+    yield from _by_size(run, "saturation", "through_net", DOSES, "Change of the last hidden layer, by size of the push")
+
+
+def _noise(run: ClaimsRun) -> Iterator[Table]:
+    yield from _by_size(run, "noise", "accuracy", NOISE_SIZES, "Test accuracy by noise, in deviations of the pixels")
+    title = "Relative change of the last hidden layer by noise"
+    yield from _by_size(run, "noise", "change", NOISE_SIZES, title)
+
+
+def _by_size(run: ClaimsRun, claim: str, name: str, sizes: Sequence[float], title: str) -> Iterator[Table]:
+    rows = []
+    for variant in variants_of(run, claim, "deep"):
+        rate = rate_of(run, "deep", variant, "chosen") or PAPER_RATE
+        found = [row.values[name][-1] for row in rows_of(run, claim, "deep", variant, rate)]
+        cells = [_cell([values[place] for values in found]) for place in range(len(sizes))]
+        if found:
+            rows.append((name_of(variant), f"{rate:g}", *cells))
+    yield Table(title, (*_prose("net"), *numbers("rate", *(f"{size:g}" for size in sizes))), tuple(rows))
+
+
+def _cell(values: Sequence[float | None]) -> str:
+    known = [value for value in values if value is not None]
+    missing = f" ({len(values) - len(known)} diverged)" if len(known) < len(values) else ""
+    return number_text(number(known)) + missing
+
+
+def _vanishing(run: ClaimsRun) -> Iterator[Table]:
+    columns = {"gradient_start": "before training", "gradient_end": "after training"}
+    title = "Gradient's norm at the first hidden layer over that at the eighth"
+    yield from _by_measure(run, "vanishing", "deep", title, columns)
+
+
+def _step_time(run: ClaimsRun) -> Iterator[Table]:
+    """Measured: a whole step and inference, and what a step costs where it is multiplied by the steps that it takes."""
+    for net in ("deep", "conv"):
+        variants = variants_of(run, "step_time", net)
+        steps = {name: _median_of(run, net, name, "step_s") for name in variants}
+        rows = []
+        for name in variants:
+            times = [_median_of(run, net, name, measure) for measure in ("step_s", "forward_s", "folded_s")]
+            ours = steps.get("elu")
+            ratio = significant(times[0] / ours) if times[0] and ours else MISSING
+            rows.append((name_of(name), *map(_time, times), ratio, _time_to_loss(run, net, name, steps)))
+        head = ("training step", "inference", "inference, BN folded", "step / ELU's", "time to the loss / ELU's")
+        note = "Measured. " + MEASURES["epochs_to_loss"].what.capitalize() + ", at chosen rates, times a step's time."
+        yield Table(f"Times of 12 nets side by side, {net}", (*_prose("net"), *numbers(*head)), tuple(rows), (note,))
+    yield complexity.table()
+
+
+def _median_of(run: ClaimsRun, net: str, variant: str, measure: str) -> float | None:
+    return number(list(by_seed(run, net, variant, PAPER_RATE, measure).values())).value
+
+
+def _time(seconds: float | None) -> str:
+    return MISSING if seconds is None else f"{significant(seconds * 1e3)} ms"
+
+
+def _time_to_loss(run: ClaimsRun, net: str, variant: str, steps: Mapping[str, float | None]) -> str:
+    epochs = {
+        name: number(list(by_seed(run, net, name, rate_of(run, net, name, "chosen"), "epochs_to_loss").values())).value
+        for name in ("elu", variant)
+    }
+    whole = {name: (epochs[name] or 0) * (steps.get(name) or 0) for name in epochs}
+    if not whole["elu"] or not whole[variant] or math.isinf(whole["elu"]):
+        return MISSING
+    return "never" if math.isinf(whole[variant]) else significant(whole[variant] / whole["elu"])
 
 
 def _cost(run: ClaimsRun) -> Iterator[Table]:
@@ -202,9 +211,13 @@ def _modelled_row(each: modelled.Modelled) -> tuple[str, ...]:
 
 _TABLES: Mapping[str, Callable[[ClaimsRun], Iterator[Table]]] = {
     "cost": _cost,
+    "step_time": _step_time,
     "mean_shift": _mean_shift,
+    "bias_shift": _bias_shift,
     "saturation": _saturation,
+    "noise": _noise,
     "vanishing": _vanishing,
     "learning": _learning,
+    "reconstruction": _reconstruction,
     "natural_gradient": _natural_gradient,
 }

@@ -1,33 +1,50 @@
-"""Selects from stored rows one value per seed for each measure that the statements are about. Pure functions."""
+"""The measures that the rules compare: one number a judged seed, from what a row stores. Pure functions."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from harness.paper.plan import PAPER_RATE
+from harness.paper.choice import chosen_rates
+from harness.paper.plan import JUDGE, PAPER_RATE, TIME
 from harness.paper.rows import ClaimRow, ClaimsRun
-from harness.timing.estimators import median
-from reports.paper.verdicts import BySeed
 
-Measure = Callable[[Mapping[str, Any]], "float | None"]
+Values = Mapping[str, Any]
+Reader = Callable[[Values], "float | None"]
 
 
-def by_seed(run: ClaimsRun, claim: str, net: str, variant: str, rate: float, measure: Measure) -> BySeed:
-    """The measure of every seed; a seed whose net diverged or died, so that there is none, is left out."""
-    found = {}
-    for row in rows_of(run, claim, net, variant, rate):
-        value = measure(row.values)
-        if value is not None and math.isfinite(value):
-            found[row.seed] = value
-    return found
+@dataclass(frozen=True)
+class Measure:
+    """One number of a row of `claim`. A net that diverged has none, and counts as `worst`: it ranks last."""
+
+    claim: str
+    what: str
+    read: Reader
+    worst: float = math.inf
+
+
+def rate_of(run: ClaimsRun, net: str, variant: str, rate: str) -> float | None:
+    """The paper's rate, or the one that the pilot seeds chose; None where they chose none."""
+    return PAPER_RATE if rate == "paper" else chosen_rates(run.plan, run.rows).get((net, variant))
+
+
+def by_seed(run: ClaimsRun, net: str, variant: str, rate: float | None, measure: str) -> dict[int, float]:
+    """A measure of every judged seed; of a training step, which was timed and has no seeds, of every sample."""
+    chosen = MEASURES[measure]
+    rows = [] if rate is None else rows_of(run, chosen.claim, net, variant, rate)
+    if chosen.claim == "step_time":
+        return {number: value for row in rows for number, value in enumerate(_samples(row.values, measure))}
+    found = {row.seed: chosen.read(row.values) for row in rows}
+    return {seed: chosen.worst if value is None else value for seed, value in found.items()}
 
 
 def rows_of(run: ClaimsRun, claim: str, net: str, variant: str, rate: float = PAPER_RATE) -> list[ClaimRow]:
-    """The rows of one net, by seed."""
-    wanted = (claim, net, variant, rate)
-    return sorted((r for r in run.rows if (r.claim, r.net, r.variant, r.rate) == wanted), key=lambda row: row.seed)
+    """The rows of one net that are judged, or that were timed, by seed."""
+    wanted = (TIME if claim == "step_time" else JUDGE, claim, net, variant, rate)
+    found = (row for row in run.rows if (row.stage, row.claim, row.net, row.variant, row.rate) == wanted)
+    return sorted(found, key=lambda row: row.seed)
 
 
 def variants_of(run: ClaimsRun, claim: str, net: str) -> list[str]:
@@ -35,90 +52,141 @@ def variants_of(run: ClaimsRun, claim: str, net: str) -> list[str]:
     return list(dict.fromkeys(row.variant for row in run.rows if (row.claim, row.net) == (claim, net)))
 
 
-def best_rate(run: ClaimsRun, net: str, variant: str) -> float | None:
-    """The rate of the least median training loss; a seed that diverged counts as infinitely bad."""
-    rates = sorted({r.rate for r in run.rows if (r.claim, r.net, r.variant) == ("learning", net, variant)})
-    losses = {rate: _median_loss(rows_of(run, "learning", net, variant, rate)) for rate in rates}
-    return min(losses, key=lambda rate: losses[rate], default=None)
+def _samples(values: Values, name: str) -> Sequence[float]:
+    return [value for value in values.get(name) or () if value is not None]
 
 
-def _median_loss(rows: Iterable[ClaimRow]) -> float:
-    losses = [mean_loss(row.values) for row in rows]
-    ordered = sorted(math.inf if loss is None else loss for loss in losses)
-    finite = [loss for loss in ordered if math.isfinite(loss)]
-    # The median as long as it is finite, whatever the seeds beyond it did.
-    return median(ordered) if len(finite) == len(ordered) else ordered[len(ordered) // 2]
+def mean(values: Sequence[float | None]) -> float | None:
+    """The mean; None where there are no values, or where one of them is not finite."""
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known and len(known) == len(values) else None
 
 
-def is_edge(rates: Sequence[float], rate: float | None) -> bool:
-    """Whether a best rate lies at the end of the grid, so that a better one may lie beyond it."""
-    return rate in (min(rates), max(rates))
+def averaged(name: str, start: int = 0) -> Reader:
+    """The mean of a value by epoch, from place `start` on; where it is by layer too, over all layers."""
+    return lambda values: mean([each for place in values[name][start:] for each in _flat(place)])
 
 
-def mean_loss(values: Mapping[str, Any]) -> float | None:
-    """Training loss averaged over the epochs."""
-    return _mean(values["loss"])
+def _flat(value: Any) -> Sequence[float | None]:
+    return value if isinstance(value, list) else [value]
 
 
-def last_accuracy(values: Mapping[str, Any]) -> float | None:
-    """Test accuracy averaged over the last fifth of the epochs."""
-    accuracy = values["accuracy"]
-    return _mean(accuracy[-max(1, len(accuracy) // 5) :])
+def first_look(name: str) -> Reader:
+    """The mean over layers before training."""
+    return lambda values: mean(_flat(values[name][0]))
 
 
-def epochs_to(loss: float) -> Measure:
+def _distance_from_zero(values: Values) -> float | None:
+    return mean([None if value is None else abs(value) for value in values["median_mean"][1:]])
+
+
+def _median_variance(values: Values) -> float | None:
+    medians = values["median_mean"][1:]
+    middle = mean(medians)
+    return None if middle is None else mean([(value - middle) ** 2 for value in medians])
+
+
+def _fading(values: Values) -> float | None:
+    by_depth = values["by_depth"][-1]
+    return by_depth[0] / by_depth[-1] if by_depth[0] is not None and by_depth[-1] else None
+
+
+def _large_over_small_dose(values: Values) -> float | None:
+    through = values["through_net"][-1]
+    return through[-1] / through[0] if through[-1] is not None and through[0] else None
+
+
+def _first_over_last_layer(epoch: int) -> Reader:
+    def read(values: Values) -> float | None:
+        norms = values["gradient_norm"][epoch]
+        return norms[0] / norms[-1] if norms[0] is not None and norms[-1] else None
+
+    return read
+
+
+def _accuracy_lost(values: Values) -> float | None:
+    clean, *noisy = values["accuracy"][-1]
+    left = mean(noisy)
+    return None if clean is None or left is None else clean - left
+
+
+def _noisy(name: str) -> Reader:
+    """The mean over all sizes of noise but none."""
+    return lambda values: mean(values[name][-1][1:])
+
+
+def epochs_to(loss: float) -> Reader:
     """After how many epochs the training loss is first at or below `loss`; infinite where it never is."""
 
-    def measure(values: Mapping[str, Any]) -> float:
+    def read(values: Values) -> float:
         reached = (epoch for epoch, each in enumerate(values["loss"], 1) if each is not None and each <= loss)
         return next(reached, math.inf)
 
-    return measure
+    return read
 
 
-def distance_from_zero(values: Mapping[str, Any]) -> float | None:
-    """The paper's median of mean activations: its distance from zero, averaged over all epochs but the start."""
-    return _mean([None if value is None else abs(value) for value in values["median_mean"][1:]])
-
-
-def median_variance(values: Mapping[str, Any]) -> float | None:
-    """The variance over epochs of the paper's median, from the first epoch on."""
-    medians = values["median_mean"][1:]
-    mean = _mean(medians)
-    return None if mean is None else _mean([(value - mean) ** 2 for value in medians])
-
-
-def averaged(name: str) -> Measure:
-    """The mean over all epochs but the start of a value by epoch."""
-    return lambda values: _mean(values[name][1:])
-
-
-def at_end(name: str) -> Measure:
-    """The last of the values by epoch."""
+def _last(name: str) -> Reader:
     return lambda values: values[name][-1]
 
 
-def over_training(name: str) -> Measure:
-    """The mean over all epochs that were looked at, the start among them."""
-    return lambda values: _mean(values[name])
+def _at_damping(name: str, place: int) -> Reader:
+    return lambda values: mean([epoch[place] for epoch in values[name]])
 
 
-def fading(values: Mapping[str, Any]) -> float | None:
-    """What the tenth of the deactivated inputs that is furthest down passes on, over what the nearest tenth does."""
-    by_depth = values["by_depth"][-1]
-    return by_depth[0] / by_depth[-1] if by_depth[-1] else None
+LEARNED = 0.5  # a training loss that nets reach on every data set here
 
-
-def first_over_last(epoch_index: int) -> Measure:
-    """The gradient's norm at the first hidden layer over that at the last."""
-
-    def measure(values: Mapping[str, Any]) -> float | None:
-        norms = values["gradient_norm"][epoch_index]
-        return norms[0] / norms[-1] if norms[0] is not None and norms[-1] else None
-
-    return measure
-
-
-def _mean(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return sum(known) / len(known) if values and len(known) == len(values) else None
+MEASURES: Mapping[str, Measure] = {
+    "mean_loss": Measure("learning", "training loss, mean over epochs", averaged("loss")),
+    "last_loss": Measure("learning", "training loss of the last epoch", _last("loss")),
+    "epochs_to_loss": Measure("learning", f"epochs to a training loss of {LEARNED:g}", epochs_to(LEARNED)),
+    "accuracy": Measure("learning", "test accuracy at the end", lambda v: v["final_accuracy"], -math.inf),
+    "reconstruction": Measure("reconstruction", "test reconstruction error at the end", _last("error")),
+    "reconstruction_loss": Measure(
+        "reconstruction", "training reconstruction error, mean over epochs", averaged("loss")
+    ),
+    "unit_mean": Measure("mean_shift", "size of the units' means, mean over units and epochs", averaged("abs_mean", 1)),
+    "median_mean": Measure("mean_shift", "distance of the median unit's mean from 0", _distance_from_zero),
+    "median_variance": Measure("mean_shift", "variance over epochs of the median unit's mean", _median_variance),
+    "correlation": Measure("bias_shift", "correlation of pairs of units", averaged("correlation")),
+    "shift_share": Measure("bias_shift", "share of the mean in the change of a net input", averaged("share")),
+    "shift_share_start": Measure("bias_shift", "the same before training", first_look("share")),
+    "shift_size": Measure("bias_shift", "size of the mean change of a net input", averaged("size")),
+    "mean_share_q": Measure(
+        "natural_gradient",
+        "share of the mean in the length of the activations, under the paper's q",
+        averaged("mean_share_q"),
+    ),
+    "mean_share": Measure(
+        "natural_gradient", "share of the mean in the length of the activations", averaged("mean_share")
+    ),
+    "scale_q": Measure("natural_gradient", "scale of Theorem 1 under the paper's q", averaged("scale_q")),
+    "unit_angle_1e-4": Measure(
+        "natural_gradient", "angle to the unit natural gradient, degrees", _at_damping("unit_natural", 0)
+    ),
+    "unit_angle_1e-3": Measure(
+        "natural_gradient", "angle to the unit natural gradient, degrees", _at_damping("unit_natural", 1)
+    ),
+    "unit_angle_1e-2": Measure(
+        "natural_gradient", "angle to the unit natural gradient, degrees", _at_damping("unit_natural", 2)
+    ),
+    "unit_angle_1e-1": Measure(
+        "natural_gradient", "angle to the unit natural gradient, degrees", _at_damping("unit_natural", 3)
+    ),
+    "fading": Measure("saturation", "share passed on, furthest tenth over nearest tenth", _fading),
+    "passed": Measure("saturation", "share of a perturbation passed on", _last("passed")),
+    "large_dose": Measure(
+        "saturation", "change at the last layer per push, largest push over smallest", _large_over_small_dose
+    ),
+    "accuracy_lost": Measure("noise", "test accuracy lost under noise, mean over its sizes", _accuracy_lost),
+    "accuracy_noisy": Measure("noise", "test accuracy under noise, mean over its sizes", _noisy("accuracy"), -math.inf),
+    "noise_change": Measure("noise", "change of the last hidden layer under noise", _noisy("change")),
+    "gradient_start": Measure(
+        "vanishing", "gradient at layer 1 over layer 8, before training", _first_over_last_layer(0), 0.0
+    ),
+    "gradient_end": Measure(
+        "vanishing", "gradient at layer 1 over layer 8, after training", _first_over_last_layer(-1), 0.0
+    ),
+    "step_s": Measure("step_time", "time of a training step", lambda values: None),
+    "forward_s": Measure("step_time", "time of inference", lambda values: None),
+    "folded_s": Measure("step_time", "time of inference, normalisation folded", lambda values: None),
+}

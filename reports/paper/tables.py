@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from harness.paper.rows import ClaimsRun
-from reports.paper import words
+from reports.paper import headline, words
 from reports.paper.judge import judge
 from reports.paper.number_tables import modelled_table
 from reports.render import table
@@ -16,7 +16,7 @@ from reports.text.formatting import printable
 
 
 def show(run: ClaimsRun, console: Console) -> None:
-    """Print the verdicts and the comparisons behind them; nothing is taken for markup or control codes."""
+    """Print comparisons, centring, divergence and verdicts; nothing is taken for markup or control codes."""
     for line in (words.TITLE, *words.header(run)):
         console.print(Text(printable(line)))
     for caution in (words.look(run), words.incomplete(run)):
@@ -24,12 +24,15 @@ def show(run: ClaimsRun, console: Console) -> None:
             console.print(Text(printable(caution), style="bold"))
     judged = judge(run)
     for claim in dict.fromkeys(each.statement.claim for each in judged):
-        found = [(each.statement, one) for each in judged if each.statement.claim == claim for one in each.comparisons]
-        title, starts = words.claim_title(claim), table.sections(statement for statement, _ in found)
-        made = words.comparison_table([comparison for _, comparison in found], title)
+        found = [each for each in judged if each.statement.claim == claim]
+        starts = table.sections(each.statement.key for each in found for _ in (each.primary, *each.secondary))
+        made = words.comparison_table(found, words.claim_title(claim))
         table.show(replace(made, sections=starts), console)
-        if claim == "cost" and run.cost is not None:
-            table.show(modelled_table(run), console)
-    table.show(words.verdict_table(judged, "verdicts"), console)
+    if run.cost is not None:
+        table.show(modelled_table(run), console)
+    for made in (headline.centring_table(run), *headline.divergence_tables(run)):
+        if made.rows:
+            table.show(made, console)
+    table.show(words.verdict_table(judged, "verdicts").without(words.WORDS_COLUMN), console)
     console.print()
-    console.print(Text(words.counts(judged) + "."))
+    console.print(Text(f"{words.counts([each.verdict for each in judged])}. {words.one_data_set(run)}"))

@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import zip_longest
 
-from harness.paper.plan import Plan
+from harness.paper.judging import judging_sha256
+from harness.paper.plan import CURVES, Plan
 from harness.paper.rows import ClaimRow, ClaimsRun
 from harness.store import seal
+from harness.store.vocabulary import MANIFEST
 from reports.analysis.verify import Mismatch, Verified
 from reports.analysis.verify import mismatches as mismatches_of_records
+from reports.paper import words
 from reports.paper.build import content_hash_of, texts
 from reports.publish.report import REPORT
 
 
 def verify(run: ClaimsRun) -> Verified:
-    """Recompute the hashes of a claims run and of the sweep inside it, its rows' places, and all of its report."""
+    """Recompute the hashes of a run, of its rules and of the sweep inside it, its rows' places and its report."""
     paths = [run.path, *([run.cost.path] if run.cost is not None else [])]
     states = [seal.state(path) for path in paths]
     return Verified(
@@ -29,7 +32,8 @@ def verify(run: ClaimsRun) -> Verified:
 
 def mismatches(run: ClaimsRun) -> Iterator[Mismatch]:
     """Rows that the plan does not have, figures of the sweep that do not follow, lines of the report that differ."""
-    expected = _keys(run.plan)
+    yield from _rule_mismatches(run)
+    expected = words.expected(run)
     device = run.manifest.device.name
     seen = set()
     for row in run.rows:
@@ -38,33 +42,34 @@ def mismatches(run: ClaimsRun) -> Iterator[Mismatch]:
             yield Mismatch(where, "key", "more than once", "once")
         if row.key not in expected:
             yield Mismatch(where, "key", "a row", "none in the plan of the run")
+        elif row.stage != expected[row.key]:
+            yield Mismatch(where, "stage", row.stage, expected[row.key])
         if row.device != device:
             yield Mismatch(where, "device", row.device, device)
-        for name, length in _wrong_lengths(row, run.plan):
-            yield Mismatch(where, name, *length)
+        if wrong := _wrong_length(row, run.plan):
+            yield Mismatch(where, *wrong)
         seen.add(row.key)
     if run.cost is not None:
         yield from mismatches_of_records(run.cost)
     yield from _report_mismatches(run)
 
 
-def _keys(plan: Plan) -> set[tuple[object, ...]]:
-    return {
-        (claim, unit.net, unit.variant.name, rate, seed)
-        for unit in plan.units()
-        for claim in unit.claims
-        for rate in unit.rates_for(claim)
-        for seed in plan.seeds
-    }
+def _rule_mismatches(run: ClaimsRun) -> Iterator[Mismatch]:
+    """The rules, and the modules that judge, that are not those which the run was made under."""
+    then, now = run.manifest.judging_sha256, judging_sha256()
+    for path in dict.fromkeys((*then, *now)):
+        hashes = [each.get(path, "no hash") for each in (then, now)]
+        if hashes[0] != hashes[1]:
+            yield Mismatch(MANIFEST, f"the hash of {path}, which verdicts follow from,", *hashes)
 
 
-def _wrong_lengths(row: ClaimRow, plan: Plan) -> Iterator[tuple[str, tuple[str, str]]]:
-    """Every value is by epoch, and has as many places as there were epochs to look at."""
-    looked = len(row.values["epoch"]) if "epoch" in row.values else plan.epochs_of(row.net)
-    for name, values in row.values.items():
-        if not isinstance(values, list) or len(values) != looked:
-            found = len(values) if isinstance(values, list) else "no list"
-            yield name, (f"{found} epochs", f"{looked} epochs")
+def _wrong_length(row: ClaimRow, plan: Plan) -> tuple[str, str, str] | None:
+    """A training curve has as many places as there were epochs."""
+    if row.claim not in CURVES:
+        return None
+    epochs, found = plan.epochs_of(row.net), row.values.get("loss")
+    length = len(found) if isinstance(found, list) else None
+    return None if length == epochs else ("loss", f"{length} epochs", f"{epochs} epochs")
 
 
 def _report_mismatches(run: ClaimsRun) -> Iterator[Mismatch]:

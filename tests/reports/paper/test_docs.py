@@ -2,52 +2,83 @@
 
 from __future__ import annotations
 
+import dataclasses
+import shutil
+
 import pytest
 
+from harness.paper.rows import read_claims
 from harness.store.seal import seal
 from harness.store.vocabulary import RunError
 from reports.paper.judge import judge
 from reports.publish.paper_page import BLOCK, PAGE, files
 from reports.text.blocks import LostMarks, marks
 from tests.harness.command import ROOT
-from tests.reports.paper.test_build import stored
+from tests.reports.paper.runs import claims_run, loss_of, only, stored
 
 BEGIN, END = marks(BLOCK)
+FIRST = ROOT / "results/amd-epyc/claims"
+
+
+def page_in(root):
+    page = root / PAGE
+    page.parent.mkdir()
+    page.write_text(f"Before.\n\n{BEGIN}\nwhat was there\n{END}\n\nAfter.\n")
+    return page
 
 
 @pytest.fixture
 def checkout(tmp_path):
-    run = stored(tmp_path / "results" / "device" / "claims")
-    seal(run.path)
-    page = tmp_path / PAGE
-    page.parent.mkdir()
-    page.write_text(f"Before.\n\n{BEGIN}\nwhat was there\n{END}\n\nAfter.\n")
-    return run, tmp_path, page
+    """A checkout with runs on two data sets; on the second, ELU is no better."""
+    losses = {
+        "digits": loss_of,
+        "mnist1d": lambda net, name, rate, seed: 0.5 if name == "elu" else loss_of(net, name, rate, seed),
+    }
+    for name, each in losses.items():
+        run = only("learning", losses=each)
+        run = claims_run(*run.rows, plan=dataclasses.replace(run.plan, dataset=name))
+        seal(stored(tmp_path / "results" / "device" / f"claims-{name}", run).path)
+    return tmp_path / "results" / "device" / "claims-digits", tmp_path, page_in(tmp_path)
 
 
 @pytest.mark.slow
-def test_results_are_made_between_the_marks_and_replaced(checkout):
-    run, root, page = checkout
+def test_the_page_puts_two_data_sets_together(checkout):
+    path, root, page = checkout
     made = files(root)
-    page.write_bytes(made[page])
-    assert files(root)[page] == made[page]
     text = made[page].decode()
     assert text.startswith("Before.\n") and text.endswith("\nAfter.\n") and "what was there" not in text
-    assert all(each.statement.text in text for each in judge(run))
-    assert "![Mean shift](claims/claims-mean-shift.svg)" in text
-    assert root / "docs/claims/claims-mean-shift.svg" in made
-    assert run.path / "report/report.md" in made
+    assert all(each.statement.says in text for each in judge(read_claims(path)))
+    assert "| Centring alone, with the activation as it is, speeds up learning. |" in text
+    assert "| **✓ holds** | ✓ holds (12 of 12) | ✓ holds (12 of 12) |" in text
+    assert "| **? cannot tell** | ✓ holds (12 of 12) | ✗ does not (0 of 12) |" in text  # that differs between the two
+    assert text.count("Against it: ") == 2 * len(judge(read_claims(path)))
+    assert "![Centring](claims/mnist1d-claims-centring.svg)" in text
+    assert {root / "docs/claims/digits-claims-divergence.svg", path / "report/report.md"} <= set(made)
+    assert "(../results/device/claims-digits/report/report.md)" in text
 
 
 @pytest.mark.slow
-def test_a_page_without_marks_and_a_changed_run_are_refused(checkout):
-    run, root, page = checkout
+def test_until_there_is_a_run_of_this_edition_the_page_shows_the_stored_report_of_the_first(tmp_path):
+    shutil.copytree(FIRST, tmp_path / "results" / "amd-epyc" / "claims")
+    page = page_in(tmp_path)
+    made = files(tmp_path)
+    assert set(made) == {page, *(page.with_suffix("") / path.name for path in (FIRST / "report/figures").glob("*.svg"))}
+    text = made[page].decode()
+    assert "nothing is judged anew" in text and "Of 17 statements, 6 hold" in text
+    assert "![Cost](claims/claims-cost.svg)" in text
+
+
+@pytest.mark.slow
+def test_a_page_without_marks_and_a_changed_run_are_refused(tmp_path):
+    path = stored(tmp_path / "results" / "device" / "claims").path
+    seal(path)
+    page = page_in(tmp_path)
     page.write_text("no marks")
     with pytest.raises(LostMarks, match="put them where its results belong"):
-        files(root)
-    (run.path / "records.jsonl").write_text("")
+        files(tmp_path)
+    (path / "records.jsonl").write_text("")
     with pytest.raises(RunError, match="changed since it ended"):
-        files(root)
+        files(tmp_path)
 
 
 def test_the_page_has_its_marks():

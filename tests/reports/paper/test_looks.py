@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from reports.paper.build import texts
-from tests.reports.paper.test_build import stored
+from tests.reports.paper.runs import stored
 
 FACES = ("index.html", "report.md", "claims.tex")
 
