@@ -72,7 +72,7 @@ def _sampled(time_s: float, seed: str) -> Sampled:
 
 @functools.cache  # making records out of samples takes a moment
 def fleet_run(fleet: tuple[FleetDevice, ...] | None = None, count: int = len(CASES), **manifest) -> Run:
-    """The first cases, once on each model, in turns over its devices: triton is 1.5 times as fast on H200s, else 1.2."""
+    """The first cases, once on each model, in turns over its devices: triton is 1.5× as fast on H200s, else 1.2×."""
     fleet = two_and_one() if fleet is None else fleet
     records: list[Record] = []
     for model in dict.fromkeys(each.device.name for each in fleet):
