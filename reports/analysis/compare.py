@@ -16,7 +16,7 @@ from harness.store import seal
 from harness.store.records import Record, Run
 from harness.store.vocabulary import Flush, Regime, Role, RunError, Verdict
 from harness.timing.estimators import Ratio, median
-from reports.analysis.fleet import by_model
+from reports.analysis.fleet import by_model, is_fleet
 from reports.analysis.ratios import are_unmarked, memory_clock_mhz, ratio_between, sm_clock_mhz, verdict_on
 from reports.analysis.summary import conditions
 
@@ -106,14 +106,17 @@ def compare_models(first: Run, second: Run) -> list[Comparison]:
     A model that only one side has is compared with nothing: all that was timed on it is a change.
     """
     sides = [{part.manifest.device.name: part for part in by_model(run)} for run in (first, second)]
+    has_fleet = is_fleet(first) or is_fleet(second)
     if all(len(parts) == 1 for parts in sides):
-        return [compare_runs(first, second)]
+        (a,), (b,) = (parts.values() for parts in sides)
+        made = compare_runs(a, b)
+        return [replace(made, warnings=(*made.warnings, *_other_devices(made.pairs))) if has_fleet else made]
     found = []
     for model in dict.fromkeys(name for parts in sides for name in parts):
-        a, b = (parts.get(model) for parts in sides)
-        made = compare_runs(a or replace(first, records=()), b or replace(second, records=()))
-        if a is None or b is None:
-            warnings: tuple[str, ...] = (f"only {(second if a is None else first).path} has records of {model}",)
+        one, other = (parts.get(model) for parts in sides)
+        made = compare_runs(one or replace(first, records=()), other or replace(second, records=()))
+        if one is None or other is None:
+            warnings: tuple[str, ...] = (f"only {(second if one is None else first).path} has records of {model}",)
         else:
             warnings = (*made.warnings, *_other_devices(made.pairs))
         found.append(replace(made, device=model, warnings=warnings))

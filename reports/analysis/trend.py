@@ -61,7 +61,7 @@ def trends(runs: Sequence[Run]) -> list[Trend]:
     """
     parts = [by_model(run) for run in runs]
     if all(len(each) == 1 for each in parts):
-        return [trend(runs)]
+        return [trend([part for (part,) in parts])]
     of_model: dict[str, list[Run]] = {}
     for each in parts:
         for part in each:

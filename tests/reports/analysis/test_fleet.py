@@ -144,6 +144,16 @@ def test_a_case_that_moved_to_another_device_of_its_model_is_said(tmp_path):
     assert "device of its model: another one in 8 of 8 cases" in compare_models(there, back)[0].warnings
 
 
+def test_a_fleet_of_one_model_is_compared_with_a_run_on_one_device_as_two_runs_are(tmp_path):
+    fleet = written(fleet_run(OF_ONE_MODEL), tmp_path / "fleet")
+    alone = written(fleet_run(OF_ONE_MODEL[:1]), tmp_path / "alone")
+    (found,) = compare_models(fleet, alone)
+    assert (found.device, len(found.pairs), found.counts["same"]) == ("", 16, 16)
+    assert "device of its model: another one in 4 of 8 cases" in found.warnings
+    (same,) = compare_models(alone, alone)
+    assert same.warnings == ()
+
+
 def test_two_providers_are_compared_model_by_model():
     found = compare_providers_by_model(fleet_run(), "eager", "triton")
     assert [(each.device, each.counts["faster"], len(each.counted)) for each in found] == [(H200, 8, 8), (L4, 8, 8)]
