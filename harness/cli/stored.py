@@ -129,13 +129,13 @@ def compare(
     from rich.console import Console
 
     from harness.store.records import read_run
-    from reports.analysis.compare import compare_providers, compare_runs
+    from reports.analysis.compare import compare_models, compare_providers_by_model
     from reports.render import comparison
 
     if providers:
-        found = compare_providers(read_run(runs[0]), *providers)
+        found = compare_providers_by_model(read_run(runs[0]), *providers)
     else:
-        found = compare_runs(read_run(runs[0]), read_run(runs[1]))
+        found = compare_models(read_run(runs[0]), read_run(runs[1]))
     if markdown:
         print(comparison.to_markdown(found), end="")
     elif json:
@@ -162,14 +162,19 @@ def _compare_with_model(path: Path, markdown: bool, json: bool) -> None:
         table.show(prediction.beside_table(found), Console())
 
 
-def _fail_on(found: Comparison, wanted: list[Failing]) -> None:
-    failed = {each.value: found.counts[each.value] for each in wanted}
+def _fail_on(found: list[Comparison], wanted: list[Failing]) -> None:
+    failed = {each.value: sum(one.counts[each.value] for one in found) for each in wanted}
     if Failing.slower in wanted:
-        failed["no longer timed"] = sum(change.is_loss for change in found.changes)
+        failed["no longer timed"] = sum(change.is_loss for one in found for change in one.changes)
     sentences = [f"{count} {what}" for what, count in failed.items() if count]
     if wanted:
-        sentences += [f"{name} is not in {found.second} any more" for name in found.gone]
-        sentences += [] if found.pairs else ["no case was timed on both sides, so there is nothing to compare"]
+        sentences += [
+            f"{name} is not in {one.second} any more{f', on {one.device}' if one.device else ''}"
+            for one in found
+            for name in one.gone
+        ]
+        if not any(one.pairs for one in found):
+            sentences.append("no case was timed on both sides, so there is nothing to compare")
     if sentences:
         end("; ".join(sentences), CHECK_FAILED)
 
@@ -189,10 +194,10 @@ def trend(
     from rich.console import Console
 
     from harness.store.records import read_run
-    from reports.analysis.trend import trend as trend_of
+    from reports.analysis.trend import trends
     from reports.render import trend as shown
 
-    found = trend_of([read_run(run) for run in runs])
+    found = trends([read_run(run) for run in runs])
     if markdown:
         print(shown.to_markdown(found), end="")
     elif json:
@@ -200,11 +205,10 @@ def trend(
     else:
         shown.show(found, Console())
     if figure is not None:
-        from reports.figures.files import save
-        from reports.figures.trend import drawn
+        from reports.figures.trend import write_trends
 
-        save(drawn(found), figure.with_suffix(""), (figure.suffix[1:],))
-        print(f"figure: {figure}", file=sys.stderr)
+        for path in write_trends(found, figure):
+            print(f"figure: {path}", file=sys.stderr)
 
 
 @app.command()

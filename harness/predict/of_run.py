@@ -22,13 +22,18 @@ class BesideMeasured:
 
 def beside(run: Run) -> list[BesideMeasured]:
     """Every timed record of a kernel that the run has counts of. Raises PredictError where there is none, RunError."""
-    device = of_driver_name(run.manifest.device.name)
-    if device is None:
+    names = run.manifest.models
+    models = {name: device for name in names if (device := of_driver_name(name)) is not None}
+    if not models:
         raise PredictError(
-            f"{run.path} was made on {run.manifest.device.name}, and times are predicted for {', '.join(known())}"
+            f"{run.path} was made on {' and '.join(names)}, and times are predicted for {', '.join(known())}"
         )
     counted = works(rows_of(run))
-    found = [each for record in run.records if (each := _beside(record, device, counted)) is not None]
+    found = [
+        each
+        for record in run.records
+        if record.device in models and (each := _beside(record, models[record.device], counted)) is not None
+    ]
     if not found:
         raise PredictError(f"{run.path} has no timed kernel with counts; a run on a GPU keeps those of its kernels")
     return found

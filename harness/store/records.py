@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harness.device.placement import Placement
 from harness.store.lines import Decoder, VersionedDecoder, is_torn, iter_lines
 from harness.store.manifest import Manifest, read_manifest
 from harness.store.vocabulary import (
@@ -87,7 +88,7 @@ class Record:
     max_ulp: float | None
     worst_input: str | None  # the input with the largest error, as text
     flags: tuple[Flag, ...]  # empty: nothing is against it
-    device: str
+    device: str  # its model: which one of that model is in `placement`
     role: Role = Role.PROVIDER
     data: str = "normal"  # of the inputs; see harness.ops.cases
     cause: Cause | None = None  # of an outcome that others are decided by
@@ -123,10 +124,16 @@ class Record:
     peak_bytes: int | None = None  # of memory, over what there was before, in one call of a whole model
 
     health: dict[str, Any] = dataclasses.field(default_factory=dict)  # the device "before" and "after" the case
+    placement: Placement | None = None  # the physical device that measured it; None in runs from before that was noted
 
     @property
-    def key(self) -> tuple[str, Role, str, Regime | None]:
-        """What makes a record the only one of its kind in a run."""
+    def key(self) -> tuple[str, Role, str, Regime | None, str]:
+        """What makes a record the only one of its kind in a run: a run may be of several models of devices."""
+        return (*self.subject, self.device)
+
+    @property
+    def subject(self) -> tuple[str, Role, str, Regime | None]:
+        """What it is of, whatever device measured it: by this the records of two runs are held against each other."""
         return (self.case_key, self.role, self.provider, self.regime)
 
     @property

@@ -14,6 +14,7 @@ from harness.store import seal
 from harness.store.provenance import Location, location
 from harness.store.records import Record, Run
 from harness.store.vocabulary import RunError
+from reports.analysis.fleet import by_model
 from reports.analysis.ratios import BASELINE
 from reports.analysis.speedups import standings
 from reports.analysis.summary import FLAGS, TimedGroup, TimedRow, conditions, groups
@@ -75,6 +76,7 @@ class Citable:
     is_quick: bool  # the sweep is one for a first look
     location: Location | None  # where others find the run
     figure: str  # the stem of the figure that shows the first sentence, among the report's figures
+    figure_of: str = ""  # the model of device that it is of, in a fleet
 
 
 def citable(run: Run, selection: Selection) -> Citable:
@@ -96,19 +98,24 @@ def citable(run: Run, selection: Selection) -> Citable:
             f"{run.path} holds no such row; it has {wording.cases_text(there)}; providers: {names}; regimes: {regimes}"
         )
     refused = tuple(Refused(record, why) for record in wanted if (why := objection(record)))
-    found = tuple(kept for group in groups(run) if (kept := _valid(group, selection)).rows)
+    found = _valid_groups(run, selection)
     if not found:
         raise NotCitable(f"{run.path} holds no row that can be cited", refused)
-    headline = _headline(found)
+    parts = by_model(run)
+    of_models = [(part, found if len(parts) == 1 else _valid_groups(part, selection)) for part in parts]
+    headlines = [(part, own, _headline(own)) for part, own in of_models if own]
+    first, _, (group, _) = headlines[0]
+    figure = file_stem("bandwidth", group.op)
     return Citable(
         run=run,
         content_hash=seal.content_hash(run.path),
         groups=found,
         refused=refused,
-        sentences=tuple(_sentences(run, found, *headline)),
+        sentences=tuple(each for part, own, headline in headlines for each in _sentences(part, own, *headline)),
         is_quick=run.manifest.sweep.get("name") == QUICK_SWEEP,
         location=location(run.path),
-        figure=file_stem("bandwidth", headline[0].op),
+        figure=figure if len(parts) == 1 else file_stem(figure, first.manifest.device.name),
+        figure_of=first.manifest.device.name,
     )
 
 
@@ -123,6 +130,10 @@ def objection(record: Record) -> str | None:
     if record.doubts:
         return "; ".join(FLAGS[flag][1] if flag in FLAGS else f"marked {flag}" for flag in record.doubts)
     return None
+
+
+def _valid_groups(run: Run, selection: Selection) -> tuple[TimedGroup, ...]:
+    return tuple(kept for group in groups(run) if (kept := _valid(group, selection)).rows)
 
 
 def _valid(group: TimedGroup, selection: Selection) -> TimedGroup:
@@ -158,7 +169,8 @@ def _sentences(run: Run, found: Sequence[TimedGroup], group: TimedGroup, row: Ti
     device = run.manifest.device.name
     low, high = record.ci95_s
     text = (
-        f"On {device}, {record.provider} computes {record.op} of {size_text(record.shape)} {record.dtype} elements in "
+        f"On {device}{_which(run, record)}, {record.provider} computes {record.op} of {size_text(record.shape)} "
+        f"{record.dtype} elements in "
         f"{time_text(record.median_s)} (median of {len(record.samples_s)} samples, 95% interval "
         f"{time_text(low)} to {time_text(high)}, {_CONDITIONS[group.regime]}), "
         f"which is {significant(record.bandwidth_gbps)} GB/s"
@@ -171,6 +183,14 @@ def _sentences(run: Run, found: Sequence[TimedGroup], group: TimedGroup, row: Ti
         )
     yield text + _against_baseline(row) + "."
     yield from _overall(found, record.provider)
+
+
+def _which(run: Run, record: Record) -> str:
+    """Which device of its model a record is of, where the run has several of that model."""
+    place = record.placement
+    if place is None or sum(each.device.name == record.device for each in run.manifest.fleet) < 2:
+        return ""
+    return f" ({', '.join(part for part in (place.node, place.uuid) if part)})"
 
 
 def _against_baseline(row: TimedRow) -> str:
@@ -187,10 +207,12 @@ def _overall(found: Sequence[TimedGroup], provider: str) -> Iterator[str]:
     for each in standings(found):
         if each.provider != provider or each.cases < 2:
             continue
+        devices = {row.device for group in found if group.op == each.op for row in group.rows}
+        on = f", on {len(devices)} devices of this model" if len(devices) > 1 else ""
         counts = {"faster": each.faster, "slower": each.slower}
         claims = ", ".join(f"{verdict} in {count}" for verdict, count in counts.items() if count)
         yield (
-            f"Over {each.cases} valid cases of {each.op} ({_CONDITIONS[each.conditions]}) it is "
+            f"Over {each.cases} valid cases of {each.op} ({_CONDITIONS[each.conditions]}{on}) it is "
             f"{claims or 'told apart from it in none'}: {each.mean:.2f} times the speed of {BASELINE} in the "
             f"geometric mean, from {each.least:.2f} to {each.most:.2f}."
         )

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from harness.store import seal
 from harness.store.records import Record, Run
 from harness.store.vocabulary import Flush, Regime, Role, RunError, Verdict
 from harness.timing.estimators import Ratio, median
+from reports.analysis.fleet import by_model, is_fleet
 from reports.analysis.ratios import are_unmarked, memory_clock_mhz, ratio_between, sm_clock_mhz, verdict_on
 from reports.analysis.summary import conditions
 
@@ -64,6 +65,7 @@ class Comparison:
     pairs: tuple[Pair, ...]
     changes: tuple[Change, ...]
     warnings: tuple[str, ...]
+    device: str = ""  # the model that all of it is of; empty where each side is of one model, which `warnings` compare
 
     @property
     def gone(self) -> tuple[str, ...]:
@@ -89,13 +91,60 @@ class Comparison:
 
 def compare_runs(first: Run, second: Run) -> Comparison:
     """The second run against the first, provider by provider. Raises RunError where they have nothing in common."""
-    a, b = ({record.key: record for record in run.records if record.role == "provider"} for run in (first, second))
+    a, b = ({record.subject: record for record in run.records if record.role == "provider"} for run in (first, second))
     floors = _Floors.of(first), _Floors.of(second)
     pairs = tuple(_pair(a[key], b[key], *floors) for key in a if key in b and _timed(a[key]) and _timed(b[key]))
     changes = tuple(_changes(a, b))
     if not a and not b:
         raise RunError(f"{first.path} and {second.path} hold no record of a provider; name measured runs")
     return Comparison(str(first.path), str(second.path), pairs, changes, tuple(differences(first, second)))
+
+
+def compare_models(first: Run, second: Run) -> list[Comparison]:
+    """The second run against the first: one comparison, or where one of them has several models, one for each model.
+
+    A model that only one side has is compared with nothing: all that was timed on it is a change.
+    """
+    sides = [{part.manifest.device.name: part for part in by_model(run)} for run in (first, second)]
+    has_fleet = is_fleet(first) or is_fleet(second)
+    if all(len(parts) == 1 for parts in sides):
+        (a,), (b,) = (parts.values() for parts in sides)
+        made = compare_runs(a, b)
+        return [replace(made, warnings=(*made.warnings, *_other_devices(made.pairs))) if has_fleet else made]
+    found = []
+    for model in dict.fromkeys(name for parts in sides for name in parts):
+        one, other = (parts.get(model) for parts in sides)
+        made = compare_runs(one or replace(first, records=()), other or replace(second, records=()))
+        if one is None or other is None:
+            warnings: tuple[str, ...] = (f"only {(second if one is None else first).path} has records of {model}",)
+        else:
+            warnings = (*made.warnings, *_other_devices(made.pairs))
+        found.append(replace(made, device=model, warnings=warnings))
+    return found
+
+
+def _other_devices(pairs: Sequence[Pair]) -> Iterator[str]:
+    """That cases were timed on another device of their model: what differs may be the device's."""
+    places = [(pair.first.placement, pair.second.placement, pair.first.case_key) for pair in pairs]
+    moved = {case for a, b, case in places if a is not None and b is not None and a.identity != b.identity}
+    if moved:
+        yield f"device of its model: another one in {len(moved)} of {len({case for *_, case in places})} cases"
+
+
+def compare_providers_by_model(run: Run, first: str, second: str) -> list[Comparison]:
+    """Two providers of one run: one comparison, or one for each model of device that has both. Raises RunError."""
+    parts = by_model(run)
+    if len(parts) == 1:
+        return [compare_providers(run, first, second)]
+    found, errors = [], []
+    for part in parts:
+        try:
+            found.append(replace(compare_providers(part, first, second), device=part.manifest.device.name))
+        except RunError as error:
+            errors.append(error)
+    if not found:
+        raise errors[0]
+    return found
 
 
 def compare_providers(run: Run, first: str, second: str) -> Comparison:

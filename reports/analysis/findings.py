@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harness.store.records import Run
 from harness.timing.estimators import geometric_mean, median
+from reports.analysis.fleet import Checked, by_model, checked, is_fleet, model_of
 from reports.analysis.ratios import BASELINE
 from reports.analysis.speedups import comparable, speedup_of
 from reports.analysis.summary import TimedGroup, TimedRow, folded, groups, noise_floors
 from reports.text import wording
-from reports.text.formatting import percent, size_text
+from reports.text.formatting import percent, significant, size_text
 
 # Where a difference is claimed, these are named one by one up to so many.
 _MOST_NAMED = 3
@@ -31,9 +32,62 @@ class Finding:
 
 
 def findings(run: Run, timed: Sequence[TimedGroup] | None = None) -> list[Finding]:
-    """The findings of a run, the most wanted first. `timed` are its groups, where they are at hand."""
-    found = groups(run) if timed is None else timed
-    return [*_comparisons(found), *_roofs(found), *_untimed(run), *_certainty(run, found)]
+    """The findings of a run, the most wanted first; of a fleet, those on its devices, then of each model by itself.
+
+    `timed` are its groups, where they are at hand.
+    """
+    if not is_fleet(run):
+        return _of_one_model(run, groups(run) if timed is None else timed)
+    found = list(on_devices(run))
+    for part in by_model(run):
+        own = _of_one_model(part, groups(part))
+        found += [replace(each, text=f"{model_of(part)}: {each.text}") for each in own]
+    return found
+
+
+def _of_one_model(run: Run, timed: Sequence[TimedGroup]) -> list[Finding]:
+    return [*_comparisons(timed), *_roofs(timed), *_untimed(run), *_certainty(run, timed)]
+
+
+def on_devices(run: Run) -> Iterator[Finding]:
+    """The devices of a fleet: which of them is slow, by how much, and how near to each other the others are."""
+    by_name: dict[str, list[Checked]] = {}
+    for each in checked(run):
+        if each.fastest is not None:
+            by_name.setdefault(each.member.device.name, []).append(each)
+    for model, members in by_name.items():
+        slow = [each for each in members if each.is_slow]
+        yield from (_slow(each, members) for each in slow)
+        shares = [each.share for each in members if each.share is not None and each not in slow]
+        if len(shares) > 1:
+            yield Finding(
+                "info",
+                f"{model}: {'the' if not slow else 'the other'} {len(shares)} devices attain at least "
+                f"{percent(min(shares), 1)}% of what the fastest of them does on the same stream "
+                f"({_stream(members[0])}).",
+            )
+
+
+def _slow(each: Checked, members: Sequence[Checked]) -> Finding:
+    """That a device is slow, how slow, and held against what noise."""
+    assert each.ratio is not None and each.noise_floor is not None and each.share is not None
+    best = next(other for other in members if other.member is each.fastest)
+    longer, least, most = (percent(value - 1, 1) for value in (each.ratio.ratio, each.ratio.low, each.ratio.high))
+    cases = "1 case was" if each.cases == 1 else f"{each.cases} cases were"
+    return Finding(
+        "caution",
+        f"{each.name} ({each.place}) is slow: it attains {percent(each.share, 1)}% of what {best.name} ({best.place}), "
+        f"the fastest {each.member.device.name}, does on the same stream ({_stream(each)}), which takes it {longer}% "
+        f"longer (95%: {least} to {most}%); a provider is told apart from its twin by up to "
+        f"{percent(each.noise_floor, 1)}% there. {cases} timed on it, in turns with the roofs and the {BASELINE} that "
+        "they are held against: shares and speed-ups are its own, and the times are those of a slow device.",
+    )
+
+
+def _stream(each: Checked) -> str:
+    """What was done on every device of a model, and what the fastest attained."""
+    assert each.fastest is not None and each.fastest.check is not None
+    return f"{each.fastest.check.stream}: {significant(each.fastest.check.gbps)} GB/s"
 
 
 def _comparisons(timed: Sequence[TimedGroup]) -> Iterator[Finding]:

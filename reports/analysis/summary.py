@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harness.ops.catalogue import MODEL_OPS
 from harness.store.records import Record, Run
 from harness.store.vocabulary import PROVIDED, Flag, Regime
 from harness.timing.estimators import Ratio, median, relative_half_width
+from reports.analysis.fleet import labels, names_of
 from reports.analysis.ratios import BASELINE, time_over_baseline, verdict_on
 
 # The marks of a row and what they mean, in the order in which they are explained.
@@ -28,6 +29,7 @@ class TimedRow:
     baseline: Record | None  # eager's record of the same case and regime; None: there is none
     speedup: Ratio | None  # eager's time over this one's (reports.analysis.ratios); None: no eager, or too few samples
     verdict: str | None  # against eager: "faster", "slower", "same", "undecided"; None where there is no eager
+    device: str = ""  # what the device is called, where the run has several (reports.analysis.fleet)
 
 
 @dataclass(frozen=True)
@@ -46,33 +48,45 @@ class TimedGroup:
 
 
 def groups(run: Run) -> list[TimedGroup]:
-    """The timed records, in the order in which their groups first occur."""
-    by_case: dict[tuple[str, str | None], list[Record]] = {}
+    """The timed records, in the order in which their groups first occur; those of a case on several devices beside
+    each other, each against eager, the noise and the roof of its own device.
+    """
+    label = labels(run)
+    by_case: dict[tuple[str, str | None, str], list[Record]] = {}
     for record in run.records:
         is_listed = not record.is_roof_curve and record.op not in MODEL_OPS  # which have a table of their own
         if record.outcome == "ok" and record.median_s and is_listed:
-            by_case.setdefault((record.case_key, record.regime), []).append(record)
-    found: dict[tuple[str, ...], list[list[Record]]] = {}
-    for (case, regime), records in by_case.items():
+            by_case.setdefault((record.case_key, record.regime, label(record)), []).append(record)
+    found: dict[tuple[str, ...], list[tuple[str, list[Record]]]] = {}
+    for (case, regime, device), records in by_case.items():
         first = records[0]
-        is_second = regime == Regime.GRAPH and (case, Regime.COLD) in by_case
+        is_second = regime == Regime.GRAPH and (case, Regime.COLD, device) in by_case
         kind = Regime.GRAPH if is_second else conditions(first)
-        found.setdefault((first.op, str(first.params), first.dtype, first.layout, first.data, kind), []).append(records)
+        key = (first.op, str(first.params), first.dtype, first.layout, first.data, kind)
+        found.setdefault(key, []).append((device, records))
+    places = {name: place for place, (_, name) in enumerate(names_of(run))}
+    for cases in found.values():
+        cases.sort(key=lambda each: (each[1][0].elements, places.get(each[0], 0)))
     return [_group(cases, key[-1]) for key, cases in found.items()]
 
 
-def _group(cases: list[list[Record]], kind: str) -> TimedGroup:
-    first = cases[0][0]
-    ordered = sorted(cases, key=lambda records: records[0].elements)
-    return TimedGroup(
-        first.op,
-        first.params,
-        first.dtype,
-        first.layout,
-        first.data,
-        kind,
-        tuple(row for records in ordered for row in _rows(records)),
-    )
+def _group(cases: list[tuple[str, list[Record]]], kind: str) -> TimedGroup:
+    """The group of some cases, each with its device, in the order of its rows."""
+    first = cases[0][1][0]
+    by_case: dict[str, list[TimedRow]] = {}
+    for device, records in cases:
+        by_case.setdefault(records[0].case_key, []).extend(_rows(records, device))
+    rows = tuple(row for each in by_case.values() for row in _side_by_side(each))
+    return TimedGroup(first.op, first.params, first.dtype, first.layout, first.data, kind, rows)
+
+
+def _side_by_side(rows: list[TimedRow]) -> list[TimedRow]:
+    """The rows of one case: the providers by time, each with its devices in their order, the roofs last."""
+    least: dict[str, float] = {}
+    for row in rows:
+        time_s = row.record.median_s or 0.0
+        least[row.record.entry] = min(time_s, least.get(row.record.entry, time_s))
+    return sorted(rows, key=lambda row: (row.record.role == "roof", least[row.record.entry]))
 
 
 def conditions(record: Record) -> str:
@@ -80,14 +94,15 @@ def conditions(record: Record) -> str:
     return "cold" if record.regime in ("cold", "graph", None) else record.regime
 
 
-def _rows(records: list[Record]) -> list[TimedRow]:
+def _rows(records: list[Record], device: str) -> list[TimedRow]:
     """The providers of one case by time, the roof that they are held against last."""
     noise = noise_of(records)
     baseline = next((r for r in records if r.provider == BASELINE and r.role == "provider"), None)
     timed = sorted((r for r in records if r.role == "provider"), key=lambda record: record.median_s or 0.0)
     roofs = sorted((r for r in records if r.role == "roof"), key=lambda record: record.roof_gbps or 0.0)
     roof = roofs[-1] if roofs else None
-    return [_row(record, baseline, noise, roof) for record in (*timed, *roofs[-1:])]
+    made = (_row(record, baseline, noise, roof) for record in (*timed, *roofs[-1:]))
+    return [replace(row, device=device) for row in made] if device else list(made)
 
 
 def _row(record: Record, baseline: Record | None, noise: float | None, roof: Record | None) -> TimedRow:

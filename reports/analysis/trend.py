@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harness.store.records import Record, Run
 from harness.store.vocabulary import RunError
 from harness.timing.estimators import Ratio, geometric_mean_ratio, verdict
+from reports.analysis.fleet import by_model
 from reports.analysis.ratios import ratio_between
 from reports.text import wording
 
@@ -46,10 +47,29 @@ class Label:
 class Trend:
     labels: tuple[Label, ...]
     lines: tuple[Line, ...]
+    device: str = ""  # the model that all of it is of; empty where each run is of one, which its label says
 
     @property
     def has_many_devices(self) -> bool:
         return len({label.device for label in self.labels}) > 1
+
+
+def trends(runs: Sequence[Run]) -> list[Trend]:
+    """The trend of the runs; where one of them has several models of device, one for each model that two runs have.
+
+    Raises RunError where there is none.
+    """
+    parts = [by_model(run) for run in runs]
+    if all(len(each) == 1 for each in parts):
+        return [trend([part for (part,) in parts])]
+    of_model: dict[str, list[Run]] = {}
+    for each in parts:
+        for part in each:
+            of_model.setdefault(part.manifest.device.name, []).append(part)
+    shared = {model: each for model, each in of_model.items() if len(each) > 1}
+    if not shared:
+        raise RunError("no two of the runs share a model of device; name runs that do")
+    return [replace(trend(each), device=model) for model, each in shared.items()]
 
 
 def trend(runs: Sequence[Run]) -> Trend:
@@ -58,7 +78,7 @@ def trend(runs: Sequence[Run]) -> Trend:
         raise RunError("a trend is over two or more runs; name more of them")
     ordered = sorted(runs, key=lambda run: (str(run.manifest.created or ""), str(run.path)))
     timed = [
-        {each.key: each for each in run.records if each.role == "provider" and each.samples_s and not each.doubts}
+        {each.subject: each for each in run.records if each.role == "provider" and each.samples_s and not each.doubts}
         for run in ordered
     ]
     common = [key for key in timed[0] if all(key in each for each in timed)]

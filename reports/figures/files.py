@@ -9,7 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from harness.store.records import Run
+from reports.analysis.fleet import by_model, model_of
+from reports.figures.naming import file_stem
 from reports.render.data import MissingLibrary
+from reports.text.formatting import printable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -37,17 +40,29 @@ def write_figures(run: Run, directory: Path, formats: tuple[str, ...] = FORMATS)
 
 
 def draw(run: Run) -> Iterator[tuple[str, Figure]]:
-    """The figures by the names of their files, in the order in which a reader wants them."""
+    """The figures by the names of their files, in the order in which a reader wants them; each of one model."""
+    parts = by_model(run)
+    for part in parts:
+        yield from _of_model(part, is_named=len(parts) > 1)
+
+
+def _of_model(run: Run, *, is_named: bool) -> Iterator[tuple[str, Figure]]:
+    """The figures of a run on one model of device; where there are others, titles and names of files say which."""
     import matplotlib
 
     from reports.figures import bandwidth, error, instruction_roofline, levels, roofline, speedup, style
+    from reports.figures.panels import literal
 
     for module in (bandwidth, speedup, roofline, levels, error, instruction_roofline):
         with matplotlib.rc_context(style.RC):
             found = module.figures(run)
             for figure in found.values():
+                if is_named:
+                    title = literal(printable(model_of(run), 60))
+                    figure.suptitle(f"{figure.get_suptitle()}\n{title}", x=0.01, ha="left", fontsize=9)
                 _lay_out(figure)
-        yield from found.items()
+        model = run.manifest.device.name
+        yield from ((file_stem(name, model) if is_named else name, figure) for name, figure in found.items())
 
 
 def _lay_out(figure: Figure) -> None:

@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from reports.analysis.trend import Line, Trend
 from reports.figures import style
+from reports.figures.files import save
+from reports.figures.naming import file_stem
 from reports.figures.panels import WIDTH_IN, legend_below, literal
 from reports.text.formatting import printable
 
 _MOST_PANELS = 12
+
+
+def write_trends(trends: Sequence[Trend], path: Path) -> list[Path]:
+    """Draw the trend into the file `path`; several, each into a file whose name ends in its model of device."""
+    stem, kind = path.with_suffix(""), path.suffix[1:]
+    written: list[Path] = []
+    for each in trends:
+        own = stem.with_name(f"{stem.name}{file_stem('', each.device)}") if each.device else stem
+        written += save(drawn(each), own, (kind,))
+    return written
 
 
 def drawn(found: Trend) -> Figure:

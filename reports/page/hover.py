@@ -14,7 +14,8 @@ from reports.text.formatting import bytes_text, percent, printable, significant,
 def row_text(row: TimedRow) -> str:
     """A timed row, in lines. Plotly takes some HTML for markup, so names from outside are escaped."""
     record = row.record
-    lines = [f"<b>{_safe(record.provider)}</b>", _safe(f"{record.op} {size_text(record.shape)} {record.dtype}")]
+    on = f" on {_safe(row.device)}" if row.device else ""
+    lines = [f"<b>{_safe(record.provider)}</b>{on}", _safe(f"{record.op} {size_text(record.shape)} {record.dtype}")]
     lines.append(f"{time_text(record.median_s)}{_interval(record)}")
     rate = f"{significant(record.bandwidth_gbps)} GB/s"
     if row.roof_fraction is not None:

@@ -183,6 +183,7 @@
       elements: () => cell(text("size", row), "n"),
       dtype: () => cell(text("dtype", row)),
       provider: () => cell(text("provider", row)),
+      device: () => cell(text("device", row)),
       time_us: () => cell(time === null ? "–" : timeText(time), "n", width),
       gbps: () => cell(significant(numbers.gbps[row]), "n"),
       roof_percent: () => cell(share === null ? "–" : share.toFixed(0), "n", roof),

@@ -8,6 +8,7 @@ from typing import Any
 
 from harness.ops.catalogue import OPS
 from harness.store.records import Record, Run
+from reports.analysis.fleet import is_fleet, labels
 from reports.analysis.ratios import BASELINE
 from reports.analysis.summary import TimedGroup, TimedRow
 from reports.text.formatting import layout_text, params_text, printable, size_text
@@ -32,16 +33,30 @@ NUMBERS = ("elements", "bytes", "time_us", "low_us", "high_us", "gbps", "roof_pe
 
 
 def columns(run: Run, timed: Sequence[TimedGroup]) -> dict[str, Any]:
-    """Every provider's record of a run, timed or not, in the order of the run; without samples."""
+    """Every provider's record of a run, timed or not, in the order of the run; without samples.
+
+    Those of a fleet have one column more, the device, and those of one case and provider stand beside each other.
+    """
     rows = {id(row.record): row for group in timed for row in group.rows}
     records = [record for record in run.records if record.role == "provider"]
+    if is_fleet(run):
+        records = _side_by_side(records)
     texts = [_texts(record, rows.get(id(record))) for record in records]
     numbers = [_numbers(record, rows.get(id(record))) for record in records]
+    devices = {"device": _coded(printable(each) for each in map(labels(run), records))} if is_fleet(run) else {}
     return {
         "count": len(records),
-        "texts": {name: _coded(each[n] for each in texts) for n, name in enumerate(TEXTS)},
+        "texts": {name: _coded(each[n] for each in texts) for n, name in enumerate(TEXTS)} | devices,
         "numbers": {name: [_short(each[n]) for each in numbers] for n, name in enumerate(NUMBERS)},
     }
+
+
+def _side_by_side(records: list[Record]) -> list[Record]:
+    """The records with the devices of each case and provider together; else in the order in which they first occur."""
+    together: dict[str, dict[str, list[Record]]] = {}
+    for record in records:
+        together.setdefault(record.case_key, {}).setdefault(record.provider, []).append(record)
+    return [record for providers in together.values() for alike in providers.values() for record in alike]
 
 
 def _texts(record: Record, row: TimedRow | None) -> tuple[str, ...]:

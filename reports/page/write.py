@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +13,15 @@ from harness.machine_code.rows import rows_of
 from harness.store.records import Run
 from harness.store.vocabulary import RECORDS
 from reports.analysis.findings import findings
+from reports.analysis.fleet import by_model, devices_text, is_fleet, model_of
 from reports.analysis.ratios import BASELINE
 from reports.analysis.summary import FLAGS, TimedGroup, groups, outcomes
 from reports.page import predicted
-from reports.page.charts import MOST_CHARTS, charts
+from reports.page.charts import MOST_CHARTS, Chart, charts
 from reports.page.rows import columns, embedded
 from reports.render import inspection
-from reports.render.run_tables import spared_table, speedup_table, untimed_table, workload_table
+from reports.render.fleet import device_table, not_measured, speedups, validated, workloads
+from reports.render.run_tables import spared_table
 from reports.render.table import to_html
 from reports.render.timed import PAGE as PAGE_COLUMNS
 from reports.text import wording
@@ -63,7 +65,7 @@ def page(run: Run, content_hash: str | None = None, doubts: Sequence[str] = ()) 
     plotly = _plotly()
     timed = groups(run)
     inspected = rows_of(run)
-    drawn = charts(run, timed, inspected)
+    drawn = _drawn(run, timed)
     if curves := predicted.predicted(run, inspected):
         drawn["predicted"] = curves[:MOST_CHARTS]
     data = {
@@ -87,22 +89,37 @@ def page(run: Run, content_hash: str | None = None, doubts: Sequence[str] = ()) 
     return Page(text, () if plotly else ("the interactive charts need plotly: pip install plotly",))
 
 
+def _drawn(run: Run, timed: Sequence[TimedGroup]) -> dict[str, list[Chart]]:
+    """The charts by kind; where there are several models of device, those of each under its name."""
+    parts = by_model(run)
+    if len(parts) == 1:
+        return charts(parts[0], timed, rows_of(parts[0]))
+    drawn: dict[str, list[Chart]] = {}
+    for part in parts:
+        name = printable(model_of(part), 60)
+        for kind, found in charts(part, groups(part), rows_of(part)).items():
+            drawn.setdefault(kind, []).extend(replace(each, name=f"{name}: {each.name}") for each in found)
+    return drawn
+
+
 def _said(run: Run, timed: Sequence[TimedGroup]) -> dict[str, Any]:
     """What the template has to say about the run in words and tables, by the template's names."""
-    has_energy = any(record.energy_j is not None for record in run.records)
+    left_out = set() if any(record.energy_j is not None for record in run.records) else {"energy_mj"}
+    left_out |= set() if is_fleet(run) else {"device"}
     return {
         "title": f"elubench: {_device_name(run)}",
         "header": list(wording.header(run)),
         "created": (run.manifest.created or "")[:10],
         "findings": findings(run, timed),
-        "standings": speedup_table(timed),
-        "headings": [each for each in PAGE_COLUMNS if each.key != "energy_mj" or has_energy],
+        "devices": device_table(run),
+        "standings": speedups(run, timed),
+        "headings": [each for each in PAGE_COLUMNS if each.key not in left_out],
         "baseline": BASELINE,
-        "workloads": [workload_table(run), spared_table(run)],
-        "untimed": [untimed_table(run, validated=False), untimed_table(run, validated=True)],
+        "workloads": [workloads(run), spared_table(run)],
+        "untimed": [not_measured(run), validated(run)],
         "outcomes": outcomes(run),
         "flags": _flags_used(run),
-        "noise": wording.noise(run),
+        "noise": [printable(each, 600) for each in wording.noise(run)],
         "method": _method(run),
         "is_empty": not run.records,
         "manifest": _printable_json(asdict(run.manifest)),
@@ -159,7 +176,7 @@ def _printable_json(content: Any) -> str:
 
 
 def _device_name(run: Run) -> str:
-    return printable(str(run.manifest.device.name))
+    return printable(devices_text(run))
 
 
 def _flags_used(run: Run) -> dict[str, tuple[str, str]]:
@@ -174,7 +191,7 @@ def _method(run: Run) -> dict[str, Any]:
     device = run.manifest.device
     return {
         "stop": {name: value for name, value in stop.items() if isinstance(value, (int, float))},
-        "cache_mib": device.last_level_cache_bytes / 2**20 or None,
+        "cache_mib": None if len(by_model(run)) > 1 else device.last_level_cache_bytes / 2**20 or None,
         "on_gpu": device.kind == "cuda",
         "regimes": sorted({record.regime for record in run.records if record.regime}),
     }

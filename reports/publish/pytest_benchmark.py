@@ -8,17 +8,18 @@ import numpy as np
 
 from harness.store.provenance import Git
 from harness.store.records import Record, Run
+from reports.analysis.fleet import by_model, devices_text
 
 FORMAT_VERSION = "5.0.0"  # of pytest-benchmark, whose fields these are
 
 
 def as_json(run: Run) -> dict[str, Any]:
     """The timed providers of a run; roofs and controls are not benchmarks of anything."""
-    manifest = run.manifest
+    manifest, models = run.manifest, len(by_model(run))
     device, versions, git = manifest.device, manifest.versions, manifest.git or Git()
     return {
         "machine_info": {
-            "node": device.name,
+            "node": devices_text(run),
             "machine": device.kind,
             "system": versions.platform,
             "python_version": versions.python,
@@ -35,7 +36,11 @@ def as_json(run: Run) -> dict[str, Any]:
             "time": None,
             "author_time": None,
         },
-        "benchmarks": [_benchmark(record) for record in run.records if record.role == "provider" and record.samples_s],
+        "benchmarks": [
+            _benchmark(record, record.device if models > 1 else "")
+            for record in run.records
+            if record.role == "provider" and record.samples_s
+        ],
         "datetime": manifest.created,
         "version": FORMAT_VERSION,
     }
@@ -60,11 +65,13 @@ def extra_info(record: Record) -> dict[str, Any]:
     }
 
 
-def _benchmark(record: Record) -> dict[str, Any]:
+def _benchmark(record: Record, model: str) -> dict[str, Any]:
+    """A record's times; where the run is of several models of device, each has groups and names of its own."""
+    on = f" on {model}" if model else ""
     return {
-        "group": record.case_key,
-        "name": f"{record.case_key} {record.provider} {record.regime}",
-        "fullname": f"{record.case_key} {record.provider} {record.regime}",
+        "group": f"{record.case_key}{on}",
+        "name": f"{record.case_key} {record.provider} {record.regime}{on}",
+        "fullname": f"{record.case_key} {record.provider} {record.regime}{on}",
         "params": {"provider": record.provider, "regime": record.regime, **record.params},
         "param": f"{record.provider}-{record.regime}",
         "extra_info": extra_info(record),

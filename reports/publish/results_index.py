@@ -14,6 +14,7 @@ from harness.store.manifest import read_manifest
 from harness.store.records import Run, read_run
 from harness.store.vocabulary import MANIFEST
 from reports.analysis.findings import findings
+from reports.analysis.fleet import devices_text
 from reports.figures.files import as_svg, draw
 from reports.publish.report import FIGURES, MARKDOWN, REPORT
 from reports.render import markdown
@@ -60,7 +61,7 @@ class Published:
 
     @property
     def device(self) -> str:
-        return str(self.run.manifest.device.name)
+        return devices_text(self.run)
 
     @property
     def sweep(self) -> str:

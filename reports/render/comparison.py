@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console
@@ -23,8 +24,18 @@ _MEANING = (
 )
 
 
-def show(comparison: Comparison, console: Console) -> None:
-    """Print it: warnings first, then the cases with the most wanted verdicts on top."""
+def show(comparisons: Sequence[Comparison], console: Console) -> None:
+    """Print them, each of its model of device where there are several."""
+    for number, each in enumerate(comparisons):
+        if number:
+            console.print()
+        _show(each, console)
+
+
+def _show(comparison: Comparison, console: Console) -> None:
+    """Warnings first, then the cases with the most wanted verdicts on top."""
+    if comparison.device:
+        console.print(Text(printable(f"on {comparison.device}"), style="bold"))
     for line in (f"first:  {comparison.first}", f"second: {comparison.second}"):
         console.print(Text(printable(line)))
     if comparison.warnings:
@@ -64,12 +75,15 @@ def _table(comparison: Comparison) -> Table:
     return Table("", columns, rows, (_MEANING,)).without_empty("why")
 
 
-def to_markdown(comparison: Comparison) -> str:
-    """The whole comparison, every name from outside as code."""
-    lines = [
-        f"{markdown_code(comparison.second)} against {markdown_code(comparison.first)}: **{conclusion(comparison)}**",
-        "",
-    ]
+def to_markdown(comparisons: Sequence[Comparison]) -> str:
+    """The whole comparison, or one for each model of device; every name from outside as code."""
+    return "\n".join(map(_markdown, comparisons))
+
+
+def _markdown(comparison: Comparison) -> str:
+    on = f"On {markdown_code(comparison.device)}: " if comparison.device else ""
+    sides = f"{markdown_code(comparison.second)} against {markdown_code(comparison.first)}"
+    lines = [f"{on}{sides}: **{conclusion(comparison)}**", ""]
     if comparison.warnings:
         lines += ["Not alike, so a difference may be theirs:", ""]
         lines += [f"- {markdown_code(warning)}" for warning in comparison.warnings]
@@ -81,9 +95,18 @@ def to_markdown(comparison: Comparison) -> str:
     return "\n".join(lines) + "\n"
 
 
-def to_json(comparison: Comparison) -> str:
-    """The comparison for a script; ratios are plain numbers, times are seconds."""
-    content = {
+def to_json(comparisons: Sequence[Comparison]) -> str:
+    """The comparison for a script, or a list of them where there are several; ratios are plain numbers, times seconds.
+
+    Of one model among others, `device` says which.
+    """
+    contents = [_content(each) for each in comparisons]
+    return json.dumps(contents[0] if len(contents) == 1 else contents, indent=2, allow_nan=False)
+
+
+def _content(comparison: Comparison) -> dict[str, Any]:
+    device = {"device": comparison.device} if comparison.device else {}
+    return device | {
         "first": comparison.first,
         "second": comparison.second,
         "counts": {name: comparison.counts[name] for name in VERDICTS},
@@ -95,7 +118,6 @@ def to_json(comparison: Comparison) -> str:
             for each in comparison.changes
         ],
     }  # fmt: skip
-    return json.dumps(content, indent=2, allow_nan=False)
 
 
 def _plain(pair: Pair) -> dict[str, Any]:

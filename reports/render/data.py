@@ -15,11 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from harness.store.records import Record
-from reports.render.table import Column, Kind, numbers, to_csv
+from reports.render.table import Column, Kind, numbers, to_csv, words
 
 # The types of a record's fields, by name. Words of the vocabulary are text.
 _WORDS = re.compile(r"\b(Cause|Outcome|Role|Regime|Mix|Flag|Flush)\b")
 _FIELDS = {field.name: _WORDS.sub("str", str(field.type)) for field in dataclasses.fields(Record)}
+_APART = ("samples_s", "ci95_s", "placement")  # fields that become other columns in CSV
+_WHICH = ("node", "uuid", "driver")  # of harness.device.placement.Placement
 _BATCH = 5_000  # records: a file is written in pieces of some ten megabytes
 
 
@@ -31,16 +33,20 @@ def write_csv(records: Iterable[Record], path: Path) -> None:
     """One row for each record, the samples as their number.
 
     Text that a spreadsheet would take for a formula has a `'` before it, and control characters are written as
-    escapes; parameters and the device's health are JSON; flags are separated by spaces, sizes by x.
+    escapes; parameters and the device's health are JSON; flags are separated by spaces, sizes by x. Which device of
+    its model it was has columns of its own.
     """
-    cells = {name: _csv_cell(name, kind) for name, kind in _FIELDS.items() if name not in ("samples_s", "ci95_s")}
+    cells = {name: _csv_cell(name, kind) for name, kind in _FIELDS.items() if name not in _APART}
     columns = [Column(name, Kind.NUMBER if _is_number(_FIELDS[name]) else Kind.NAME) for name in cells]
 
     def row(record: Record) -> list[Any]:
         low, high = record.ci95_s or (None, None)
-        return [*(cell(getattr(record, name)) for name, cell in cells.items()), low, high, len(record.samples_s)]
+        which = [getattr(record.placement, name, None) for name in _WHICH]
+        plain = (cell(getattr(record, name)) for name, cell in cells.items())
+        return [*plain, *which, low, high, len(record.samples_s)]
 
     with path.open("w", encoding="utf-8", newline="") as file:
+        columns += words(*_WHICH, kind=Kind.NAME)
         to_csv((*columns, *numbers("ci95_low_s", "ci95_high_s", "samples")), map(row, records), file)
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from harness.store.records import Run
 from reports.analysis.citable import Citable, is_told_apart
+from reports.analysis.fleet import checked, devices_text, is_fleet
 from reports.analysis.ratios import BASELINE
 from reports.render.table import Table, latex_columns, latex_head, latex_row
 from reports.render.timed import ENERGY, LATEX, timed_table
 from reports.text import wording
 from reports.text.escaping import latex
+from reports.text.formatting import printable
 
 SOFTWARE_KEY = "elubench"
 AUTHORS = "the elubench developers"  # as in CITATION.cff
@@ -33,7 +34,7 @@ def bibtex(cited: Citable) -> str:
     created = str(manifest.created or "")
     year = created[:4] if created[:4].isascii() and created[:4].isdigit() else None
     version = f"Version {manifest.elubench}, {wording.commit(cited.run)}"
-    device = manifest.device.name
+    device = devices_text(cited.run)
     versions = manifest.versions
     digits = r"\allowbreak{}".join(cited.content_hash[at : at + 8] for at in range(0, 64, 8))
     covered = "manifest, records and counts of machine code" if manifest.inspected else "manifest and records"
@@ -74,6 +75,8 @@ def table(cited: Citable, caption_text: str = "") -> str:
     is_long = count > _LONGEST
     packages = "{booktabs,longtable}" if is_long else "{booktabs}"
     lines = [f"% Needs \\usepackage{packages}; {count} rows."]
+    lines += [f"% {each.name}: {each.member.device.name}, {each.place}" for each in checked(cited.run)]
+    lines = [printable(line, 300) for line in lines]
     head, columns = latex_head(tables[0]), latex_columns(tables[0])
     body = [*_body(tables), r"\bottomrule"]
     caption = f"\\caption{{{_caption(cited, caption_text.strip().removesuffix('.'), has_energy)}}}"
@@ -97,18 +100,20 @@ def _body(tables: Sequence[Table]) -> Iterator[str]:
 
 def _caption(cited: Citable, text: str, has_energy: bool) -> str:
     device = cited.run.manifest.device
-    name, kind = device.name, "" if device.kind == "cuda" else ", a CPU"
+    is_one_cpu = device.kind != "cuda" and not is_fleet(cited.run)
+    name, kind = devices_text(cited.run), ", a CPU" if is_one_cpu else ""
     rows = [row for group in cited.groups for row in group.rows if row.record.provider != BASELINE]
     brackets = ""
     if any(row.speedup is not None and not is_told_apart(row) for row in rows):
         brackets = " Speed-ups in parentheses are not told apart from 1 by more than the A/A noise."
     energy = "; energy as what the whole board uses while such calls run one after another" if has_energy else ""
+    own = "; speed-ups and roofs are of the row's own device" if is_fleet(cited.run) else ""
     opening = f"{latex(text)}. Median" if text else f"ELU on {latex(str(name))}{kind}: median"
     return (
         f"{opening} times and speed-ups over {BASELINE} with "
         r"[95\% intervals]; bytes as each input read once and each output written once; \% of roof: of "
         r"the GB/s that the fastest plain stream with the same traffic attains undisturbed (by the 5\% quantile of "
-        f"its times) in the same run{energy}.{brackets}{_cautions(cited)} Measured with "
+        f"its times) in the same run{energy}{own}.{brackets}{_cautions(cited)} Measured with "
         f"elubench~\\cite{{{SOFTWARE_KEY}}}, run~\\cite{{{run_key(cited.content_hash)}}}."
     )
 
@@ -132,19 +137,15 @@ def sentences(cited: Citable) -> str:
 
 def figure(cited: Citable, file_name: str) -> str:
     """The figure that shows the first sentence; needs `\\usepackage{graphicx}`."""
+    device = cited.figure_of or cited.run.manifest.device.name
     return "\n".join(
         [
             r"% Needs \usepackage{graphicx}.",
             r"\begin{figure}",
             r"\centering",
             rf"\includegraphics[width=\linewidth]{{{file_name}}}",
-            rf"\caption{{{_figure_caption(cited.run)}, run~\cite{{{run_key(cited.content_hash)}}}.}}",
+            rf"\caption{{Bandwidth against size on {latex(device)}, run~\cite{{{run_key(cited.content_hash)}}}.}}",
             r"\end{figure}",
             "",
         ]
     )
-
-
-def _figure_caption(run: Run) -> str:
-    device = run.manifest.device.name
-    return f"Bandwidth against size on {latex(str(device))}"

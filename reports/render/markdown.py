@@ -10,7 +10,8 @@ from harness.store.records import Run
 from reports.analysis.findings import findings
 from reports.analysis.summary import TimedGroup, groups
 from reports.render import inspection
-from reports.render.run_tables import SPARED, WORKLOADS, spared_table, speedup_table, untimed_table, workload_table
+from reports.render.fleet import DEVICES, device_table, not_measured, speedups, validated, workloads
+from reports.render.run_tables import SPARED, WORKLOADS, spared_table
 from reports.render.table import Table, to_markdown
 from reports.render.timed import MARKDOWN, timed_table
 from reports.text import wording
@@ -39,18 +40,19 @@ def _lines(run: Run, content_hash: str, figures: Sequence[str], doubts: Sequence
     yield from ("", "## In short", "")
     yield from (f"- {markdown_text(finding.text)}" for finding in findings(run, timed))
     what = "Geometric means over the cases in which neither side carries a mark against its times."
-    yield from _section("Speed-up over eager", speedup_table(timed, ""), what)
-    yield from _section("Models", workload_table(run, ""), _sentence(WORKLOADS))
+    yield from _section("Devices", device_table(run, ""), _sentence(DEVICES))
+    yield from _section("Speed-up over eager", speedups(run, timed, ""), what)
+    yield from _section("Models", workloads(run, ""), _sentence(WORKLOADS))
     yield from _section("Memory", spared_table(run, ""), _sentence(SPARED))
     for figure in figures:
         yield from ("", f"![{figure.rpartition('/')[2].partition('.')[0]}]({figure})")
     yield from _timed_lines(run, timed)
-    yield from _section("Validated: right, and not timed", untimed_table(run, validated=True, title=""))
-    yield from _section("Not measured", untimed_table(run, validated=False, title=""))
+    yield from _section("Validated: right, and not timed", validated(run, ""))
+    yield from _section("Not measured", not_measured(run, ""))
     rows = rows_of(run)
     if inspection.summaries(rows):
         yield from ("", "## Modelled", "", inspection.SUMMARY_LEGEND, *summarised(rows))
-    yield from ("", wording.outcome_counts(run) + ".")
+    yield from ("", markdown_text(wording.outcome_counts(run) + "."))
 
 
 def _sentence(text: str) -> str:
@@ -73,7 +75,7 @@ def _timed_lines(run: Run, timed: Sequence[TimedGroup]) -> Iterator[str]:
         "Median time with half the width of its distribution-free 95% interval; bytes as each input read once and "
         "each output written once."
     )
-    for line in (wording.roof(timed), wording.noise(run)):
+    for line in (wording.roof(timed), *map(markdown_text, wording.noise(run))):
         if line:
             yield from ("", line)
     for group in timed:

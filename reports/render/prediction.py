@@ -66,23 +66,26 @@ def beside_table(found: Sequence[BesideMeasured]) -> Table:
         (
             each.record.case_key, each.record.provider, each.record.regime or "", time_text(each.record.median_s),
             time_text(each.predicted.seconds), f"{each.predicted.seconds / (each.record.median_s or 1):.2f}",
-            each.predicted.bound_by,
+            each.predicted.bound_by, each.record.device,
         )
         for each in found
     )  # fmt: skip
     columns = (
         Column("case", Kind.NAME), Column("provider", Kind.NAME, longest=30), Column("regime", Kind.WORD),
         *numbers("measured", "modelled", "modelled / measured"), Column("binds (modelled)", Kind.WORD, goes=1),
+        Column("device", Kind.NAME),
     )  # fmt: skip
-    return Table("measured, and beside it modelled from machine code: no verdict", columns, lines)
+    made = Table("measured, and beside it modelled from machine code: no verdict", columns, lines)
+    return made if len({each.record.device for each in found}) > 1 else made.without("device")
 
 
 def beside_json(found: Sequence[BesideMeasured]) -> str:
     """The same for a script; times are seconds."""
+    has_several = len({each.record.device for each in found}) > 1
     plain = [
         {"case_key": each.record.case_key, "provider": each.record.provider, "regime": each.record.regime,
          "measured_s": each.record.median_s, "modelled_s": each.predicted.seconds,
-         "modelled_bound_by": each.predicted.bound_by}
+         "modelled_bound_by": each.predicted.bound_by, **({"device": each.record.device} if has_several else {})}
         for each in found
     ]  # fmt: skip
     return json.dumps(plain, indent=1, allow_nan=False, ensure_ascii=False)

@@ -8,9 +8,11 @@ from rich.console import Console
 from rich.text import Text
 
 from harness.store.records import Run
+from reports.analysis.findings import on_devices
 from reports.analysis.summary import TimedGroup, groups
 from reports.render import table
-from reports.render.run_tables import spared_table, speedup_table, untimed_table, workload_table
+from reports.render.fleet import device_table, not_measured, speedups, validated, workloads
+from reports.render.run_tables import spared_table
 from reports.render.timed import TERMINAL, timed_table
 from reports.text import wording
 from reports.text.formatting import printable
@@ -24,16 +26,19 @@ def show(run: Run, console: Console) -> None:
         console.print(Text("The run holds no record yet; go on with 'elubench run --resume'."))
         return
     timed = groups(run)
+    table.show(device_table(run), console)
+    for finding in on_devices(run):
+        console.print()
+        console.print(Text(printable(finding.text, 2000), style="yellow" if finding.kind == "caution" else ""))
     for group in timed:
         table.show(timed_table(group, TERMINAL), console)
     if timed:
         console.print()
         _legend(run, timed, console)
-    tables = (speedup_table(timed), workload_table(run), spared_table(run))
-    for each in (*tables, untimed_table(run, validated=True), untimed_table(run, validated=False)):
+    for each in (speedups(run, timed), workloads(run), spared_table(run), validated(run), not_measured(run)):
         table.show(each, console)
     console.print()
-    console.print(Text(wording.outcome_counts(run)))
+    console.print(Text(printable(wording.outcome_counts(run), 2000)))
     if run.torn:
         console.print(
             Text("The last record was cut short by a crash and is left out; 'elubench run --resume' measures it again.")
@@ -46,6 +51,6 @@ def _legend(run: Run, timed: Sequence[TimedGroup], console: Console) -> None:
         console.print(Text("marks:"))
     for mark, meaning in used.values():
         console.print(Text(f"{mark}  {meaning}"))
-    for line in (wording.roof(timed), wording.noise(run)):
+    for line in (wording.roof(timed), *wording.noise(run)):
         if line:
-            console.print(Text(line))
+            console.print(Text(printable(line, 600)))

@@ -41,6 +41,11 @@ def _provider(row: TimedRow) -> str:
     return f"roof: {row.record.provider}" if row.record.role == "roof" else row.record.provider
 
 
+def _verdict(row: TimedRow) -> str:
+    """In words where devices stand beside each other; in the table of one, the speed-up has a sign."""
+    return (row.verdict or "") if row.device and row.record.provider != BASELINE else ""
+
+
 def _ulp(row: TimedRow) -> str:
     return MISSING if row.record.role == "roof" else significant(row.record.max_ulp, 2)
 
@@ -86,7 +91,8 @@ _SPEEDUP = f"×{BASELINE}"
 ENERGY = "mJ per call"  # in LaTeX, where the run has it
 COLUMNS: tuple[Timed, ...] = (
     Timed(Column("size", Kind.WORD, is_shared=True), lambda row: size_text(row.record.shape)),
-    Timed(Column("provider", Kind.NAME, longest=20), _provider),
+    Timed(Column("provider", Kind.NAME, is_shared=True, longest=20), _provider),
+    Timed(Column("device", Kind.NAME), lambda row: row.device),  # where a run has several
     Timed(Column("time"), lambda row: time_text(row.record.median_s)),
     Timed(Column("time [95% interval]"), _time_with_interval),
     Timed(Column("±%", goes=4), lambda row: percent(row.half_width, 1)),
@@ -97,6 +103,7 @@ COLUMNS: tuple[Timed, ...] = (
     Timed(Column("% of roof"), _share),
     Timed(Column(_SPEEDUP, goes=1), wording.speedup),
     Timed(Column("speed-up"), speedup_with_interval),
+    Timed(Column("verdict", Kind.WORD, goes=4), _verdict),
     Timed(Column("ULP", goes=5), _ulp),
     Timed(Column("mJ", goes=8), _energy),
     Timed(Column("mJ/GB", goes=9), _energy_of_bytes),
@@ -104,15 +111,17 @@ COLUMNS: tuple[Timed, ...] = (
     Timed(Column("marks", Kind.WORD), _marks),
     Timed(Column("validity", Kind.PROSE), _validity),
 )
-_SHOWN = ("size", "provider", "time", "±%", "Gelem/s", "GB/s", "%roof", "roof GB/s", _SPEEDUP, "ULP", "mJ", "mJ/GB")
+_SHOWN = ("size", "provider", "device", "time", "±%", "Gelem/s", "GB/s", "%roof", "roof GB/s", _SPEEDUP, "verdict",
+          "ULP", "mJ", "mJ/GB")  # fmt: skip
 TERMINAL, MARKDOWN = (*_SHOWN, "marks"), (*_SHOWN, "validity")
-LATEX = ("size", "provider", "time [95% interval]", "GB/s", "% of roof", "speed-up")
+LATEX = ("size", "provider", "device", "time [95% interval]", "GB/s", "% of roof", "speed-up")
 # The page's table is of all rows at once; its columns by the data that they are sorted by (reports.page.rows).
 PAGE = (
     Heading("op", "op", False), Heading("size", "elements", True), Heading("dtype", "dtype", False),
-    Heading("provider", "provider", False), Heading("time", "time_us", True), Heading("GB/s", "gbps", True),
-    Heading("%roof", "roof_percent", True), Heading(_SPEEDUP, "speedup", True), Heading("verdict", "verdict", False),
-    Heading("ULP", "max_ulp", True), Heading("mJ", "energy_mj", True), Heading("validity", "outcome", False),
+    Heading("provider", "provider", False), Heading("device", "device", False), Heading("time", "time_us", True),
+    Heading("GB/s", "gbps", True), Heading("%roof", "roof_percent", True), Heading(_SPEEDUP, "speedup", True),
+    Heading("verdict", "verdict", False), Heading("ULP", "max_ulp", True), Heading("mJ", "energy_mj", True),
+    Heading("validity", "outcome", False),
 )  # fmt: skip
 
 
@@ -126,4 +135,4 @@ def timed_table(group: TimedGroup, names: Sequence[str], title: str | None = Non
         tuple(tuple(each.text(row) for each in chosen) for row in group.rows),
         dim=frozenset(number for number, row in enumerate(group.rows) if row.record.role == "roof"),
         sections=sections(row.record.shape for row in group.rows),
-    ).without_empty("marks", _SPEEDUP, "%roof", "roof GB/s", "mJ", "mJ/GB")
+    ).without_empty("device", "marks", _SPEEDUP, "verdict", "%roof", "roof GB/s", "mJ", "mJ/GB")

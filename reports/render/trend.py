@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 from rich.console import Console
 from rich.text import Text
@@ -12,6 +13,7 @@ from reports.analysis.trend import Trend
 from reports.render import table
 from reports.render.comparison import ratio_text
 from reports.render.table import Column, Kind, Table, sections, words
+from reports.text.escaping import markdown_code
 from reports.text.formatting import printable
 
 _MEANING = (
@@ -22,8 +24,18 @@ _MEANING = (
 _STYLES = {"slower": "bold red", "faster": "bold green"}
 
 
-def show(found: Trend, console: Console) -> None:
-    """Print it: a line for each run, then a table for each op, provider and regime."""
+def show(trends: Sequence[Trend], console: Console) -> None:
+    """Print them, each of its model of device where there are several."""
+    for number, each in enumerate(trends):
+        if number:
+            console.print()
+        _show(each, console)
+
+
+def _show(found: Trend, console: Console) -> None:
+    """A line for each run, then a table for each op, provider and regime."""
+    if found.device:
+        console.print(Text(printable(f"on {found.device}"), style="bold"))
     for number, label in enumerate(found.labels, start=1):
         parts = (label.created.replace("T", " "), label.name, label.device, label.commit)
         console.print(Text(printable(f"{number:3}  {'  '.join(parts)}")))
@@ -61,14 +73,28 @@ def _rows(found: Trend) -> Iterator[tuple[str, ...]]:
             yield (*names, str(line.cases), str(point.run + 1), ratio, point.verdict)
 
 
-def to_markdown(found: Trend) -> str:
-    """The trend as Markdown: the runs, then a row for each of them in each line of the trend."""
-    return "\n".join([*table.to_markdown(_runs(found)), "", *table.to_markdown(_lines(found))]) + "\n"
+def to_markdown(trends: Sequence[Trend]) -> str:
+    """The trend as Markdown, or one for each model of device: the runs, then a row for each in each of its lines."""
+    return "\n".join(map(_markdown, trends))
 
 
-def to_json(found: Trend) -> str:
-    """The trend for a script; ratios are plain numbers."""
-    content = {
+def _markdown(found: Trend) -> str:
+    on = [f"On {markdown_code(found.device)}", ""] if found.device else []
+    return "\n".join([*on, *table.to_markdown(_runs(found)), "", *table.to_markdown(_lines(found))]) + "\n"
+
+
+def to_json(trends: Sequence[Trend]) -> str:
+    """The trend for a script, or a list of them where there are several; ratios are plain numbers.
+
+    Of one model among others, `device` says which.
+    """
+    contents = [_content(each) for each in trends]
+    return json.dumps(contents[0] if len(contents) == 1 else contents, indent=2, allow_nan=False)
+
+
+def _content(found: Trend) -> dict[str, Any]:
+    device = {"device": found.device} if found.device else {}
+    return device | {
         "runs": [label.__dict__ for label in found.labels],
         "lines": [
             {
@@ -83,4 +109,3 @@ def to_json(found: Trend) -> str:
             for line in found.lines
         ],
     }
-    return json.dumps(content, indent=2, allow_nan=False)

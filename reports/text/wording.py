@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from harness.ops.catalogue import OPS
 from harness.store.records import Record, Run
 from harness.store.vocabulary import Role
+from reports.analysis.fleet import by_model, devices_text, is_fleet, model_of
 from reports.analysis.ratios import BASELINE
 from reports.analysis.summary import FLAGS, Folded, TimedGroup, TimedRow, median_or_none, noise_floors, outcomes
 from reports.text.formatting import MISSING, layout_text, params_text, percent, printable, size_text
@@ -23,7 +24,12 @@ def header(run: Run) -> Iterator[str]:
     manifest = run.manifest
     device, versions = manifest.device, manifest.versions
     kind = "GPU" if device.kind == "cuda" else f"CPU, {manifest.threads or '?'} threads"
-    yield f"{device.name} ({kind})"
+    if is_fleet(run):
+        nodes = {each.placement.node for each in manifest.fleet}
+        on = f"{len(nodes)} machines" if len(nodes) > 1 else "one machine"
+        yield f"{devices_text(run)}, on {on}"
+    else:
+        yield f"{device.name} ({kind})"
     yield (f"elubench {manifest.elubench}, {commit(run)}; torch {versions.torch}, triton {versions.triton}")
     yield f"sweep {manifest.sweep.get('name')}, started {manifest.created}"
 
@@ -93,8 +99,14 @@ def over_roof_reasons(timed: Sequence[TimedGroup]) -> list[str]:
     return [reason for reason, _ in counts.most_common(3)]
 
 
-def noise(run: Run) -> str | None:
-    """The A/A noise of a run in a sentence, or None where no control was timed."""
+def noise(run: Run) -> list[str]:
+    """The A/A noise of a run in a sentence, of each model of device where there are several; none without a control."""
+    parts = by_model(run)
+    named = [(f"{model_of(part)}: " if len(parts) > 1 else "", _noise(part)) for part in parts]
+    return [name + said for name, said in named if said]
+
+
+def _noise(run: Run) -> str | None:
     floors = noise_floors(run)
     middle = median_or_none(floors)
     if middle is None:
@@ -113,6 +125,8 @@ def why(each: Folded) -> str:
 
 
 def outcome_counts(run: Run) -> str:
-    """The counts, as "outcomes: 12 ok, 3 rejected"."""
-    counts = ", ".join(f"{count} {outcome}" for outcome, count in outcomes(run).most_common())
-    return f"outcomes: {counts or 'none'}"
+    """The counts, as "outcomes: 12 ok, 3 rejected"; of each model of device where there are several."""
+    parts = by_model(run)
+    named = [(f"{part.manifest.device.name}: " if len(parts) > 1 else "", outcomes(part)) for part in parts]
+    texts = [name + ", ".join(f"{count} {word}" for word, count in found.most_common()) for name, found in named]
+    return f"outcomes: {'; '.join(texts) or 'none'}"

@@ -226,7 +226,7 @@ def hostile(tmp_path):
 @pytest.mark.parametrize("width", [80, 140])
 def test_the_table_fits_the_terminal_and_hostile_names_control_nothing(hostile, width):
     file = io.StringIO()
-    comparison.show(hostile, Console(file=file, width=width))
+    comparison.show([hostile], Console(file=file, width=width))
     lines = file.getvalue().splitlines()
     assert not re.search(r"[\x00-\x08\x0b-\x1f\u202e]", file.getvalue())
     assert max(map(cell_len, lines)) <= width
@@ -234,11 +234,11 @@ def test_the_table_fits_the_terminal_and_hostile_names_control_nothing(hostile, 
 
 
 def test_markdown_is_a_table_whatever_the_names(hostile):
-    html = MarkdownIt("commonmark", {"html": True}).enable("table").render(comparison.to_markdown(hostile))
+    html = MarkdownIt("commonmark", {"html": True}).enable("table").render(comparison.to_markdown([hostile]))
     assert len(re.findall(r"<tr>", html)) == 1 + len(hostile.pairs)
     assert not re.search(r"<(?!/?(p|ul|li|code|table|thead|tbody|tr|th|td|strong)\b)", html)
 
 
 def test_json_is_json_whatever_the_names(hostile):
-    content = json.loads(comparison.to_json(hostile))
+    content = json.loads(comparison.to_json([hostile]))
     assert {each["second_provider"] for each in content["pairs"]} == {pair.second.provider for pair in hostile.pairs}

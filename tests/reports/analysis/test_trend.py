@@ -89,10 +89,10 @@ def test_hostile_names_do_nothing_in_table_markdown_and_figure(tmp_path, width):
     run = hostile_run()
     found = trend([stored(run, tmp_path / name) for name in ("a", "b")])
     file = io.StringIO()
-    trends.show(found, Console(file=file, width=width))
+    trends.show([found], Console(file=file, width=width))
     assert not re.search(r"[\x00-\x08\x0b-\x1f\u202e]", file.getvalue())
     assert max(map(cell_len, file.getvalue().splitlines())) <= width
-    html = MarkdownIt("commonmark", {"html": True}).enable("table").render(trends.to_markdown(found))
+    html = MarkdownIt("commonmark", {"html": True}).enable("table").render(trends.to_markdown([found]))
     assert not re.search(r"<(?!/?(p|code|table|thead|tbody|tr|th|td)\b)", html)
     assert html.count("<tr>") == 1 + 2 + 1 + 2 * len(found.lines)
     from reports.figures.files import as_svg

@@ -16,7 +16,7 @@ from tests.harness.command import ROOT
 def test_no_name_is_broken_at_80_columns():
     run = read_run(ROOT / "results" / "amd-epyc" / "default")
     file = io.StringIO()
-    show(trend([run, run]), Console(file=file, width=80))
+    show([trend([run, run])], Console(file=file, width=80))
     text = file.getvalue()
     assert max(map(cell_len, text.splitlines())) <= 80
     assert all(
