@@ -19,6 +19,7 @@ from typing import Any
 import psutil
 
 from harness.device.devices import Device, cgroup_settings, read_text, usable_cores
+from harness.device.placement import uuid_of
 
 _ROOT = Path("/")
 
@@ -223,10 +224,11 @@ class Nvml:
         try:
             pynvml.nvmlInit()
             # By UUID: CUDA_VISIBLE_DEVICES and CUDA_DEVICE_ORDER number torch's GPUs otherwise than NVML's.
-            uuid = str(torch.cuda.get_device_properties(device.torch_device).uuid)
-            uuid = uuid if uuid.startswith(("GPU-", "MIG-")) else f"GPU-{uuid}"
+            uuid = uuid_of(device)
+            if uuid is None:
+                return "torch is too old to tell a GPU's UUID"
             return cls(pynvml, pynvml.nvmlDeviceGetHandleByUUID(uuid))
-        except (pynvml.NVMLError, AttributeError) as error:  # AttributeError: a library or torch too old to ask
+        except (pynvml.NVMLError, AttributeError) as error:  # AttributeError: a library too old to ask
             return f"NVML says: {error}"
 
     def read(self) -> GpuReading:

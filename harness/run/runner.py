@@ -131,7 +131,7 @@ def _run_cases(
         _measure_roof_curves(sweep, device, store, workers, seed, ledger, ends)
     for number, case in enumerate(sweep.cases):
         ledger.enter("other")
-        todo = tuple(spec for spec in sweep.providers if _is_missing(store, case, spec, sweep.regimes))
+        todo = tuple(spec for spec in sweep.providers if _is_missing(store, case, spec, sweep.regimes, device.name))
         if todo and time.monotonic() >= ends:
             return Summary(number, len(sweep.cases) - number, out_of_budget=True)
         is_repeat = _kind(case) in map(_kind, sweep.cases[:number])
@@ -152,10 +152,10 @@ def _kind(case: Case) -> tuple[str, str, str, str, int]:
     return (case.op, str(case.params), case.dtype, case.layout, len(case.shape))
 
 
-def _is_missing(store: Store, case: Case, spec: str, regimes: Sequence[str]) -> bool:
+def _is_missing(store: Store, case: Case, spec: str, regimes: Sequence[str], device: str) -> bool:
     """Whether something is left to measure; for regimes that are chosen by a measurement, any record will do."""
     wanted = [None if regime == AUTO else regime for regime in regimes]
-    return not all(store.holds(case.key, Role.PROVIDER, providers.name_of(spec), regime) for regime in wanted)
+    return not all(store.holds(case.key, Role.PROVIDER, providers.name_of(spec), regime, device) for regime in wanted)
 
 
 def _measure_roof_curves(
@@ -170,7 +170,7 @@ def _measure_roof_curves(
     deaths = 0
     for point in curve_cases(device):
         ledger.enter("other")
-        if store.holds(point.key, Role.ROOF, streams(point.op, device.kind)[0]):
+        if store.holds(point.key, Role.ROOF, streams(point.op, device.kind)[0], None, device.name):
             continue
         if time.monotonic() >= ends:
             return

@@ -97,13 +97,13 @@ class Store:
         with contextlib.suppress(*([RunError] if kind is not None else [])):
             seal.seal(self.path)
 
-    def holds(self, case_key: str, role: str, provider: str, regime: str | None = None) -> bool:
-        """Whether there is such a record, of that regime or, where it is None, of any.
+    def holds(self, case_key: str, role: str, provider: str, regime: str | None, device: str) -> bool:
+        """Whether there is such a record of a model of devices, of that regime or, where it is None, of any.
 
         A record without a regime is of a provider that was not timed, and stands for all regimes.
         """
         regimes = tuple(Regime) if regime is None else (regime,)
-        return any((case_key, role, provider, each) in self.keys for each in (*regimes, None))
+        return any((case_key, role, provider, each, device) in self.keys for each in (*regimes, None))
 
     def append(self, records: Sequence[StoredRow]) -> None:
         """Write the records that are not there yet, in one go, down to the disk.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 
 from harness.device.devices import Device
 from harness.store import provenance, time_account
+from harness.store.fleet import FleetDevice, merged
 from harness.store.lines import VersionedDecoder, write_whole
 from harness.store.provenance import Git, Versions, kernel_sources_sha256
 from harness.store.time_account import Account
@@ -62,6 +64,16 @@ class Manifest:
     verb: str = "run"  # which makes runs of this kind; the rows of "claims" are no records
     plan: dict[str, Any] | None = None  # of a claims run: harness.paper.plan reads it
     claims_sources_sha256: str | None = None  # of a claims run
+    fleet: tuple[FleetDevice, ...] = ()  # the physical devices of a run that was spread over several
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The models of devices that the run is of, each of which has every case; `device` is of the first."""
+        return tuple(dict.fromkeys(each.device.name for each in self.fleet)) or (self.device.name,)
+
+    def device_named(self, model: str) -> Device:
+        """The device of a record, by its model: its caches, its peak."""
+        return next((each.device for each in self.fleet if each.device.name == model), self.device)
 
     @property
     def had_ended(self) -> bool:
@@ -147,6 +159,12 @@ def add_time(run: Path, session: Account) -> None:
     """Add to the manifest of `run` what a session's time was spent on."""
     manifest = read_manifest(run)
     write_manifest(Path(run) / MANIFEST, dataclasses.replace(manifest, time=time_account.total(manifest.time, session)))
+
+
+def add_fleet(run: Path, fleet: Iterable[FleetDevice]) -> None:
+    """Note in the manifest of `run` which physical devices it is spread over."""
+    manifest = read_manifest(run)
+    write_manifest(Path(run) / MANIFEST, dataclasses.replace(manifest, fleet=merged(manifest.fleet, fleet)))
 
 
 def same_device_and_schema(manifest: Manifest, device: Device) -> None:

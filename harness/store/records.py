@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harness.device.placement import Placement
 from harness.store.lines import Decoder, VersionedDecoder, is_torn, iter_lines
 from harness.store.manifest import Manifest, read_manifest
 from harness.store.vocabulary import FLAGS_OF_RESULTS, RECORDS, Cause, Flag, Flush, Mix, Outcome, Regime, Role, RunError
@@ -75,7 +76,7 @@ class Record:
     max_ulp: float | None
     worst_input: str | None  # the input with the largest error, as text
     flags: tuple[Flag, ...]  # empty: nothing is against it
-    device: str
+    device: str  # its model: which one of that model is in `placement`
     role: Role = Role.PROVIDER
     data: str = "normal"  # of the inputs; see harness.ops.cases
     cause: Cause | None = None  # of an outcome that others are decided by
@@ -109,10 +110,16 @@ class Record:
     power_w: float | None = None  # at which the device was meanwhile
 
     health: dict[str, Any] = dataclasses.field(default_factory=dict)  # the device "before" and "after" the case
+    placement: Placement | None = None  # the physical device that measured it; None in runs from before that was noted
 
     @property
-    def key(self) -> tuple[str, Role, str, Regime | None]:
-        """What makes a record the only one of its kind in a run."""
+    def key(self) -> tuple[str, Role, str, Regime | None, str]:
+        """What makes a record the only one of its kind in a run: a run may be of several models of devices."""
+        return (*self.subject, self.device)
+
+    @property
+    def subject(self) -> tuple[str, Role, str, Regime | None]:
+        """What it is of, whatever device measured it: by this the records of two runs are held against each other."""
         return (self.case_key, self.role, self.provider, self.regime)
 
     @property

@@ -89,7 +89,7 @@ class Comparison:
 
 def compare_runs(first: Run, second: Run) -> Comparison:
     """The second run against the first, provider by provider. Raises RunError where they have nothing in common."""
-    a, b = ({record.key: record for record in run.records if record.role == "provider"} for run in (first, second))
+    a, b = ({record.subject: record for record in run.records if record.role == "provider"} for run in (first, second))
     floors = _Floors.of(first), _Floors.of(second)
     pairs = tuple(_pair(a[key], b[key], *floors) for key in a if key in b and _timed(a[key]) and _timed(b[key]))
     changes = tuple(_changes(a, b))

@@ -58,7 +58,7 @@ def trend(runs: Sequence[Run]) -> Trend:
         raise RunError("a trend is over two or more runs; name more of them")
     ordered = sorted(runs, key=lambda run: (str(run.manifest.created or ""), str(run.path)))
     timed = [
-        {each.key: each for each in run.records if each.role == "provider" and each.samples_s and not each.doubts}
+        {each.subject: each for each in run.records if each.role == "provider" and each.samples_s and not each.doubts}
         for run in ordered
     ]
     common = [key for key in timed[0] if all(key in each for each in timed)]

@@ -71,17 +71,17 @@ def mismatches(run: Run) -> Iterator[Mismatch]:
     for record in run.records:
         together.setdefault(_round_of(record), []).append(record)
     seen = set()
-    device = run.manifest.device.name
+    models = run.manifest.models
     for record in run.records:
         expected: list[tuple[str, Any, Any]] = [
             ("key", "more than once" if record.key in seen else "once", "once"),
-            ("device", record.device, device),
+            ("device", record.device, record.device if record.device in models else models[0]),
             *_has_samples(record),
             *_case_fields(record),
         ]
         seen.add(record.key)
         if record.samples_s:
-            expected += _from_samples(record, run.manifest.device.peak_gbps)
+            expected += _from_samples(record, run.manifest.device_named(record.device).peak_gbps)
             expected += _from_others(record, together[_round_of(record)])
         for field, stored, computed in expected:
             if not _equal(stored, computed):
@@ -90,7 +90,7 @@ def mismatches(run: Run) -> Iterator[Mismatch]:
 
 def _round_of(record: Record) -> tuple[Any, ...]:
     """What the records that took turns with each other have in common."""
-    return (record.case_key, record.regime, record.seed, record.entries)
+    return (record.case_key, record.regime, record.seed, record.entries, record.device, record.placement)
 
 
 def _where(record: Record) -> str:
