@@ -15,6 +15,7 @@ import typer
 from harness.cli.exits import WRONG_USAGE, end
 
 if TYPE_CHECKING:
+    from harness.fleet.cluster import Cluster
     from harness.run.engine import Engine
     from harness.store.manifest import Manifest
 
@@ -66,6 +67,18 @@ def where(engine: EngineName, address: str | None, on: str | None = None, device
 
 
 @contextmanager
+def reached(place: Where) -> Iterator[Cluster | None]:
+    """The cluster, connected to for the length of the body; None: the work is done on this machine."""
+    if place.address is None:
+        yield None
+        return
+    from harness.fleet.cluster import Cluster
+
+    with Cluster(place.address) as cluster:
+        yield cluster
+
+
+@contextmanager
 def opened(place: Where, device: str, arch: str | None, specs: Sequence[str]) -> Iterator[Engine]:
     """The engine, for the length of the body: of `device`, or of a cluster whose nodes have the providers `specs`."""
     if place.address is None:
@@ -75,11 +88,10 @@ def opened(place: Where, device: str, arch: str | None, specs: Sequence[str]) ->
         found = find_device(device)
         yield LocalEngine(compiling_for(found, arch) if arch else found)
         return
-    from harness.fleet.cluster import Cluster
-
-    with Cluster(place.address) as cluster:
+    with reached(place) as cluster:
         from harness.run.ray_engine import RayEngine
 
+        assert cluster is not None
         yield RayEngine(cluster, place.models, place.is_cpu, arch, specs, _say)
 
 

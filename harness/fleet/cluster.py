@@ -30,7 +30,7 @@ class Lost(Exception):
 
 
 @dataclass(frozen=True)
-class Node:
+class ClusterNode:
     """A machine of the cluster, with what Ray may give away of it."""
 
     id: str
@@ -42,7 +42,7 @@ class Node:
 class Slots:
     """What a worker has of its node for itself."""
 
-    node: Node
+    node: ClusterNode
     cpus: int
     gpus: int = 0
 
@@ -127,12 +127,12 @@ class Cluster:
 
         ray.shutdown()
 
-    def nodes(self) -> list[Node]:
+    def nodes(self) -> list[ClusterNode]:
         """The nodes that are alive."""
         import ray
 
         return [
-            Node(each["NodeID"], int(each["Resources"].get("CPU", 0)), int(each["Resources"].get("GPU", 0)))
+            ClusterNode(each["NodeID"], int(each["Resources"].get("CPU", 0)), int(each["Resources"].get("GPU", 0)))
             for each in ray.nodes()
             if each["Alive"]
         ]

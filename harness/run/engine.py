@@ -19,7 +19,7 @@ from harness.store.records import Record
 
 
 @dataclass(frozen=True)
-class Unit:
+class WorkUnit:
     """What one physical device does alone: a case by all its providers, or (`points`) the curves of its roofs."""
 
     model: str
@@ -38,7 +38,7 @@ class Unit:
 class Result:
     """Records of a unit, and whether they are its last."""
 
-    unit: Unit
+    unit: WorkUnit
     records: list[Record]
     is_last: bool
 
@@ -58,11 +58,11 @@ class Engine(Protocol):
     def settings(self) -> dict[str, Any] | None:
         """Of the first device (`harness.device.health.settings`), where it is not this machine's."""
 
-    def compared(self, units: Sequence[Unit]) -> tuple[FleetDevice, ...]:
+    def compared(self, units: Sequence[WorkUnit]) -> tuple[FleetDevice, ...]:
         """The physical devices, held against each other where something is to be timed on them."""
 
     def results(
-        self, units: Sequence[Unit], log: Path, ends: float, on_stage: OnStage
+        self, units: Sequence[WorkUnit], log: Path, ends: float, on_stage: OnStage
     ) -> Generator[Result, None, None]:
         """The results of units as they are made; none is begun after `ends`, by the monotonic clock.
 
@@ -79,12 +79,12 @@ class LocalEngine:
     def __init__(self, device: Device) -> None:
         self.devices = (device,)
 
-    def compared(self, units: Sequence[Unit]) -> tuple[FleetDevice, ...]:
+    def compared(self, units: Sequence[WorkUnit]) -> tuple[FleetDevice, ...]:
         """One device is held against no other."""
         return ()
 
     def results(
-        self, units: Sequence[Unit], log: Path, ends: float, on_stage: OnStage
+        self, units: Sequence[WorkUnit], log: Path, ends: float, on_stage: OnStage
     ) -> Generator[Result, None, None]:
         """The results of units in their order; those of a roof's curve point by point."""
         (device,) = self.devices
@@ -101,7 +101,7 @@ class LocalEngine:
             bench.stop()
 
 
-def _curve(unit: Unit, bench: Bench, ends: float) -> Iterator[Result]:
+def _curve(unit: WorkUnit, bench: Bench, ends: float) -> Iterator[Result]:
     if time.monotonic() >= ends:
         return
     for records in bench.curve(unit.points, unit.timeout_s):

@@ -14,7 +14,7 @@ from harness import providers
 from harness.device.devices import Device
 from harness.fleet.cluster import Cluster, FleetError, Lost, Slots
 from harness.run.bench import OnStage, dead, may_launch, without
-from harness.run.engine import Result, Unit
+from harness.run.engine import Result, WorkUnit
 from harness.run.remote import Answer, RemoteWorker, Said, Setup, sources_here
 from harness.run.seats import ATTEMPTS, Seat, Task, answers, places
 from harness.store.fleet import FleetDevice, StreamCheck, slow_devices
@@ -70,7 +70,7 @@ class RayEngine:
         """Of the first device: `harness.device.health.settings`."""
         return self._seats[0].settings
 
-    def compared(self, units: Sequence[Unit]) -> tuple[FleetDevice, ...]:
+    def compared(self, units: Sequence[WorkUnit]) -> tuple[FleetDevice, ...]:
         """The physical devices, each with what it attains on one stream; the slow ones are said."""
         if any(_is_timed(unit) for unit in units):
             busy = [seat for seat in self._seats if seat.is_free]
@@ -86,7 +86,7 @@ class RayEngine:
         return self.fleet
 
     def results(
-        self, units: Sequence[Unit], log: Path, ends: float, on_stage: OnStage
+        self, units: Sequence[WorkUnit], log: Path, ends: float, on_stage: OnStage
     ) -> Generator[Result, None, None]:
         """The results of units as they are made: first what is validated, on all CPU slots, then what is timed."""
         to_measure = {id(unit): Task(unit, "measured", unit) for unit in units}
@@ -201,13 +201,13 @@ def _of_models(seats: Sequence[Seat], models: Sequence[str]) -> list[Seat]:
     return [seat for model in chosen or there for seat, name in usable if name == model]
 
 
-def _is_timed(unit: Unit) -> bool:
+def _is_timed(unit: WorkUnit) -> bool:
     """Whether something of a unit may be timed."""
     job = unit.job
     return job is None or job.device.kind != "cpu" or any(each not in providers.LAUNCH_TRITON for each in job.providers)
 
 
-def _part(unit: Unit) -> Unit:
+def _part(unit: WorkUnit) -> WorkUnit:
     """What of a unit may be validated."""
     assert unit.job is not None
     return replace(unit, job=replace(unit.job, providers=may_launch(unit.job)))

@@ -15,7 +15,7 @@ from harness.device.devices import Device, DeviceError, compiling_for, find_devi
 from harness.device.placement import Placement, placement_of
 from harness.ops.cases import Case
 from harness.run.bench import Bench
-from harness.run.engine import Unit
+from harness.run.engine import WorkUnit
 from harness.run.job import RoofJob
 from harness.store.fleet import StreamCheck
 from harness.store.provenance import driver_version, elubench_version, kernel_sources_sha256
@@ -108,14 +108,14 @@ class RemoteWorker:
         mib = best.bytes_moved // 2**20
         return StreamCheck(f"copy over {mib} MiB, {best.regime}", best.roof_gbps, best.median_s, best.ci95_s)
 
-    def validated(self, unit: Unit) -> Answer:
+    def validated(self, unit: WorkUnit) -> Answer:
         """The records of a case by the emulated GPU."""
         assert unit.job is not None and self._device is not None and self._bench is not None
         start = self._logged()
         records = self._bench.validated(replace(unit.job, device=self._device), unit.timeout_s)
         return Answer(records, self._printed(start))
 
-    def measured(self, unit: Unit) -> Answer:
+    def measured(self, unit: WorkUnit) -> Answer:
         """The records of a case, all providers timed, or those of the curves of roofs."""
         assert self._device is not None and self._bench is not None
         start = self._logged()

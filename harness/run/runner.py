@@ -13,7 +13,7 @@ from harness.device.devices import Device
 from harness.device.placement import Placement
 from harness.ops.cases import Case
 from harness.run.bench import OnStage
-from harness.run.engine import Engine, LocalEngine, Unit
+from harness.run.engine import Engine, LocalEngine, WorkUnit
 from harness.run.job import Job, RoofJob
 from harness.store.files import Store
 from harness.store.manifest import add_fleet, add_time
@@ -110,10 +110,10 @@ def _run(
     return Summary(cases - left, left, out_of_budget=left > 0)
 
 
-def _units(devices: Sequence[Device], sweep: Sweep, store: Store, seed: int) -> list[Unit]:
+def _units(devices: Sequence[Device], sweep: Sweep, store: Store, seed: int) -> list[WorkUnit]:
     """What the store does not hold yet: on each model of devices the roofs' curves, and case by case in their order."""
     earlier = _Earlier.of(store)
-    units: list[Unit] = []
+    units: list[WorkUnit] = []
     for device in devices:
         units += _curves(device, sweep, store, seed, earlier) if sweep.roof_curves else []
         kinds: set[tuple[str, str, str, str, int]] = set()
@@ -126,11 +126,11 @@ def _units(devices: Sequence[Device], sweep: Sweep, store: Store, seed: int) -> 
             kinds.add(_kind(case))
             if todo:
                 measured_on = earlier.of_cases.get((case.key, device.name))
-                units.append(Unit(device.name, sweep.case_timeout_s, job, measured_on=measured_on))
+                units.append(WorkUnit(device.name, sweep.case_timeout_s, job, measured_on=measured_on))
     return units
 
 
-def _curves(device: Device, sweep: Sweep, store: Store, seed: int, earlier: _Earlier) -> Iterator[Unit]:
+def _curves(device: Device, sweep: Sweep, store: Store, seed: int, earlier: _Earlier) -> Iterator[WorkUnit]:
     """The points that the store does not hold, as one unit: the curves of a model are of one physical device."""
     from harness.timing.roofs import curve_cases, streams
 
@@ -140,7 +140,7 @@ def _curves(device: Device, sweep: Sweep, store: Store, seed: int, earlier: _Ear
         if not store.holds(point.key, Role.ROOF, streams(point.op, device.kind)[0], None, device.name)
     )
     if points:
-        yield Unit(device.name, sweep.case_timeout_s, points=points, measured_on=earlier.of_curves.get(device.name))
+        yield WorkUnit(device.name, sweep.case_timeout_s, points=points, measured_on=earlier.of_curves.get(device.name))
 
 
 def _kind(case: Case) -> tuple[str, str, str, str, int]:
@@ -184,7 +184,7 @@ class _Earlier:
         return earlier
 
 
-def _told_apart(record: Record, unit: Unit) -> Record:
+def _told_apart(record: Record, unit: WorkUnit) -> Record:
     """A record, with a flag where another physical device has measured the other providers of its case."""
     before, now = unit.measured_on, record.placement
     if unit.job is None or record.median_s is None or before is None or now is None or before.identity == now.identity:

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from harness.fleet.cluster import Call, Cluster, FleetError, Lost, Node, Remote, Slots, wait
-from harness.run.engine import Unit
+from harness.fleet.cluster import Call, Cluster, ClusterNode, FleetError, Lost, Remote, Slots, wait
+from harness.run.engine import WorkUnit
 from harness.run.remote import RemoteWorker, Said
 from harness.store.fleet import FleetDevice, StreamCheck
 
@@ -21,9 +21,9 @@ _CLOSE_S = 5.0
 class Task:
     """A unit, or a part of one, by which method of a worker it is done, and where that has failed."""
 
-    unit: Unit
+    unit: WorkUnit
     method: str
-    asked: Unit  # the unit as the engine was given it
+    asked: WorkUnit  # the unit as the engine was given it
     failed_on: list[str] = field(default_factory=list)  # the nodes, attempt by attempt
 
     @property
@@ -127,7 +127,7 @@ class Seat:
         """How long it may still take."""
         return max(0.0, self._deadline - now_s)
 
-    def _begin(self, method: str, limit_s: float, *arguments: Unit) -> None:
+    def _begin(self, method: str, limit_s: float, *arguments: WorkUnit) -> None:
         assert self._remote is not None
         self.call = self._remote.call(method, *arguments)
         self._deadline, self._limit_s = time.monotonic() + limit_s, limit_s
@@ -143,7 +143,7 @@ def answers(seats: Sequence[Seat]) -> list[tuple[Seat, Any]]:
     return [(seat, seat.ended(seat.call in done)) for seat in busy if seat.call in done or seat.is_overdue(now_s)]
 
 
-def places(nodes: Sequence[Node], is_cpu: bool) -> list[Slots]:
+def places(nodes: Sequence[ClusterNode], is_cpu: bool) -> list[Slots]:
     """What each worker that measures has for itself: one GPU, or all CPU slots of a node. Raises FleetError."""
     gpus = [
         Slots(node, node.cpus // node.gpus, 1)  # a share of its CPUs for the work beside the GPU
