@@ -10,15 +10,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.cli import conform, crosscheck, machine_code, paper, proof, provider_file, stored
+from harness.cli.engines import Address, EngineName, EngineOf, On, Where, in_words, opened, reopened, where
 from harness.cli.exits import CHECK_FAILED, WRONG_USAGE, command_line, end
 from harness.cli.measuring import measuring, new_directory, present, refuse_beside_resume, resume_hint
-from harness.cli.options import Arch, Dtypes, FlushKind, Ops, Regimes, Shapes
+from harness.cli.options import Arch, Dtypes, FlushKind, Ops, Providers, Regimes, Shapes
 
 if TYPE_CHECKING:
-    from harness.device.devices import Device
+    from harness.run.engine import Engine
     from harness.store.files import Store
     from harness.store.manifest import Manifest
     from harness.sweeps.sweep import Sweep
+
+How = tuple[float | None, bool]  # a budget in seconds, and whether machine code is counted
 
 app = typer.Typer(
     help="How fast and how right an ELU implementation is, and how far from what the device can do.",
@@ -54,13 +57,13 @@ def run(
     op: Ops = None,
     dtype: Dtypes = None,
     shape: Shapes = None,
-    provider: Annotated[
-        list[str] | None,
-        typer.Option(help="This provider, or FILE.py (its code runs with your rights); may be repeated."),
-    ] = None,
+    provider: Providers = None,
     regime: Regimes = None,
     flush: FlushKind = None,
     resume: Annotated[Path | None, typer.Option(help="Go on with the run in this directory.")] = None,
+    engine: EngineOf = EngineName.local,
+    address: Address = None,
+    on: On = None,
     budget: Annotated[float | None, typer.Option(min=0, help="Start no case after so many seconds.")] = None,
     strict: Annotated[
         bool, typer.Option(help="Exit with 1 where a provider was rejected, crashed, timed out, or computes no op.")
@@ -73,36 +76,23 @@ def run(
     ] = True,
 ) -> None:
     """Measure a sweep, store every record, show the tables, write the report."""
+    place = where(engine, address, on, device)
     if resume is not None:
         given = {"--sweep": sweep, "--out": out, "--device": device, "--arch": arch, "--op": op, "--dtype": dtype}
-        given |= {"--shape": shape, "--provider": provider, "--regime": regime, "--flush": flush}
+        given |= {"--shape": shape, "--provider": provider, "--regime": regime, "--flush": flush, "--on": on}
         refuse_beside_resume(given)
-        plan, found, store = _resumed(resume)
+        path, specs = _go_on(resume, place, (budget, inspect))
     else:
         if shape and sweep:
             end("--shape names cases of its own; leave out --sweep, or add the shape to the sweep's file", WRONG_USAGE)
         wanted = _wanted(sweep, shape or [], op or [], dtype or []).by([], regime or [], flush)
-        plan, found, store = _created(wanted, out, device or "auto", arch, provider)
-    _measure(plan, found, store, budget, inspect)
-    present(store.path, report)
+        path, specs = _begin(wanted, out, (place, device or "auto", arch), provider, (budget, inspect))
+    present(path, report)
     if strict:
         from harness.cli.strict import failure
 
-        if sentence := failure(store.path, plan.providers):
+        if sentence := failure(path, specs):
             end(sentence, CHECK_FAILED)
-
-
-def _resumed(path: Path) -> tuple[Sweep, Device, Store]:
-    from harness import providers
-    from harness.store.files import Store, go_on
-    from harness.sweeps.sweep import from_content
-
-    def plan_of(manifest: Manifest) -> Sweep:
-        plan = from_content(manifest.sweep)
-        providers.check_unchanged(plan.providers, path)
-        return plan
-
-    return go_on(path, Store, command_line(), plan_of)
 
 
 def _wanted(sweep: str | None, shapes: list[str], ops: list[str], dtypes: list[str]) -> Sweep:
@@ -115,36 +105,58 @@ def _wanted(sweep: str | None, shapes: list[str], ops: list[str], dtypes: list[s
     return load(sweep or "default").only(ops, dtypes)
 
 
-def _created(
-    plan: Sweep, out: Path | None, device: str, arch: str | None, given: list[str] | None
-) -> tuple[Sweep, Device, Store]:
+def _begin(
+    plan: Sweep, out: Path | None, on: tuple[Where, str, str | None], given: list[str] | None, how: How
+) -> tuple[Path, tuple[str, ...]]:
+    """Measure a plan; gives the run and the providers. `on`: where, on which device, as what architecture."""
     from harness import providers
-    from harness.device.devices import compiling_for, find_device
     from harness.store.files import Store
     from harness.store.manifest import make_manifest
 
     specs = providers.distinct(given or ())
-    for spec in specs or (*plan.providers, *plan.cpu_providers):
+    everybody = specs or (*plan.providers, *plan.cpu_providers)
+    for spec in everybody:
         providers.check(spec)
-    plan = plan.by(specs, [])
-    found = find_device(device)
-    found = compiling_for(found, arch) if arch else found
-    plan = plan.on(found.kind)
-    path = new_directory(out, plan.name)
-    manifest = make_manifest(found, plan.content(), command_line())
-    return plan, found, Store.create(path, manifest, providers.sources_of(specs))
+    with opened(*on, everybody) as engine:
+        plan = plan.by(specs, []).on(engine.devices[0].kind)
+        path = new_directory(out, plan.name)
+        manifest = make_manifest(engine.devices[0], plan.content(), command_line(), engine.fleet, engine.settings)
+        _measure(plan, engine, Store.create(path, manifest, providers.sources_of(specs)), how)
+    return path, plan.providers
 
 
-def _measure(plan: Sweep, device: Device, store: Store, budget: float | None, inspect: bool) -> None:
+def _go_on(path: Path, place: Where, how: How) -> tuple[Path, tuple[str, ...]]:
+    """Go on with a run; gives the run and its providers."""
+    from harness import providers
+    from harness.store.files import Store, go_on
+    from harness.store.manifest import read_manifest
+    from harness.sweeps.sweep import from_content
+
+    def plan_of(manifest: Manifest) -> Sweep:
+        plan = from_content(manifest.sweep)
+        providers.check_unchanged(plan.providers, path)
+        return plan
+
+    manifest = read_manifest(path)
+    Store.check_verb(path, manifest)
+    with reopened(place, manifest) as engine:
+        plan, _, store = go_on(path, Store, command_line(), plan_of, engine.devices)
+        _measure(plan, engine, store, how)
+    return path, plan.providers
+
+
+def _measure(plan: Sweep, engine: Engine, store: Store, how: How) -> None:
+    """Have a plan measured, in a budget of seconds if there is one, and inspected if that is asked for."""
     from harness.cli.progress import live
     from harness.machine_code.keep import keep_inspection
-    from harness.run.runner import run_sweep
+    from harness.run.runner import run_on
 
+    budget, inspect = how
     with measuring(store):
-        with live(plan, device, budget) as progress:
-            summary = run_sweep(plan, device, store, progress, budget_s=budget)
+        with live(plan, in_words(engine), budget, models=len(engine.devices)) as progress:
+            summary = run_on(engine, plan, store, progress, budget_s=budget)
         if inspect:
-            keep_inspection(store.path, plan, device)
+            keep_inspection(store.path, plan, engine.devices[0])
     if summary.out_of_budget:
         print(
             f"elubench: the budget of {budget:g} s is used, {summary.left} cases are left; {resume_hint(store)}",

@@ -34,6 +34,10 @@ Shapes = Annotated[
     list[str] | None,
     typer.Option("--shape", help="Only this shape, such as 4096x4096, in place of a sweep; may be repeated."),
 ]
+Providers = Annotated[
+    list[str] | None,
+    typer.Option("--provider", help="This provider, or FILE.py (its code runs with your rights); may be repeated."),
+]
 Regimes = Annotated[
     list[str] | None,
     typer.Option("--regime", help="auto, cold, graph, warm or host; may be repeated.  [default: the sweep's]"),

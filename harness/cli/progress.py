@@ -23,7 +23,6 @@ from harness.store.vocabulary import PROVIDED
 from reports.text.formatting import MISSING, percent, printable, significant, size_text, time_text
 
 if TYPE_CHECKING:
-    from harness.device.devices import Device
     from harness.ops.cases import Case
     from harness.store.records import Record
     from harness.sweeps.sweep import Sweep
@@ -138,16 +137,19 @@ def clock_text(seconds: float) -> str:
 
 @contextmanager
 def live(
-    plan: Sweep, device: Device, budget_s: float | None = None, console: Console | None = None
+    plan: Sweep, device: str, budget_s: float | None = None, console: Console | None = None, models: int = 1
 ) -> Iterator[runner.Progress]:
-    """The view on stderr while the body runs; where stderr is not a terminal, one line a case."""
+    """The view on stderr while the body runs; where stderr is not a terminal, one line a case.
+
+    `device` is on what, in words; each of its `models` has every case.
+    """
     console = console or Console(stderr=True)
-    title = f"{plan.name}: {len(plan.cases)} cases on {device.name}"
+    title, cases = f"{plan.name}: {len(plan.cases)} cases on {device}", len(plan.cases) * models
     if not console.is_terminal:
         console.print(printable(title), markup=False, highlight=False, soft_wrap=True)
-        yield _lines(console, len(plan.cases))
+        yield _lines(console, cases)
         return
-    view = View(title, len(plan.cases), time.monotonic(), budget_s)
+    view = View(title, cases, time.monotonic(), budget_s)
 
     # Without auto_refresh, Live has no thread: it draws when it is told to.
     with Live(view.drawn(time.monotonic()), console=console, auto_refresh=False, transient=True) as screen:

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from harness.cli.engines import Address, EngineName, EngineOf, reached, where
 from harness.cli.exits import CHECK_FAILED, WRONG_USAGE, command_line, end
 from harness.cli.measuring import measuring, new_directory, present, refuse_beside_resume, resume_hint
 from harness.cli.options import Dtypes
 from harness.plumbing.errors import named
 
 if TYPE_CHECKING:
+    from harness.fleet.cluster import Cluster
     from harness.proof.plan import ProofPlan
     from harness.store.files import Store
 
@@ -34,6 +36,8 @@ def prove(
         tuple[float, float] | None, typer.Option(help="Only the binades with inputs from the one to the other.")
     ] = None,
     processes: Annotated[int | None, typer.Option(min=1, help="How many at once.  [default: one a core]")] = None,
+    engine: EngineOf = EngineName.local,
+    address: Address = None,
     out: Annotated[Path | None, typer.Option(help="Directory of the run.  [default: runs/TIME-proof-OP]")] = None,
     resume: Annotated[Path | None, typer.Option(help="Go on with the run in this directory.")] = None,
 ) -> None:
@@ -44,13 +48,18 @@ def prove(
     """
     if importlib.util.find_spec("numba") is None:
         end("a proof needs numba: pip install 'numba>=0.61'", WRONG_USAGE)
+    place = where(engine, address)
+    if place.address is not None and processes:
+        end("--processes is of this machine; a cluster works on a part in each of its CPU slots", WRONG_USAGE)
     if resume is not None:
         given: dict[str, object] = {"--op": op, "--dtype": dtype, "--provider": provider, "--arch": arch}
         refuse_beside_resume(given | {"--between": between, "--out": out})
-        plan, store = _resumed(resume)
-    else:
-        plan, store = _created(op or "elu", dtype or [], provider or "triton", arch or "sm_90", between, out)
-    _measure(plan, store, processes or len(os.sched_getaffinity(0)))
+    with reached(place) as cluster:
+        if resume is not None:
+            plan, store = _resumed(resume)
+        else:
+            plan, store = _created(op or "elu", dtype or [], provider or "triton", arch or "sm_90", between, out)
+        _measure(plan, store, cluster, processes or len(os.sched_getaffinity(0)))
     present(store.path)
     if sentence := _failure(store.path):
         end(sentence, CHECK_FAILED)
@@ -104,15 +113,15 @@ def _resumed(path: Path) -> tuple[ProofPlan, Store]:
     return plan, store
 
 
-def _measure(plan: ProofPlan, store: Store, processes: int) -> None:
+def _measure(plan: ProofPlan, store: Store, cluster: Cluster | None, processes: int) -> None:
     from concurrent.futures.process import BrokenProcessPool
 
     from harness.cli.proof_progress import live
-    from harness.proof.run import measure
+    from harness.proof.run import here, measure, on_cluster
 
     try:
         with measuring(store), live(plan) as told:
-            measure(plan, processes, store, told)
+            measure(plan, here(processes) if cluster is None else on_cluster(cluster), store, told)
     except BrokenProcessPool:
         end(f"a process that proves was killed, perhaps for its memory; {resume_hint(store)}", CHECK_FAILED)
 

@@ -45,7 +45,7 @@ from harness.sweeps.sweep import Sweep
 COST_ARGV = ["elubench", VERB]
 
 # What shows a sweep's progress while it runs; it is told of every stage and case.
-Live = Callable[[Sweep, Device], "contextlib.AbstractContextManager[runner.Progress]"]
+Live = Callable[[Sweep, str], "contextlib.AbstractContextManager[runner.Progress]"]
 
 
 class ClaimStore(Store):
@@ -230,7 +230,7 @@ def measure_cost(plan: Plan, device: Device, run: Path, inspect: bool, live: Liv
             cases = dataclasses.replace(cases, stop=dataclasses.replace(cases.stop, max_seconds=0.05))
         store = Store.create(path, manifest.make_manifest(device, cases.content(), COST_ARGV))
     with store:
-        with live(cases, device) as progress:
+        with live(cases, device.name) as progress:
             runner.run_sweep(cases, device, store, progress)
         if inspect:
             keep_inspection(path, dataclasses.replace(cases, providers=("triton",)), device)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 
 from harness import emulator, providers
 from harness.correctness.gate import BOUND_ULP
 from harness.device.devices import Device
+from harness.fleet.cluster import Cluster
 from harness.proof import exp2, kernel, reference, workers
 from harness.proof.lines import End
 from harness.proof.plan import KNOWN, Part, ProofPlan, Subject, from_content
@@ -109,7 +110,21 @@ class ProofProgress:
     on_rows: Callable[[list[ProofRow]], None]
 
 
-def measure(plan: ProofPlan, processes: int, store: Store, progress: ProofProgress) -> None:
+# Has parts of a plan measured somewhere, and gives the rows of each as it is finished.
+Measured = Callable[[Sequence[Part], ProofPlan], Generator[list[ProofRow], None, None]]
+
+
+def here(processes: int) -> Measured:
+    """In so many processes of this machine."""
+    return lambda parts, plan: workers.measured(parts, plan, min(processes, len(parts)))
+
+
+def on_cluster(cluster: Cluster) -> Measured:
+    """On the CPU slots of a cluster, a part each."""
+    return lambda parts, plan: cluster.spread(workers.measure_part, parts, plan)
+
+
+def measure(plan: ProofPlan, measured: Measured, store: Store, progress: ProofProgress) -> None:
     """Measure what the store does not hold yet. On KeyboardInterrupt everything stored so far is kept."""
     missing = []
     for part in plan.parts():
@@ -119,7 +134,7 @@ def measure(plan: ProofPlan, processes: int, store: Store, progress: ProofProgre
             missing.append(part)
     if not missing:
         return
-    with contextlib.closing(workers.measured(missing, plan, min(processes, len(missing)))) as found:
+    with contextlib.closing(measured(missing, plan)) as found:
         for rows in found:
             store.append(rows)
             progress.on_inputs(sum(row.inputs for row in rows))

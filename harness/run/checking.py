@@ -8,8 +8,8 @@ from pathlib import Path
 from harness.device.devices import Device
 from harness.ops.cases import Case, make_case
 from harness.ops.catalogue import OPS
+from harness.run.bench import OnStage, run_in
 from harness.run.job import Job
-from harness.run.runner import OnStage, run_in
 from harness.run.worker import Worker
 from harness.store.records import Record
 from harness.store.vocabulary import Cause

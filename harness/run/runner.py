@@ -1,32 +1,31 @@
-"""Runs a sweep: sends each case to a worker process, and appends its records to the store before the next one."""
+"""Runs a sweep: cuts it into units, has an engine do them, and appends their records to the store as they are made."""
 
 from __future__ import annotations
 
 import contextlib
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 
 from harness import providers
 from harness.device.devices import Device
+from harness.device.placement import Placement
 from harness.ops.cases import Case
+from harness.run.bench import OnStage
+from harness.run.engine import Engine, LocalEngine, WorkUnit
 from harness.run.job import Job, RoofJob
-from harness.run.recording import blank_record, role_of
-from harness.run.worker import Died, Poisoned, Worker
+from harness.run.recording import role_of
 from harness.store.files import Store
-from harness.store.manifest import add_time
-from harness.store.records import Record
+from harness.store.manifest import add_fleet, add_time
+from harness.store.records import Record, iter_records
 from harness.store.time_account import Ledger
-from harness.store.vocabulary import AUTO, Flag, Outcome, Role, RunError
+from harness.store.vocabulary import AUTO, Flag, Role, RunError
 from harness.sweeps.stop_rule import StopRule
 from harness.sweeps.sweep import Sweep
 
 # A curve is for figures: its points need not be known as well as a case's.
 CURVE_STOP = StopRule(10, 300, max_seconds=0.1, relative_ci=0.01, warmup_seconds=0.02, max_warmup_seconds=0.3)
-
-OnStage = Callable[[Case, str, "str | None"], None]
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class Summary:
-    """How a sweep ended: cases it went through, those left, and whether the budget was what ended it."""
+    """How a sweep ended: cases it went through on each model of devices, those left, and whether by the budget."""
 
     done: int
     left: int
@@ -54,177 +53,141 @@ def run_sweep(
     seed: int = 0,
     budget_s: float | None = None,
 ) -> Summary:
+    """Measure on this device what the store does not hold yet."""
+    return run_on(LocalEngine(device), sweep, store, progress, seed, budget_s)
+
+
+def run_on(
+    engine: Engine,
+    sweep: Sweep,
+    store: Store,
+    progress: Progress,
+    seed: int = 0,
+    budget_s: float | None = None,
+) -> Summary:
     """Measure what the store does not hold yet. On KeyboardInterrupt everything stored so far is kept."""
     for spec in sweep.providers:
         providers.check(spec)
-    ledger = Ledger()
+    ledger = Ledger(devices=max(1, len(engine.fleet)))
     ends = math.inf if budget_s is None else time.monotonic() + budget_s
+    try:
+        return _run(engine, sweep, store, progress, ledger, seed, ends)
+    finally:
+        with contextlib.suppress(RunError):  # on a full disk, what ended the sweep is the message that counts
+            add_time(store.path, ledger.content())
+
+
+def _run(
+    engine: Engine, sweep: Sweep, store: Store, progress: Progress, ledger: Ledger, seed: int, ends: float
+) -> Summary:
+    """Have the units done: what an engine gives is stored before it is asked for more."""
 
     def on_stage(case: Case, stage: str, provider: str | None) -> None:
         ledger.enter(stage)
         progress.on_stage(case, stage, provider)
 
-    log = store.path / "worker.log"
-    # The emulated GPU has a process of its own: Triton's driver is another one there.
-    workers = _Workers(Worker(log), Worker(log), sweep.case_timeout_s, on_stage)
-    try:
-        return _run_cases(sweep, device, store, workers, progress, ledger, seed, ends)
-    finally:
-        workers.timing.stop()
-        workers.emulating.stop()
-        with contextlib.suppress(RunError):  # on a full disk, what ended the sweep is the message that counts
-            add_time(store.path, ledger.content())
+    units = _units(engine.devices, sweep, store, seed)
+    cases = len(sweep.cases) * len(engine.devices)
+    left = sum(unit.job is not None for unit in units)
+    for case in _stored(engine.devices, sweep, store):
+        progress.on_case_done(case, [])
+    if units and (fleet := engine.compared(units)):
+        add_fleet(store.path, fleet)
+    made: dict[int, list[Record]] = {}
+    with contextlib.closing(engine.results(units, store.path / "worker.log", ends, on_stage)) as results:
+        for result in results:
+            ledger.enter("store")
+            unit = result.unit
+            if unit.job is not None:
+                providers.check_unchanged(unit.job.providers, store.path)  # else these may be of neither version
+            records = [_told_apart(record, unit) for record in result.records]
+            store.append(records)
+            ledger.add(records)
+            made.setdefault(id(unit), []).extend(records)
+            if result.is_last and unit.job is not None:
+                left -= 1
+                progress.on_case_done(unit.case, made.pop(id(unit)))
+            ledger.enter("other")
+    return Summary(cases - left, left, out_of_budget=left > 0)
 
 
-@dataclass(frozen=True)
-class _Workers:
-    """The worker processes of a sweep, and what they have found out about its providers."""
-
-    timing: Worker
-    emulating: Worker
-    timeout_s: float
-    on_stage: OnStage
-    launch_nothing: set[tuple[str, str]] = field(default_factory=set)  # providers and ops that are code for the CPU
-
-    def records_of(self, job: Job) -> list[Record]:
-        """The records of one case. Without a GPU, Triton's kernels are validated; everything else is timed."""
-        records: list[Record] = []
-        if job.device.kind == "cpu" and (maybe_triton := self._that_may_launch_triton(job)):
-            records += self._run(self.emulating, replace(job, providers=maybe_triton, timed=False))
-            done = {record.provider for record in records}
-            self.launch_nothing.update(
-                (spec, job.case.op) for spec in maybe_triton if providers.name_of(spec) not in done
-            )
-        done = {record.provider for record in records}
-        if rest := tuple(spec for spec in job.providers if providers.name_of(spec) not in done):
-            records += self._run(self.timing, replace(job, providers=rest))
-        return records
-
-    def _that_may_launch_triton(self, job: Job) -> tuple[str, ...]:
-        return tuple(
-            spec
-            for spec in job.providers
-            if (spec in providers.LAUNCH_TRITON or providers.file_of(spec) is not None)
-            and (spec, job.case.op) not in self.launch_nothing
-        )
-
-    def _run(self, worker: Worker, job: Job) -> list[Record]:
-        self.on_stage(job.case, "start", None)
-        return run_in(worker, job, self.timeout_s, self.on_stage)
+def _units(devices: Sequence[Device], sweep: Sweep, store: Store, seed: int) -> list[WorkUnit]:
+    """What the store does not hold yet: on each model of devices the roofs' curves, and case by case in their order."""
+    earlier = _Earlier.of(store)
+    units: list[WorkUnit] = []
+    for device in devices:
+        units += _curves(device, sweep, store, seed, earlier) if sweep.roof_curves else []
+        kinds: set[tuple[str, str, str, str, int]] = set()
+        for number, case in enumerate(sweep.cases):
+            todo = _missing(store, case, sweep, device)
+            job = Job(
+                case, todo, device, sweep.stop, seed + number, True, sweep.regimes, _kind(case) in kinds,
+                flush=sweep.flush, energy_s=sweep.energy_seconds,
+            )  # fmt: skip
+            kinds.add(_kind(case))
+            if todo:
+                measured_on = earlier.of_cases.get((case.key, device.name))
+                units.append(WorkUnit(device.name, sweep.case_timeout_s, job, measured_on=measured_on))
+    return units
 
 
-def _run_cases(
-    sweep: Sweep,
-    device: Device,
-    store: Store,
-    workers: _Workers,
-    progress: Progress,
-    ledger: Ledger,
-    seed: int,
-    ends: float,
-) -> Summary:
-    """Measure the roof curves, then case by case: what a case gave is stored before the next one starts.
+def _curves(device: Device, sweep: Sweep, store: Store, seed: int, earlier: _Earlier) -> Iterator[WorkUnit]:
+    """The points that the store does not hold, as one unit: the curves of a model are of one physical device."""
+    from harness.timing.roofs import curve_cases, streams
 
-    None of them starts after `ends`, by the monotonic clock.
-    """
-    if sweep.roof_curves:
-        _measure_roof_curves(sweep, device, store, workers, seed, ledger, ends)
-    for number, case in enumerate(sweep.cases):
-        ledger.enter("other")
-        todo = tuple(spec for spec in sweep.providers if _is_missing(store, case, spec, sweep.regimes, device.name))
-        if todo and time.monotonic() >= ends:
-            return Summary(number, len(sweep.cases) - number, out_of_budget=True)
-        is_repeat = _kind(case) in map(_kind, sweep.cases[:number])
-        job = Job(
-            case, todo, device, sweep.stop, seed + number, True, sweep.regimes, is_repeat,
-            flush=sweep.flush, energy_s=sweep.energy_seconds,
-        )  # fmt: skip
-        records = workers.records_of(job)
-        ledger.enter("store")
-        providers.check_unchanged(todo, store.path)  # else these records may be of neither version
-        store.append(records)
-        ledger.add(records)
-        progress.on_case_done(case, records)
-    return Summary(len(sweep.cases), 0, out_of_budget=False)
+    points = tuple(
+        RoofJob(point, device, CURVE_STOP, seed, sweep.flush)
+        for point in curve_cases(device)
+        if not store.holds(point.key, Role.ROOF, streams(point.op, device.kind)[0], None, device.name)
+    )
+    if points:
+        yield WorkUnit(device.name, sweep.case_timeout_s, points=points, measured_on=earlier.of_curves.get(device.name))
 
 
 def _kind(case: Case) -> tuple[str, str, str, str, int]:
     return (case.op, str(case.params), case.dtype, case.layout, len(case.shape))
 
 
-def _is_missing(store: Store, case: Case, spec: str, regimes: Sequence[str], device: str) -> bool:
-    """Whether something is left to measure; for regimes that are chosen by a measurement, any record will do."""
-    wanted = [None if regime == AUTO else regime for regime in regimes]
-    return not all(store.holds(case.key, role_of(case), providers.name_of(spec), regime, device) for regime in wanted)
+def _stored(devices: Sequence[Device], sweep: Sweep, store: Store) -> Iterator[Case]:
+    """The cases of which nothing is left to measure, once for each model of devices that has it."""
+    for device in devices:
+        yield from (case for case in sweep.cases if not _missing(store, case, sweep, device))
 
 
-def _measure_roof_curves(
-    sweep: Sweep, device: Device, store: Store, workers: _Workers, seed: int, ledger: Ledger, ends: float
-) -> None:
-    """The points that the store does not hold. One that cannot be measured is left out: it costs a figure a point.
+def _missing(store: Store, case: Case, sweep: Sweep, device: Device) -> tuple[str, ...]:
+    """The providers of which something is left to measure; for regimes chosen by a measurement, any record will do."""
+    wanted = [None if regime == AUTO else regime for regime in sweep.regimes]
 
-    After two that the worker died of, the rest are left out: they would cost a run its time.
-    """
-    from harness.timing.roofs import curve_cases, streams
+    def is_whole(spec: str) -> bool:
+        name = providers.name_of(spec)
+        return all(store.holds(case.key, role_of(case), name, regime, device.name) for regime in wanted)
 
-    deaths = 0
-    for point in curve_cases(device):
-        ledger.enter("other")
-        if store.holds(point.key, Role.ROOF, streams(point.op, device.kind)[0], None, device.name):
-            continue
-        if time.monotonic() >= ends:
-            return
-        workers.on_stage(point, "start", None)
-        job = RoofJob(point, device, CURVE_STOP, seed, sweep.flush)
-        result = workers.timing.run(job, workers.timeout_s, partial(workers.on_stage, point))
-        ledger.enter("store")
-        if isinstance(result, list):
-            store.append(result)
-            ledger.add(result)
-            continue
-        deaths += 1
-        if deaths == 2:
-            return
+    return tuple(spec for spec in sweep.providers if not is_whole(spec))
 
 
-def run_in(worker: Worker, job: Job, timeout_s: float, on_stage: OnStage) -> list[Record]:
-    """The job's records. What kills the worker is recorded as such, and the others are measured without it."""
+@dataclass(frozen=True)
+class _Earlier:
+    """Which physical devices measured what is stored, so that the rest is measured on the same ones where they are."""
 
-    def attempt() -> list[Record] | Died | Poisoned:
-        return worker.run(job, timeout_s, partial(on_stage, job.case))
+    of_cases: dict[tuple[str, str], Placement] = field(default_factory=dict)  # by the case's key and the model
+    of_curves: dict[str, Placement] = field(default_factory=dict)  # by the model
 
-    result = attempt()
-    if isinstance(result, Died) and result.from_outside:
-        result = attempt()  # once more: who is killed twice has a part in it
-    if isinstance(result, list):
-        return result
-    if isinstance(result, Poisoned):  # in a new process, where this entry is not captured again
-        known = replace(job, not_captured=(*job.not_captured, (result.entry, result.reason)))
-        return run_in(worker, known, timeout_s, on_stage)
-    if result.stage == "start" and result.outcome is Outcome.CRASHED:
-        raise RunError(f"a worker process cannot be started ({result.reason}); {worker.log} says why")
-    reason = f"{result.reason} (at: {result.stage})"
-    blamed = result.provider or (job.providers[0] if len(job.providers) == 1 else None)
-    if blamed is None and result.stage == "allocate":  # nobody's fault, and the same for everybody
-        return [_dead(job, spec, result.outcome, reason) for spec in job.providers]
-    if blamed is None:
-        # It died while providers took turns, so nobody can be blamed: each gets a process of its own.
-        return [
-            _alone(record)
-            for spec in job.providers
-            for record in run_in(worker, replace(job, providers=(spec,)), timeout_s, on_stage)
-        ]
-    name = providers.name_of(blamed)
-    others = tuple(spec for spec in job.providers if providers.name_of(spec) != name)
-    return [
-        _dead(job, blamed, result.outcome, reason),
-        *(run_in(worker, replace(job, providers=others), timeout_s, on_stage) if others else []),
-    ]
+    @classmethod
+    def of(cls, store: Store) -> _Earlier:
+        earlier = cls()
+        for record in iter_records(store.path, samples=False) if store.keys else ():
+            if record.median_s is None or record.placement is None:
+                continue
+            if record.is_roof_curve:
+                earlier.of_curves[record.device] = record.placement
+            else:
+                earlier.of_cases[record.case_key, record.device] = record.placement
+        return earlier
 
 
-def _dead(job: Job, spec: str, outcome: Outcome, reason: str) -> Record:
-    return blank_record(job.case, providers.name_of(spec), job.device.name, outcome, reason)
-
-
-def _alone(record: Record) -> Record:
-    return replace(record, flags=(*record.flags, Flag.NOT_INTERLEAVED)) if record.median_s else record
+def _told_apart(record: Record, unit: WorkUnit) -> Record:
+    """A record, with a flag where another physical device has measured the other providers of its case."""
+    before, now = unit.measured_on, record.placement
+    if unit.job is None or record.median_s is None or before is None or now is None or before.identity == now.identity:
+        return record
+    return replace(record, flags=(*record.flags, Flag.NOT_INTERLEAVED))

@@ -127,22 +127,27 @@ class Store:
         self._file.close()
 
 
-def go_on(path: Path, kind: type[S], argv: list[str], plan_of: Callable[[Manifest], P]) -> tuple[P, Device, S]:
+def go_on(
+    path: Path, kind: type[S], argv: list[str], plan_of: Callable[[Manifest], P], devices: Sequence[Device] = ()
+) -> tuple[P, Device, S]:
     """Open the run at `path` again: its plan, its device, and its store without its seal.
 
+    `devices` are those to go on with, one of each model; empty: the one of this machine that it was made on.
     Raises RunError where it cannot be gone on with here, and what `plan_of` raises; the run then stays as it was.
     """
     manifest = read_manifest(path)
     kind.check_verb(path, manifest)
-    device = find_device(manifest.device.torch_device)
-    if device.kind == "cpu":
-        device = dataclasses.replace(device, capability=manifest.device.capability)  # what the run is emulated for
-    same_device_and_schema(manifest, device)
+    if not devices:
+        found = find_device(manifest.device.torch_device)
+        # what a run on a CPU is emulated for
+        devices = [dataclasses.replace(found, capability=manifest.device.capability) if found.kind == "cpu" else found]
+    for device in devices:
+        same_device_and_schema(manifest, device)
     plan = plan_of(manifest)
     store = kind.resume(path)
     seal.unseal(path)
     add_session(path, argv, "resume")
-    return plan, device, store
+    return plan, devices[0], store
 
 
 def _not_written(path: Path, error: OSError) -> RunError:

@@ -91,8 +91,17 @@ class Manifest:
 _manifest = VersionedDecoder(Manifest)
 
 
-def make_manifest(device: Device, sweep: dict[str, Any], argv: list[str]) -> Manifest:
-    """The manifest of a run that starts now on `device`."""
+def make_manifest(
+    device: Device,
+    sweep: dict[str, Any],
+    argv: list[str],
+    fleet: tuple[FleetDevice, ...] = (),
+    settings: dict[str, Any] | None = None,
+) -> Manifest:
+    """The manifest of a run that starts now on `device`, or on a fleet of which it is the first.
+
+    `settings` are those of the device where it is not this machine's.
+    """
     import torch
 
     from harness.device import health
@@ -102,7 +111,7 @@ def make_manifest(device: Device, sweep: dict[str, Any], argv: list[str]) -> Man
         elubench=provenance.elubench_version(),
         created=_now(),
         device=device,
-        driver=provenance.driver_version(),
+        driver=fleet[0].placement.driver if fleet else provenance.driver_version(),
         versions=provenance.versions(),
         git=provenance.git_state(provenance.ROOT),
         kernel_sources_sha256=kernel_sources_sha256(),
@@ -110,8 +119,9 @@ def make_manifest(device: Device, sweep: dict[str, Any], argv: list[str]) -> Man
         sweep=sweep,
         environment=provenance.environment(),
         threads=torch.get_num_threads(),
-        health=health.settings(device),
+        health=health.settings(device) if settings is None else settings,
         ended=False,
+        fleet=fleet,
     )
 
 
@@ -177,9 +187,9 @@ def same_device_and_schema(manifest: Manifest, device: Device) -> None:
             f"the run has schema {manifest.schema} and this elubench writes {SCHEMA}; start a new run with --out"
         )
     made_on = manifest.device
-    if (made_on.kind, made_on.name) != (device.kind, device.name):
+    if made_on.kind != device.kind or device.name not in manifest.models:
         raise RunError(
-            f"the run was made on {made_on.name} ({made_on.kind}) and this device is "
+            f"the run was made on {', '.join(manifest.models)} ({made_on.kind}) and this device is "
             f"{device.name} ({device.kind}); go on with it there, or start a new run with --out"
         )
     if manifest.kernel_sources_sha256 != kernel_sources_sha256():

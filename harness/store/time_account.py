@@ -18,8 +18,9 @@ class Account:
     wall_s: float
     measured_s: float
     warmup_s: float
-    timed_share: float  # of the wall time, spent in measured and warm-up calls
+    timed_share: float  # of the time of its devices, spent in measured and warm-up calls
     stages_s: dict[str, float]  # the longest first
+    devices_s: float | None = None  # the wall time of all devices that it was spread over; None: there was one
 
 
 class Ledger:
@@ -29,8 +30,8 @@ class Ledger:
     with what the regime does around the call (a flush, a spin, a replay), and nothing else of the harness.
     """
 
-    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
-        self._now = now
+    def __init__(self, now: Callable[[], float] = time.monotonic, devices: int = 1) -> None:
+        self._now, self._devices = now, devices
         self._began_s = self._entered_s = now()
         self._stage = "other"
         self._stages_s: dict[str, float] = {}
@@ -52,7 +53,8 @@ class Ledger:
         """The account so far."""
         self.enter(self._stage)
         wall_s = self._entered_s - self._began_s
-        return _account(wall_s, self._measured_s, self._warmup_s, self._stages_s)
+        devices_s = wall_s * self._devices if self._devices > 1 else None
+        return _account(wall_s, self._measured_s, self._warmup_s, self._stages_s, devices_s)
 
 
 def total(before: Account | None, session: Account) -> Account:
@@ -61,19 +63,25 @@ def total(before: Account | None, session: Account) -> Account:
     stages_s = dict(before.stages_s)
     for stage, time_s in session.stages_s.items():
         stages_s[stage] = stages_s.get(stage, 0.0) + time_s
+    are_spread = before.devices_s is not None or session.devices_s is not None
+    devices_s = (before.devices_s or before.wall_s) + (session.devices_s or session.wall_s)
     return _account(
         before.wall_s + session.wall_s,
         before.measured_s + session.measured_s,
         before.warmup_s + session.warmup_s,
         stages_s,
+        devices_s if are_spread else None,
     )
 
 
-def _account(wall_s: float, measured_s: float, warmup_s: float, stages_s: dict[str, float]) -> Account:
+def _account(
+    wall_s: float, measured_s: float, warmup_s: float, stages_s: dict[str, float], devices_s: float | None = None
+) -> Account:
     return Account(
         wall_s=round(wall_s, 3),
         measured_s=round(measured_s, 3),
         warmup_s=round(warmup_s, 3),
-        timed_share=round((measured_s + warmup_s) / wall_s, 4) if wall_s > 0 else 0.0,
+        timed_share=round((measured_s + warmup_s) / (devices_s or wall_s), 4) if wall_s > 0 else 0.0,
         stages_s={stage: round(time_s, 3) for stage, time_s in sorted(stages_s.items(), key=lambda each: -each[1])},
+        devices_s=None if devices_s is None else round(devices_s, 3),
     )

@@ -20,6 +20,7 @@ ROOMS = {
     "harness.conformance": "ELU's semantics as checks, and every provider put through them",
     "harness.crosscheck": "our clock against other libraries'",
     "harness.run": "a sweep, run: worker processes, the job of one case, the making of records",
+    "harness.fleet": "a Ray cluster: its nodes, and calls spread over their slots",
     "harness.machine_code": "kernels compiled, disassembled and counted",
     "harness.timing": "clocks, the sampler, estimators, roofs, regimes",
     "harness.emulator": "the emulated GPU: compiled PTX and machine code, executed on the CPU",
@@ -37,7 +38,9 @@ ROOMS = {
 ROUTE = (
     ("harness.cli.app", "the verb `run` reads the options"),
     ("harness.sweeps.sweep", "the sweep file becomes cases"),
-    ("harness.run.runner", "every case goes to a worker process, its records to the store"),
+    ("harness.run.runner", "every case becomes a unit for an engine, its records go to the store"),
+    ("harness.run.engine", "the engine gives every unit to a device, this machine's or one of a cluster"),
+    ("harness.run.bench", "the device's worker processes, and what is made of their deaths"),
     ("harness.run.worker", "the worker process runs a job, and may die of it"),
     ("harness.run.job", "one case: gate, regime, samples, audit"),
     ("harness.run.recording", "a record is made of samples"),

@@ -99,7 +99,7 @@ def test_times_left():
 def test_nothing_is_drawn_and_nothing_runs_while_samples_are_taken():
     file = io.StringIO()
     before = threading.active_count()
-    with live(PLAN, DEVICE, console=Console(file=file, force_terminal=True, width=80)) as progress:
+    with live(PLAN, DEVICE.name, console=Console(file=file, force_terminal=True, width=80)) as progress:
         progress.on_stage(CASE, "sampling", None)
         drawn = file.getvalue()
         assert "sampling" in drawn

@@ -1,0 +1,233 @@
+"""The sweep on real Ray clusters of this machine: the same cases, and nothing lost where something dies."""
+
+import dataclasses
+import os
+import signal
+import threading
+import time
+
+import psutil
+import pytest
+
+from harness import providers
+from harness.cli.engines import in_words
+from harness.device.devices import find_device
+from harness.fleet.cluster import Cluster
+from harness.ops.cases import make_case
+from harness.run.engine import LocalEngine
+from harness.run.ray_engine import RayEngine
+from harness.run.runner import Progress, run_on
+from harness.store.files import Store
+from harness.store.manifest import make_manifest, read_manifest
+from harness.store.records import read_run
+from harness.sweeps.stop_rule import StopRule
+from harness.sweeps.sweep import Sweep
+from reports.analysis.verify import verify
+from tests.harness.command import start
+
+ray = pytest.importorskip("ray", reason="ray is not installed")
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+QUICK = StopRule(min_samples=8, max_samples=10, max_seconds=0.02, warmup_seconds=0.0, max_warmup_seconds=0.01)
+NODE = {"num_cpus": 1, "object_store_memory": 80 * 2**20}
+SLEEPS = """
+import time
+import torch
+
+def elu(x, alpha, scale, input_scale, out):
+    time.sleep(0.1)
+    torch.ops.aten.elu.out(x, alpha, scale, input_scale, out=out)
+"""
+
+
+@pytest.fixture(scope="module")
+def machine():
+    """A cluster of three nodes, one CPU slot each, which stays up for the tests of this module."""
+    from ray.cluster_utils import Cluster as Nodes
+
+    for name, value in {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}.items():
+        os.environ.setdefault(name, value)
+    nodes = Nodes(initialize_head=True, head_node_args={**NODE, "include_dashboard": False})
+    for _ in range(2):
+        nodes.add_node(**NODE)
+    yield nodes
+    nodes.shutdown()
+
+
+@pytest.fixture
+def sleeping(tmp_path):
+    path = tmp_path / "sleeping.py"
+    path.write_text(SLEEPS)
+    return str(path)
+
+
+def plan(*specs, cases=6):
+    shapes = tuple(make_case("elu", (64, 100 + n), "float32") for n in range(cases))
+    return Sweep("test", "", shapes, tuple(specs), QUICK, 60.0, 2**24, regimes=("warm",))
+
+
+def engine_of(cluster, wanted, said=None, **how):
+    return RayEngine(cluster, (), True, None, wanted.providers, (said if said is not None else []).append, **how)
+
+
+def measure(engine, wanted, path, on_case_done=lambda case, records: None, on_stage=lambda *_: None):
+    """The sweep into a new run, or into the one that is there."""
+    manifest = make_manifest(engine.devices[0], wanted.content(), [], engine.fleet, engine.settings)
+    with Store.resume(path) if path.exists() else Store.create(path, manifest) as store:
+        return run_on(engine, wanted, store, Progress(on_stage, on_case_done))
+
+
+def rows(path):
+    """The records of providers, each once."""
+    records = read_run(path).records
+    assert len({record.key for record in records}) == len(records)
+    return [record for record in records if record.role == "provider"]
+
+
+def is_whole(path, wanted):
+    found = {(record.case_key, record.provider): record for record in rows(path)}
+    names = [providers.name_of(spec) for spec in wanted.providers]
+    assert set(found) == {(case.key, name) for case in wanted.cases for name in names}
+    assert {record.outcome for record in found.values()} <= {"ok", "validated"}
+    return found
+
+
+def test_three_nodes_measure_the_cases_of_one_machine_and_say_who_did(machine, tmp_path):
+    wanted = plan("eager", "triton")
+    with Cluster(machine.address) as cluster:
+        engine = engine_of(cluster, wanted)
+        assert in_words(engine) == f"3 × {find_device('cpu').name}"
+        assert measure(engine, wanted, tmp_path / "spread").left == 0
+    measure(LocalEngine(find_device("cpu")), dataclasses.replace(wanted, providers=("eager",)), tmp_path / "local")
+
+    is_whole(tmp_path / "spread", wanted)
+    run = read_run(tmp_path / "spread")
+    fleet = run.manifest.fleet
+    assert len({each.placement.ray_node for each in fleet}) == 3
+    assert all(each.check is not None and each.check.gbps > 0 for each in fleet)
+    assert {record.placement.ray_node for record in run.records} == {each.placement.ray_node for each in fleet}
+    for case in wanted.cases:  # one device has timed all of it: providers, roof and control
+        timed = [record for record in run.records if record.case_key == case.key and record.median_s]
+        assert {record.role for record in timed} == {"provider", "roof", "control"}
+        assert len({record.placement for record in timed}) == 1
+    assert verify(run).mismatches == ()
+    alone = {(record.case_key, record.regime) for record in rows(tmp_path / "local")}
+    assert alone == {(record.case_key, record.regime) for record in rows(tmp_path / "spread") if record.median_s}
+    assert {record.placement.ray_node for record in rows(tmp_path / "local")} == {None}
+
+
+def test_a_node_that_is_killed_costs_no_record_and_the_sweep_ends_whole(machine, tmp_path, sleeping):
+    wanted, told = plan(sleeping, cases=8), []
+    victim = machine.add_node(**NODE)
+
+    def on_case_done(case, records):
+        told.append(case)
+        if len(told) == 3:
+            machine.remove_node(victim, allow_graceful=False)
+
+    with Cluster(machine.address) as cluster:
+        engine = engine_of(cluster, wanted)
+        assert len(engine.fleet) == 4
+        assert measure(engine, wanted, tmp_path / "run", on_case_done).left == 0
+    is_whole(tmp_path / "run", wanted)
+    assert len(told) == 8
+
+
+def test_a_worker_that_is_killed_or_frozen_has_its_case_measured_by_another(machine, tmp_path, sleeping):
+    wanted = dataclasses.replace(plan(sleeping, cases=4), case_timeout_s=3.0)
+    done = threading.Event()
+    frozen = []
+
+    def hinder():
+        """Kill one worker of the cluster, and freeze another, as soon as they measure."""
+        signals = [signal.SIGKILL, signal.SIGSTOP]
+        while signals and not done.is_set():
+            busy = [each for each in psutil.process_iter(["cmdline"]) if _is_worker(each) and each.pid not in frozen]
+            for process in busy[: len(signals)]:
+                process.send_signal(signals.pop(0))
+                frozen.append(process.pid)
+            time.sleep(0.05)
+
+    with Cluster(machine.address) as cluster:
+        engine = engine_of(cluster, wanted, grace_s=1.0)
+        helper = threading.Thread(target=hinder)
+        helper.start()
+        try:
+            assert measure(engine, wanted, tmp_path / "run").left == 0
+        finally:
+            done.set()
+            helper.join()
+            for pid in frozen:
+                if psutil.pid_exists(pid):
+                    os.kill(pid, signal.SIGKILL)
+    assert len(frozen) == 2
+    is_whole(tmp_path / "run", wanted)
+
+
+def _is_worker(process):
+    """Whether it is an actor of Ray with a child of its own: a worker that measures."""
+    try:
+        return "ray::_Actor.do" in " ".join(process.info["cmdline"] or ()) and bool(process.children())
+    except psutil.NoSuchProcess:
+        return False
+
+
+def test_a_killed_driver_loses_nothing_and_either_engine_goes_on(machine, tmp_path, sleeping):
+    run, sweep = tmp_path / "run", tmp_path / "sleep.toml"
+    sweep.write_text(
+        'providers = ["eager"]\ndtypes = ["float32"]\ncase_timeout_s = 60\nregimes = ["warm"]\n'
+        "[stop]\nmin_samples = 8\nmax_samples = 10\nmax_seconds = 0.02\nwarmup_seconds = 0.0\n"
+        f'[[cases]]\nop = "elu"\nshapes = {[[64, 100 + n] for n in range(9)]}\n'
+    )
+    where = ("--engine", "ray", "--address", machine.address)
+    begun = ("run", "--sweep", sweep, "--provider", sleeping, "--out", run, *where)
+    stored = _killed(begun, run, 2)
+    stored = _killed(("run", "--resume", run), run, stored + 1)
+    with start("run", "--resume", run, *where) as process:
+        _, said = process.communicate(timeout=400)
+    assert process.returncode == 0, said
+    found = rows(run)
+    assert len(found) == 9
+    assert {record.outcome for record in found} == {"ok"}
+    assert {record.placement.ray_node is None for record in found} == {True, False}
+    assert len(read_manifest(run).sessions) == 2
+
+
+def _killed(arguments, run, cases):
+    """Start elubench, kill it once so many cases are stored, and give how many are stored then."""
+    deadline = time.monotonic() + 300
+    with start(*arguments) as process:
+        while _count(run) < cases and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.02)
+        process.kill()
+        said = process.communicate()
+    assert process.returncode == -signal.SIGKILL, said
+    return _count(run)
+
+
+def _count(run):
+    return len(rows(run)) if (run / "records.jsonl").exists() else 0
+
+
+def test_what_waits_is_done_sooner_by_more_workers(tmp_path, sleeping):
+    from ray.cluster_utils import Cluster as Nodes
+
+    wanted, times_s = plan(sleeping, cases=8), {}
+    nodes = Nodes(initialize_head=True, head_node_args={**NODE, "include_dashboard": False})
+    try:
+        for workers in (1, 2, 4):
+            while len(nodes.list_all_nodes()) < workers:
+                nodes.add_node(**NODE)
+            with Cluster(nodes.address) as cluster:
+                moments = []
+
+                def note(*_, moments=moments):
+                    moments.append(time.monotonic())
+
+                measure(engine_of(cluster, wanted), wanted, tmp_path / str(workers), note, note)
+            times_s[workers] = moments[-1] - moments[0]
+            is_whole(tmp_path / str(workers), wanted)
+    finally:
+        nodes.shutdown()
+    print(f"seconds by workers: {times_s}")
+    assert times_s[1] > 1.3 * times_s[2] and times_s[2] > 1.2 * times_s[4]
