@@ -129,7 +129,10 @@ def _created(
     plan = plan.by(specs, [])
     found = find_device(device)
     found = compiling_for(found, arch) if arch else found
-    plan = plan.on(found.kind)
+    whole, plan = plan, plan.on(found.kind)
+    if too_large := len(whole.cases) - len(plan.cases):
+        told = f"{too_large} larger cases are left to a GPU, by max_elements of [cpu]"
+        print(f"elubench: {told} in sweep {plan.name!r}", file=sys.stderr)
     path = new_directory(out, plan.name)
     manifest = make_manifest(found, plan.content(), command_line())
     return plan, found, Store.create(path, manifest, providers.sources_of(specs))
