@@ -118,11 +118,19 @@ def _begin(
     for spec in everybody:
         providers.check(spec)
     with opened(*on, everybody) as engine:
-        plan = plan.by(specs, []).on(engine.devices[0].kind)
+        whole = plan.by(specs, [])
+        plan = whole.on(engine.devices[0].kind)
+        _say_what_is_left_out(whole, plan)
         path = new_directory(out, plan.name)
         manifest = make_manifest(engine.devices[0], plan.content(), command_line(), engine.fleet, engine.settings)
         _measure(plan, engine, Store.create(path, manifest, providers.sources_of(specs)), how)
     return path, plan.providers
+
+
+def _say_what_is_left_out(whole: Sweep, plan: Sweep) -> None:
+    if too_large := len(whole.cases) - len(plan.cases):
+        told = f"{too_large} larger cases are left to a GPU, by max_elements of [cpu]"
+        print(f"elubench: {told} in sweep {plan.name!r}", file=sys.stderr)
 
 
 def _go_on(path: Path, place: Where, how: How) -> tuple[Path, tuple[str, ...]]:

@@ -130,6 +130,8 @@ def print_to(found: Conformance, console: Console) -> None:
 # What is said of those that fail a check, by how the check's name begins.
 _FINDINGS = {
     "near 0⁻": "Near 0⁻, where ELU is about x, the result is 0 or has lost most digits in {}.",
+    "subnormals": "Subnormal numbers become 0, or lose digits, in {}.",
+    "input_scale ≠ 1": "input_scale multiplies more than the argument of the exponential in {}.",
     "far below 0": "The gradient far below 0 is 0 or has lost digits in {}.",
     "in place, ": "The gradient of ELU in place is wrong in silence, where a parameter is negative, in {}.",
 }

@@ -30,7 +30,10 @@ def prepare(case: Case) -> Callable[..., None]:
     compute = _compiled(numba, case.op)
     number = np.dtype(case.dtype).type
     params = [number(case.params[name]) for name in _PARAMS]
-    numba.set_num_threads(min(torch.get_num_threads(), numba.config.NUMBA_NUM_THREADS))
+    threads = torch.get_num_threads()
+    numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))
+    compute(*(np.zeros(1, number) for _ in (*case.inputs, *case.outputs)), *params)
+    torch.set_num_threads(threads)  # its threads, once started, set the number for all that uses the same OpenMP
 
     def call(*tensors: Tensor) -> None:
         check_on("cpu", "Numba", tensors)

@@ -98,3 +98,11 @@ def test_what_matches_nothing_is_answered_with_what_there_is_and_without_torch(w
     (torchless / "__init__.py").write_text("raise SystemError('torch is imported')\n")
     ended = elubench(*(word.format(**places) for word in words), PYTHONPATH=f"{tmp_path}{os.pathsep}{ROOT}")
     assert ended.returncode == 2 and said in ended.stderr and len(ended.stderr.splitlines()) == 1, ended.stderr
+
+
+@pytest.mark.slow
+def test_a_run_says_how_many_cases_are_too_large_for_a_cpu(tmp_path):
+    words = ("--sweep", "kernelbench", "--device", "cpu", "--budget", "0", "--out", tmp_path / "run")
+    ended = elubench("run", *words)
+    assert ended.returncode == 0, ended.stderr
+    assert "2 larger cases are left to a GPU, by max_elements of [cpu] in sweep 'kernelbench'" in ended.stderr
