@@ -44,7 +44,7 @@ def execute(launch: NotedLaunch, lines: Sequence[int | None]) -> Execution:
     try:
         kernel = parse(launch.files["ptx"].read_text(encoding="utf-8"))
         memory, faults = Memory(), Faults()
-        data = Data()
+        data = LaunchData()
         values = [(kind, data.address(value, memory)) for _, kind, value in launch.arguments]
         programs = math.prod(launch.grid)
         for size in launch.scratch_bytes:
@@ -60,7 +60,7 @@ def execute(launch: NotedLaunch, lines: Sequence[int | None]) -> Execution:
     return Execution(kernel, counting.counts(), launch.threads // WARP, lines)
 
 
-class Data(Observer):
+class LaunchData(Observer):
     """The tensors of a launch. A page of them is filled when it is read first, so that large ones cost nothing."""
 
     def __init__(self) -> None:

@@ -23,7 +23,7 @@ from harness.emulator.sass.line_counts import LineCounting
 from harness.emulator.sass.reader import ListingError, read
 from harness.emulator.sass.run import MachineCode
 from harness.machine_code import disassemble, sass
-from harness.machine_code.executed import Data, NotExecutedError
+from harness.machine_code.executed import LaunchData, NotExecutedError
 from harness.machine_code.model import ThreadCounts
 
 # What the section .nv.info of a kernel says, by the number of each entry.
@@ -106,7 +106,7 @@ def execute(
     `values` are the parameters before the last one, which is an array of the tensors' addresses. Raises
     NotExecutedError, ToolError.
     """
-    memory, faults, data = Memory(), Faults(), Data()
+    memory, faults, data = Memory(), Faults(), LaunchData()
     addresses = [data.address(each, memory) for each in tensors]
     given = kernel.packed([*values, struct.pack(f"<{len(addresses)}Q", *addresses)])
     text = listing(kernel)
