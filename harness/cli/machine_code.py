@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +15,8 @@ from harness.cli.options import Dtypes, Ops
 from harness.store.vocabulary import Regime
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from harness.machine_code.rows import InspectedRow
     from harness.predict.devices import DeviceModel
 
@@ -54,11 +57,19 @@ Archs = Annotated[
 Providers = Annotated[
     list[str] | None,
     typer.Option(
-        help="FILE.py with kernels in Triton, shown beside ours (its code runs with your rights); may be repeated."
+        help="FILE.py with kernels in Triton, shown beside ours (its code runs with your rights); or eager, for the "
+        "kernels in the library of a CUDA build of PyTorch; may be repeated."
     ),
 ]
 Listings = Annotated[
     Path | None, typer.Option(help="Write the machine code of each kernel into this directory, as text.")
+]
+TorchLibrary = Annotated[
+    Path | None,
+    typer.Option(
+        envvar="ELUBENCH_TORCH_LIBRARY",
+        help="With --provider eager: the libtorch_cuda.so of a CUDA build. Default: that of the torch installed.",
+    ),
 ]
 Check = Annotated[
     bool, typer.Option("--check", help="Exit with 1 where a kernel exceeds harness/machine_code/budgets.toml.")
@@ -71,6 +82,7 @@ def inspect(
     op: Ops = None,
     dtype: Dtypes = None,
     provider: Providers = None,
+    torch_library: TorchLibrary = None,
     json: Annotated[bool, typer.Option("--json", help="The rows as a JSON list.")] = False,
     listings: Listings = None,
     markdown: Annotated[bool, typer.Option("--markdown", help="The tables as Markdown.")] = False,
@@ -90,6 +102,8 @@ def inspect(
     if (validate or predict) and (listings or check or (validate and predict)):
         what = "--validate counts nothing" if validate else "--predict shows times"
         end(f"{what}: leave --check and --listings{' and --predict' if validate else ''}", WRONG_USAGE)
+    if torch_library is not None:
+        os.environ["ELUBENCH_TORCH_LIBRARY"] = str(torch_library)
     if validate:
         _validate(arch or ["sm_90"], provider or ["triton"], op or (), dtype or (), json, markdown)
     elif predict:
@@ -118,12 +132,30 @@ def _surveyed(
     from rich.console import Console
 
     from harness import providers
-    from harness.machine_code.survey import ARCHS, survey_beside_ours
+    from harness.machine_code.survey import ARCHS, EAGER, check, survey_beside_ours
 
     archs = archs or ARCHS
+    for spec in specs:
+        check(archs, spec, ops, dtypes)
+    if EAGER in specs:
+        _take_kernels(archs, Console(stderr=True))
     with Console(stderr=True).status(f"compiling for {', '.join(archs)}"):
         files = [spec for spec in providers.distinct(["triton", *specs]) if spec != "triton"]
         return survey_beside_ours(archs, files, ops, dtypes, listings)
+
+
+def _take_kernels(archs: Sequence[str], console: Console) -> None:
+    """Have the kernels of PyTorch's library at hand, once for each of its builds."""
+    from harness.machine_code import aten, fatbin, library
+
+    found = library.find()
+    known = set(fatbin.archs(found.path))
+    for arch in (each for each in archs if each in known and not fatbin.is_kept(found.path, each, aten.names())):
+        size = found.path.stat().st_size / 2**20
+        with console.status(
+            f"taking the kernels for {arch} out of {found.path.name} ({size:.0f} MiB; once, then kept)"
+        ):
+            aten.cut(found, arch)
 
 
 _PREDICTED_DTYPES = ("bfloat16", "float16", "float32")  # where none is named: those that all devices are good at

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from functools import lru_cache
 
 from harness.emulator.ptx import (
@@ -66,6 +67,8 @@ class Reader:
         self._line = 0
         # What names mean, from the outermost braces in: exact names, and "%r" for %r<100>.
         self._scopes: list[dict[str, Register]] = [{}]
+        # Of the same braces: the first instruction in them, and the labels, which are known in them alone.
+        self._labels: list[tuple[int, dict[str, int]]] = [(0, kernel.labels)]
         self._braces = 0
 
     def read(self, body: str, first_line: int) -> None:
@@ -78,7 +81,7 @@ class Reader:
                 continue
             text = raw.split("//", 1)[0]
             if not pending and (label := _LABEL.match(text)):
-                self._kernel.labels[label[1]] = len(self._kernel.instructions)
+                self._label(label[1])
                 text = text[label.end() :]
             pending = self._pieces(pending + text + " ").lstrip()
             if not self._scopes:
@@ -99,8 +102,10 @@ class Reader:
                 start = position
                 if piece[0] == "{":
                     self._scopes.append({})
+                    self._labels.append((len(self._kernel.instructions), {}))
                 elif piece[0] == "}":
                     self._scopes.pop()
+                    self._name_apart(*self._labels.pop())
                     if not self._scopes:
                         return ""
                 elif before:
@@ -110,7 +115,7 @@ class Reader:
 
     def _statement(self, text: str) -> None:
         if label := _LABEL.match(text):
-            self._kernel.labels[label[1]] = len(self._kernel.instructions)
+            self._label(label[1])
             text = text[label.end() :].strip()
         if registers := _REGISTERS.fullmatch(text):
             self._declare(registers[1], registers[2])
@@ -119,6 +124,23 @@ class Reader:
             self._kernel.variables[declared.name] = declared
         elif not text.startswith("."):
             self._instruction(text)
+
+    def _label(self, name: str) -> None:
+        self._labels[-1][1][name] = len(self._kernel.instructions)
+
+    def _name_apart(self, first: int, labels: dict[str, int]) -> None:
+        """At the end of inner braces: give their labels names of their own, and the branches in them those names."""
+        if not self._labels or not labels:
+            return
+        own = {name: f"{name}#{first}.{len(self._labels)}" for name in labels}
+        self._kernel.labels.update({own[name]: place for name, place in labels.items()})
+        code = self._kernel.instructions
+        for index in range(first, len(code)):
+            operands = tuple(
+                replace(each, name=own[each.name]) if isinstance(each, Symbol) and each.name in own else each
+                for each in code[index].operands
+            )
+            code[index] = replace(code[index], operands=operands)
 
     def _declare(self, kind: str, names: str) -> None:
         depth = len(self._scopes)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from harness.machine_code.specimens import DTYPES
-from harness.machine_code.survey import InspectError, check, process_environment, worker_lines
+from harness.machine_code.survey import EAGER, InspectError, check, process_environment, worker_lines
 from harness.ops.catalogue import KERNEL_OPS
 from harness.store.lines import Decoder
 from harness.store.vocabulary import Outcome
@@ -52,6 +52,10 @@ def validate(
     Raises InspectError for what cannot be compiled for, ProviderError.
     """
     check(archs, provider, ops, dtypes)
+    if provider == EAGER:
+        raise InspectError(
+            "PyTorch's library has no PTX to hold its machine code against; leave --validate to count it"
+        )
     for arch in archs:
         if not arch.startswith("sm_"):
             raise InspectError(f"machine code of {arch} is counted only: the emulated GPU runs NVIDIA's, as for sm_90")

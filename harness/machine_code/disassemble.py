@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import struct
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -13,7 +12,7 @@ from pathlib import Path
 
 import triton
 
-from harness.machine_code import sass
+from harness.machine_code import fatbin, sass
 from harness.machine_code.instructions import MachineInstruction
 
 
@@ -64,15 +63,24 @@ def readable(cubin: str) -> str:
     return _run("nvdisasm", "-c", cubin)
 
 
-def with_codes(cubin: str) -> str:
-    """The same listing, line by line, with the first half of each instruction's code behind it. Raises ToolError."""
-    lines = _run("nvdisasm", "-c", "-hex", cubin).splitlines()
+def with_codes(cubin: str, symbol: int | None = None) -> str:
+    """The same listing, line by line, with the first half of each instruction's code behind it. Raises ToolError.
+
+    Of one kernel where its place in the table of symbols is given.
+    """
+    one = () if symbol is None else ("-fun", str(symbol))
+    lines = _run("nvdisasm", "-c", "-hex", *one, cubin).splitlines()
     return "\n".join(line for line in lines if not re.fullmatch(r"\s*/\* 0x[0-9a-f]{16} \*/", line))
 
 
-def resources(cubin: str) -> Resources:
-    """Registers and local memory, as the tool of the compiler's maker tells them. Raises ToolError."""
+def resources(cubin: str, kernel: str | None = None) -> Resources:
+    """Registers and local memory, as the tool of the compiler's maker tells them.
+
+    Of the only kernel in the file, unless one is named. Raises ToolError.
+    """
     usage = _run("cuobjdump", "-res-usage", cubin)
+    if kernel is not None:
+        usage = usage.partition(f"Function {kernel}:")[2].partition("Function ")[0]
     registers = re.search(r"\bREG:([0-9]+)", usage)
     if registers is None:
         raise ToolError(f"cuobjdump told nothing about {cubin}")
@@ -95,26 +103,19 @@ def kernel_code(cubin: bytes) -> bytes | ToolError:
     return next(iter(codes.values()))
 
 
-def constant_banks(cubin: bytes) -> dict[int, bytes]:
-    """What the compiler put into constant banks, by number: of the one kernel (2) and of the module (3)."""
+def constant_banks(cubin: bytes, kernel: str | None = None) -> dict[int, bytes]:
+    """What the compiler put into constant banks, by number: of a kernel, the only one if none is named, and of all."""
     found = {}
     for name, data in sections(cubin).items():
-        if bank := re.match(r"\.nv\.constant(\d+)", name):
+        bank = re.fullmatch(r"\.nv\.constant(\d+)(?:\.(.*))?", name)
+        if bank and (kernel is None or bank[2] in (None, kernel)):
             found[int(bank[1])] = data
     return found
 
 
 def sections(elf: bytes) -> dict[str, bytes]:
     """The sections of an ELF file by name."""
-    (table,) = struct.unpack_from("<Q", elf, 0x28)
-    size, count, names = struct.unpack_from("<HHH", elf, 0x3A)
-    headers = [struct.unpack_from("<IIQQQQIIQQ", elf, table + index * size) for index in range(count)]
-    strings = headers[names][4]
-
-    def name(offset: int) -> str:
-        return elf[strings + offset : elf.index(b"\0", strings + offset)].decode()
-
-    return {name(each[0]): elf[each[4] : each[4] + each[5]] for each in headers}
+    return {name: elf[start:stop] for name, (start, stop) in fatbin.sections(elf).items()}
 
 
 def _run(name: str, *arguments: str) -> str:

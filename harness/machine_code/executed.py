@@ -44,7 +44,7 @@ def execute(launch: NotedLaunch, lines: Sequence[int | None]) -> Execution:
     try:
         kernel = parse(launch.files["ptx"].read_text(encoding="utf-8"))
         memory, faults = Memory(), Faults()
-        data = _Data()
+        data = LaunchData()
         values = [(kind, data.address(value, memory)) for _, kind, value in launch.arguments]
         programs = math.prod(launch.grid)
         for size in launch.scratch_bytes:
@@ -60,7 +60,7 @@ def execute(launch: NotedLaunch, lines: Sequence[int | None]) -> Execution:
     return Execution(kernel, counting.counts(), launch.threads // WARP, lines)
 
 
-class _Data(Observer):
+class LaunchData(Observer):
     """The tensors of a launch. A page of them is filled when it is read first, so that large ones cost nothing."""
 
     def __init__(self) -> None:
@@ -83,6 +83,12 @@ class _Data(Observer):
                 size = tensor.element_size()
                 self._floats.append((start, data[: data.numel() // size * size].view(tensor.dtype)))
         return self._bases[key][0] + tensor.storage_offset() * tensor.element_size()
+
+    def elements(self, tensor: Tensor) -> Tensor:
+        """What memory holds of a tensor that was given an address, as a flat tensor."""
+        _, data = self._bases[int(tensor.untyped_storage()._cdata)]
+        size = tensor.element_size()
+        return data[: data.numel() // size * size].view(tensor.dtype)[tensor.storage_offset() :]
 
     def scratch(self, size: int, memory: Memory) -> int:
         return self._allocate("scratch", size, memory)[0]

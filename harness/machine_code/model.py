@@ -168,7 +168,18 @@ def row(
     *, threads: int, programs: int, registers: int, local_bytes: int, shared_bytes: int, run: Execution | None = None,
 ) -> InspectedRow:  # fmt: skip
     """`blank` with all that the code and a run of it say; threads, registers and memory are per block or thread."""
-    counts = count(code, work, run)
+    return row_of(
+        blank, count(code, work, run), work, bytes_per_element, threads=threads, programs=programs,
+        registers=registers, local_bytes=local_bytes, shared_bytes=shared_bytes, accesses=run.counts if run else None,
+    )  # fmt: skip
+
+
+def row_of(
+    blank: InspectedRow, counts: ThreadCounts, work: LaunchWork, bytes_per_element: float,
+    *, threads: int, programs: int, registers: int, local_bytes: int, shared_bytes: int, accesses: Counts | None,
+    active_threads: float | None = None,
+) -> InspectedRow:  # fmt: skip
+    """The same of what a thread executes. `active_threads` of a warp, where it is not as the accesses' counts say."""
     arch, warp_size = blank.arch, LIMITS[blank.arch].warp_size
     per_element = work.threads / work.elements
     instructions = counts.instructions * per_element
@@ -203,11 +214,11 @@ def row(
         modelled_peak_fraction=made[0].fraction,
         ceilings=made,
         notes=(*blank.notes, *_unknown(counts, arch)),
-        **(_of_accesses(run.counts) if run else {}),
+        **(_of_accesses(accesses, active_threads) if accesses else {}),
     )
 
 
-def _of_accesses(counts: Counts) -> dict[str, Any]:
+def _of_accesses(counts: Counts, active_threads: float | None) -> dict[str, Any]:
     """What the accesses of an executed block were: sectors of one, wavefronts over the fewest, threads in a warp."""
 
     def sectors(kind: str) -> float | None:
@@ -220,5 +231,5 @@ def _of_accesses(counts: Counts) -> dict[str, Any]:
         "load_sectors": sectors("load"),
         "store_sectors": sectors("store"),
         "bank_conflicts": sum(each.bank_conflicts for each in counts.accesses) / least if least else None,
-        "active_threads": counts.active_threads_per_warp,
+        "active_threads": active_threads or counts.active_threads_per_warp,
     }

@@ -14,12 +14,14 @@ from pathlib import Path
 
 from harness import providers
 from harness.device.devices import usable_cores
+from harness.machine_code import library
 from harness.machine_code.pipelines import RATES
 from harness.machine_code.rows import InspectedRow, from_json
 from harness.machine_code.specimens import DTYPES
 from harness.ops.catalogue import KERNEL_OPS
 
 ARCHS = ("sm_80", "sm_90", "sm_100", "sm_120", "gfx942")  # where none is named; RATES has all that are known
+EAGER = "eager"  # of which the kernels of a CUDA build of PyTorch are counted
 _TIMEOUT_S = 1800
 _ROOT = Path(__file__).parents[2]
 
@@ -37,8 +39,9 @@ def survey(
 ) -> tuple[InspectedRow, ...]:
     """A row for every kernel that `provider` launches for `ops` in `dtypes` (all where empty), by architecture.
 
-    `provider` is one of providers.LAUNCH_TRITON, or a file, whose code runs with the user's rights. `listings` is a
-    directory, made where it is missing, for the machine code as text. Raises InspectError and ProviderError.
+    `provider` is one of providers.LAUNCH_TRITON, EAGER, or a file, whose code runs with the user's rights. `listings`
+    is a directory, made where it is missing, for the machine code as text. Raises InspectError, ProviderError,
+    LibraryError.
     """
     check(archs, provider, ops, dtypes)
     if listings is not None:
@@ -80,16 +83,18 @@ def survey_beside_ours(
 
 
 def check(archs: Sequence[str], provider: str, ops: Sequence[str], dtypes: Sequence[str]) -> None:
-    """Raises InspectError for names that are not known and where Triton is missing, ProviderError."""
+    """Raises InspectError for names that are not known and where Triton is missing, ProviderError, LibraryError."""
     for given, known, what in ((archs, RATES, "architecture"), (ops, KERNEL_OPS, "op"), (dtypes, DTYPES, "dtype")):
         for each in given:
             if each not in known:
                 raise InspectError(f"there is no {what} {each!r} to inspect; choose from {', '.join(known)}")
     providers.check(provider)
-    if provider in providers.BUILTIN and provider not in providers.LAUNCH_TRITON:
+    if provider == EAGER:
+        library.find()
+    elif provider in providers.BUILTIN and provider not in providers.LAUNCH_TRITON:
         raise InspectError(
             f"{provider} launches no Triton kernels here; name {' or '.join(providers.LAUNCH_TRITON)} (Inductor's are "
-            "those of torch.compile), or a file with kernels of yours"
+            f"those of torch.compile), {EAGER} for PyTorch's own, or a file with kernels of yours"
         )
     if importlib.util.find_spec("triton") is None:
         raise InspectError("triton is not installed, and machine code is made by it; install triton (Linux only)")

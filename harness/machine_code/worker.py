@@ -20,13 +20,14 @@ from triton.backends.compiler import GPUTarget
 
 from harness import providers
 from harness.device.datasheets import of_arch
-from harness.machine_code import amd, disassemble, model
+from harness.machine_code import amd, aten, disassemble, library, model
 from harness.machine_code.driver import NotedLaunch, NotingDriver, noting
 from harness.machine_code.executed import NotExecutedError, execute
 from harness.machine_code.instructions import MachineInstruction
 from harness.machine_code.line_table import ptx_lines
 from harness.machine_code.rows import InspectedRow, to_json
 from harness.machine_code.specimens import Specimen, specimens
+from harness.machine_code.survey import EAGER
 from harness.ops.cases import Case
 
 # What a row's note says of counts that are not of an executed block.
@@ -65,7 +66,8 @@ def main() -> None:
     # What a provider prints goes to the errors: standard output is for the rows alone.
     out = os.dup(1)
     os.dup2(2, 1)
-    rows = inspect(request["provider"], request["arch"], request["ops"], request["dtypes"], request["listings"])
+    asked = request["arch"], request["ops"], request["dtypes"], request["listings"]
+    rows = of_eager(*asked) if request["provider"] == EAGER else inspect(request["provider"], *asked)
     with os.fdopen(out, "w", encoding="utf-8") as file:
         file.write(to_json(rows))
 
@@ -96,12 +98,29 @@ def inspect(spec: str, arch: str, ops: list[str], dtypes: list[str], listings: s
     return [*filled(noted, arch), *failed]
 
 
-def _list(noted: Noted, directory: Path) -> None:
-    """The kernel's code as text, in a file that is named after its row."""
-    row, files = noted.row, noted.launch.files
+def of_eager(arch: str, ops: list[str], dtypes: list[str], listings: str | None = None) -> list[InspectedRow]:
+    """A row for every kernel of PyTorch's own, or why it is not counted. Raises LibraryError."""
+    found = library.find()
+    rows = []
+    for op in ops:
+        for specimen in (each for dtype in dtypes for each in specimens(op, dtype) if "odd" not in each.variant):
+            blank = InspectedRow(op, specimen.variant, specimen.case.dtype, arch, EAGER)
+            rows.append(aten.counted(found, blank, params=tuple(specimen.case.params.values())))
+            if listings is not None and rows[-1].reason is None:
+                path = _listing_path(blank, Path(listings))
+                path.with_name(f"{path.name}.sass").write_text(aten.listed(found, blank), encoding="utf-8")
+    return rows
+
+
+def _listing_path(row: InspectedRow, directory: Path) -> Path:
     name = " ".join((row.op, row.variant, row.dtype, row.arch, "" if row.role == "main" else "second pass"))
     name = name.strip() if row.provider == "triton" else f"{row.provider} {name.strip()}"
-    path = directory / re.sub(r"[^\w.=-]+", "-", name)
+    return directory / re.sub(r"[^\w.=-]+", "-", name)
+
+
+def _list(noted: Noted, directory: Path) -> None:
+    """The kernel's code as text, in a file that is named after its row."""
+    path, files = _listing_path(noted.row, directory), noted.launch.files
     if "cubin" in files:
         path.with_name(f"{path.name}.sass").write_text(disassemble.readable(str(files["cubin"])), encoding="utf-8")
     else:

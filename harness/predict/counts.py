@@ -1,6 +1,7 @@
-"""Counts of the kernels that published rows are of: `python -m harness.predict.counts` compiles them into counts.json.
+"""Counts of the kernels that published rows are of: `python -m harness.predict.counts` makes them, in counts.json.
 
-Inductor's are what torch.compile makes, the others those of kernels.py. Reading the counts needs no Triton.
+Eager PyTorch's are executed out of the library of a CUDA build, and stay as they are where there is none. Inductor's
+are what torch.compile makes, the others those of kernels.py. Reading the counts needs no Triton.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import argparse
 import json
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from harness.machine_code.rows import InspectedRow
@@ -34,6 +35,20 @@ class KernelText:
     @property
     def key(self) -> str:
         return " ".join((self.formula, self.dtype, f"{self.per_thread}{'' if self.wide else 'x1'}", self.arch))
+
+
+@dataclass(frozen=True)
+class EagerKernel:
+    """A kernel of PyTorch's own, by its vectors' width."""
+
+    op: str
+    dtype: str
+    vector: int
+    arch: str
+
+    @property
+    def key(self) -> str:
+        return f"eager {self.op} {self.dtype} {self.vector} {self.arch}"
 
 
 def inductor_key(op: str, variant: str, dtype: str, arch: str) -> str:
@@ -68,6 +83,28 @@ def compiled(texts: Iterable[KernelText]) -> dict[str, KernelWork]:
     return found
 
 
+def of_eager(asked: Iterable[EagerKernel], kept: Mapping[str, KernelWork]) -> dict[str, KernelWork]:
+    """The counts of PyTorch's own kernels, out of the library that is at hand, or those that are kept."""
+    from harness.machine_code.fatbin import LibraryError
+    from harness.machine_code.library import find
+
+    asked = list(dict.fromkeys(asked))
+    try:
+        library = find()
+    except LibraryError as why:
+        print(f"eager's kernels stay as they were counted: {why}", file=sys.stderr)
+        return {each.key: kept[each.key] for each in asked if each.key in kept}
+    from harness.machine_code.aten import counted
+    from harness.ops.catalogue import OPS
+
+    found = {}
+    for each in asked:
+        params = tuple(OPS[each.op].params.values()) if each.op in OPS else ()
+        row = counted(library, InspectedRow(each.op, "", each.dtype, each.arch, "eager"), each.vector, params)
+        found[each.key] = replace(work_of(row), source=f"{library.version}, {row.kernel}")
+    return found
+
+
 def of_inductor(arch: str, ops: Iterable[str] = INDUCTOR_OPS) -> dict[str, KernelWork]:
     """The counts of what torch.compile makes of the suite's ops."""
     from harness.machine_code.survey import survey
@@ -96,21 +133,32 @@ def own_key(op: str, variant: str, dtype: str, arch: str, number: int = 0) -> st
 
 def to_json(found: Mapping[str, KernelWork]) -> str:
     """The file, a line for each kernel."""
-    lines = (f"{json.dumps(key, ensure_ascii=False)}: {json.dumps(asdict(each))}" for key, each in found.items())
+    plain = {key: asdict(each) for key, each in found.items()}
+    for each in plain.values():
+        if each["source"] is None:
+            del each["source"]
+    lines = (f"{json.dumps(key, ensure_ascii=False)}: {json.dumps(each)}" for key, each in plain.items())
     return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
 def main() -> None:
     """Compile every kernel that a published row is of, and our own, and write the counts; or print a few of them."""
-    from harness.predict.published import texts
+    from harness.predict.published import eager_kernels, texts
 
     parser = argparse.ArgumentParser(description=__doc__, prog="python -m harness.predict.counts")
     parser.add_argument("keys", nargs="*", help="print the counts of these kernels of kernels.py, and write nothing")
-    keys = parser.parse_args().keys
+    parser.add_argument("--eager", action="store_true", help="count eager PyTorch's anew, and leave all others")
+    given = parser.parse_args()
+    keys = given.keys
     if keys:
         print(to_json(compiled(each for each in texts() if each.key in keys)))
         return
-    found = compiled(texts()) | of_inductor("sm_90") | of_ours()
+    kept = load()
+    if given.eager:
+        found = {key: each for key, each in kept.items() if not key.startswith("eager ")}
+    else:
+        found = compiled(texts()) | of_inductor("sm_90") | of_ours()
+    found |= of_eager(eager_kernels(), kept)
     FILE.write_text(to_json(found), encoding="utf-8")
     print(f"{len(found)} kernels counted", file=sys.stderr)
 

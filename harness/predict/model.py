@@ -38,6 +38,7 @@ class KernelWork:
     resident_blocks: int  # on a multiprocessor
     clocks_per_block: Mapping[str, float]  # of each unit of a multiprocessor that is never idle
     shared_out: int | None = None  # to so many blocks all elements are shared out, where there are so many
+    source: str | None = None  # of machine code that was not made here: the library, and the kernel in it
 
     def blocks(self, elements: int) -> tuple[int, float]:
         """How many blocks a launch has, and how much of what a full block has to do is in each."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.ops.op import ITEM_BYTES
-from harness.predict.counts import KernelText, inductor_key, load
+from harness.predict.counts import EagerKernel, KernelText, inductor_key, load
 from harness.predict.devices import DeviceModel, known
 from harness.predict.fit import OWN, RUN, RUN_NAME
 from harness.predict.model import KernelWork, Prediction, predict
@@ -22,7 +22,7 @@ from harness.store.vocabulary import RECORDS, Regime
 
 FILE = Path(__file__).with_name("published.toml")
 RUNS = (RUN, RUN.with_name("activations"))
-_EAGER = ("elu", "relu")  # of which kernels.py has ATen's formula
+_EAGER = ("elu", "elu_backward", "relu", "relu_backward")  # of which PyTorch has one kernel each
 _OF_THREE_TENSORS = ("add", "maximum", "swiglu", "relu² backward", "elu_backward", "relu_backward")
 
 
@@ -88,7 +88,7 @@ def of_file(path: Path = FILE) -> Iterator[PublishedRow]:
             regime = group.get("regime", Regime.COLD)
             yield PublishedRow(
                 group["device"], group["kernel"], group["by"], group["dtype"], elements, regime, seconds,
-                group["source"], _text(group).key,
+                group["source"], (_eager_of(group) or _text(group)).key,
             )  # fmt: skip
 
 
@@ -98,7 +98,12 @@ def _bytes_moved(kernel: str, dtype: str, elements: int) -> int:
 
 def texts(path: Path = FILE) -> Iterator[KernelText]:
     """Every kernel of kernels.py that a row is of."""
-    yield from map(_text, _groups(path))
+    yield from (_text(each) for each in _groups(path) if _eager_of(each) is None)
+
+
+def eager_kernels(path: Path = FILE) -> Iterator[EagerKernel]:
+    """Every kernel of PyTorch's own that a row is of."""
+    yield from filter(None, map(_eager_of, _groups(path)))
     for op in _EAGER:
         yield from (_eager(op, dtype) for dtype in ("bfloat16", "float16", "float32"))
 
@@ -112,8 +117,14 @@ def _text(group: Mapping[str, Any]) -> KernelText:
     return KernelText(group["kernel"], group["dtype"], group["per_thread"], group.get("wide", True), arch)
 
 
-def _eager(op: str, dtype: str) -> KernelText:
-    return KernelText(op, dtype, 16 // ITEM_BYTES[dtype], True, known()[OWN].sheet.arch)
+def _eager_of(group: Mapping[str, Any]) -> EagerKernel | None:
+    if not group["by"].startswith("eager"):
+        return None
+    return EagerKernel(group["kernel"], group["dtype"], group["per_thread"], known()[group["device"]].sheet.arch)
+
+
+def _eager(op: str, dtype: str) -> EagerKernel:
+    return EagerKernel(op, dtype, 16 // ITEM_BYTES[dtype], known()[OWN].sheet.arch)
 
 
 def _of_record(record: Record, run: str) -> PublishedRow | None:

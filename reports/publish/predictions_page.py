@@ -8,7 +8,7 @@ from itertools import groupby
 from pathlib import Path
 
 from harness.ops.op import SHORT_DTYPES
-from harness.predict.counts import load
+from harness.predict.counts import EagerKernel, load
 from harness.predict.devices import DeviceModel, known
 from harness.predict.fit import measured_stream_s
 from harness.predict.model import SIZES, KernelWork, predict, waits
@@ -96,7 +96,7 @@ def two() -> Table:
     small, hard = (rows["H200 SXM", "eager", name, "float16", 10485760] for name in ("elu", "hardtanh"))
     large = rows["H200 SXM", "eager", "elu", "float16", 2**28]
     half, single = (rows["B200", "CUB", "sigmoid", dtype, 2**28] for dtype in ("float16", "float32"))
-    stream = predict([load()["relu float16 8 sm_90"]], known()["H200 SXM"], 2**28, Regime.COLD)
+    stream = predict([load()[EagerKernel("relu", "float16", 8, "sm_90").key]], known()["H200 SXM"], 2**28, Regime.COLD)
     lines = [
         ("eager ELU over hardtanh, H200, fp16, 1024 × 10240 (TileOPs)",
          _ratio(hard.row.seconds / small.row.seconds), _ratio(hard.predicted.seconds / small.predicted.seconds)),

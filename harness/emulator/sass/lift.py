@@ -20,6 +20,8 @@ class Lifted:
     kernel: Kernel
     origins: tuple[CodeLine | None, ...]
     unknown: tuple[str, ...]  # a sentence for each line whose meaning is not known: it must not be reached
+    listing: Listing
+    starts: tuple[int, ...]  # where the instructions of each line begin, and behind them all, where the last's end
 
     @cached_property
     def dead(self) -> frozenset[int]:
@@ -47,7 +49,8 @@ def lift(listing: Listing, target: str) -> Lifted:
     kernel.instructions += [_instruction(index, *each) for index, each in enumerate([*first, *steps])]
     places = listing.labels | {return_label(listing.lines[place].address): place for place in calls}
     kernel.labels = {label: starts[place] + len(first) for label, place in places.items()}
-    return Lifted(kernel, tuple(line for _, line in (*first, *steps)), tuple(unknown))
+    origins = tuple(line for _, line in (*first, *steps))
+    return Lifted(kernel, origins, tuple(unknown), listing, tuple(each + len(first) for each in starts))
 
 
 def _steps(line: CodeLine, constants: Constants) -> list[Step]:

@@ -11,7 +11,7 @@ _LINE = re.compile(
 _LABEL = re.compile(r"^\s*(\.L_\w+|\$[\w$]+):")
 _NAME = re.compile(r"^\.text\.([\w$]+):", re.MULTILINE)
 _REGISTER = re.compile(r"(?P<name>U?R(?:\d+|Z)|U?P(?:\d|T))(?P<suffixes>(?:\.\w+)*)")
-_BANK = re.compile(r"c\[0x([0-9a-f]+)\]\[(.+)\]")
+_BANK = re.compile(r"c\[0x([0-9a-f]+)\] ?\[(.+)\]((?:\.\w+)*)")
 _ADDRESS = re.compile(r"(?:desc\[UR\d+\])?\[(.*)\]")
 _TARGET = re.compile(r"`\(([.$\w]+)\)")
 _NUMBER = re.compile(r"[-+]?(?:0x[0-9a-f]+|\d+(?:\.\d+)?(?:e[-+]?\d+)?|INF|QNAN|SNAN)", re.IGNORECASE)
@@ -139,7 +139,7 @@ def _operand(text: str, immediate: int | None) -> Operand:
         offset = re.fullmatch(r"0x([0-9a-f]+)", bank[2])
         if offset is None:
             return Named(text)  # its place is computed: no instruction here knows such an operand
-        return Bank(int(bank[1], 16), int(offset[1], 16), *marks)
+        return Bank(int(bank[1], 16), int(offset[1], 16), *marks, tuple(bank[3].split(".")[1:]))
     if register := _REGISTER.fullmatch(bare):
         return Named(register["name"], *marks, tuple(register["suffixes"].split(".")[1:]))
     return Named(bare, *marks)

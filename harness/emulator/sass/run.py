@@ -45,11 +45,14 @@ class MachineCode:
         at_once = max(1, min(blocks, LANES // threads))
         self._program = Program(lifted.kernel, threads, at_once, shared_bytes + RESERVED_BYTES, options)
 
-    def run(self, grid: Grid, parameters: bytes, memory: Memory, observers: Sequence[Observer], faults: Faults) -> None:
-        """Execute a grid of blocks. Raises UnsupportedInstruction at a line whose meaning is not known."""
+    def run(
+        self, grid: Grid, parameters: bytes, memory: Memory, observers: Sequence[Observer], faults: Faults,
+        only: range | None = None,
+    ) -> None:  # fmt: skip
+        """Execute a grid, or `only` some blocks. Raises UnsupportedInstruction at a line whose meaning is not known."""
         banks = bytearray(ALL_BANKS_BYTES)
         filled = {**self._constants, 0: constant_bank(self._arch, parameters, self._threads, grid)}
         for number, data in filled.items():
             if number in BANKS and len(data) <= BANK_BYTES:
                 banks[BANKS[number] : BANKS[number] + len(data)] = data
-        self._program.run(grid, bytes(banks), memory, observers, faults)
+        self._program.run(grid, bytes(banks), memory, observers, faults, only)

@@ -146,6 +146,15 @@ class Writer:
             raise Unknown("a constant at a place that is computed")
         return [self._constants.load(operand.bank, operand.offset + 4 * index, "b32") for index in range(count)]
 
+    def part_of_word(self, bits: int, is_signed: bool) -> Any:
+        """A constant of the launch of 8 or 16 bits, widened to 32."""
+        operand = self.take()
+        if not isinstance(operand, Bank):
+            raise Unknown("a constant at a place that is computed")
+        word = self._constants.load(operand.bank, operand.offset & ~3, "b32")
+        kind = "s32" if is_signed else "u32"
+        return self.new(f"bfe.{kind}", word, Constant(8 * (operand.offset & 3)), Constant(bits))
+
     def singles(self) -> list[Any]:
         """Two fp32 numbers: the lower and the upper register of a pair, or one number twice."""
         operand = self._operands[0] if self._operands else None

@@ -96,6 +96,23 @@ def test_threads_that_part_meet_again():
     assert 16 < ran.counts.active_threads_per_warp < 32
 
 
+def test_a_label_is_known_within_its_braces_alone():
+    """As in inline assembly that is there twice: each branch goes to the label of its own braces, or of outer ones."""
+
+    def part(limit: int, added: int) -> str:
+        return f"""
+        {{ .reg .pred p; setp.ge.u32 p, $1, {limit}; @p bra DONE; add.u32 $0, $0, {added};
+        DONE: }}"""
+
+    text = f"""mov.u32 $0, 0; {{ {part(5, 1)} {part(10, 100)}
+        {{ .reg .pred p; setp.ge.u32 p, $1, 15; @p bra DONE; add.u32 $0, $0, 10000; }}
+        bra.uni DONE; add.u32 $0, $0, 7;
+        DONE: }}"""
+    given = np.arange(20, dtype=np.uint32)
+    expected = (given < 5) * 1 + (given < 10) * 100 + (given < 15) * 10000
+    assert np.array_equal(execute(line(text, "u32", "u32"), given), expected)
+
+
 def test_each_thread_has_its_own_trips():
     ran = run("""
         mov.u32 %r9, 0;

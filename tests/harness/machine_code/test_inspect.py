@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 pytest.importorskip("triton.backends.nvidia")
 
@@ -23,6 +25,8 @@ CONTRACT = (
     "op", "variant", "dtype", "arch", "instructions_per_element", "load_bytes", "store_bytes", "registers", "spills",
     "branches", "bound_by", "modelled_peak_fraction",
 )  # fmt: skip
+
+CPU_BUILD = pytest.mark.skipif(torch.version.cuda is not None, reason="the torch that is installed has kernels")
 
 TINY = """
 providers = ["triton"]
@@ -110,7 +114,10 @@ def test_other_architectures_are_counted_too(arch):
         (("--op", "gelu"), "no op 'gelu' to inspect; choose from elu,"),
         (("--dtype", "int8"), "no dtype 'int8' to inspect; choose from bfloat16,"),
         (("--provider", "nothing.py"), "there is no file nothing.py"),
-        (("--provider", "eager"), "eager launches no Triton kernels here"),
+        (("--provider", "compile"), "compile launches no Triton kernels here"),
+        (("--provider", "eager", "--torch-library", "no.so"), "there is no file no.so; --torch-library takes the"),
+        (("--provider", "eager", "--torch-library", sys.executable), "holds no kernels of CUDA"),
+        pytest.param(("--provider", "eager"), "the torch that is installed has no kernels for CUDA", marks=CPU_BUILD),
         pytest.param(
             ("--arch", "sm_90", "--provider", str(PROVIDERS / "tuned.py"), "--op", "relu"),
             "defines no function named after relu;",

@@ -11,20 +11,13 @@ import torch.nn.functional as F
 from harness.emulator.emulated import emulated
 from harness.predict.kernels import FORMULAS, stream_of
 
-PARAMETER = 1.25
 _EXPECTED = {
     "relu": lambda x, y: F.relu(x),
     "relu²": lambda x, y: F.relu(x) ** 2,
     "relu² backward": lambda x, y: x * 2 * F.relu(y),
-    "hardtanh": lambda x, y: F.hardtanh(x, -PARAMETER, PARAMETER),
-    "leaky_relu": lambda x, y: torch.where(x > 0, x, x * PARAMETER),
     "sigmoid": lambda x, y: torch.sigmoid(x),
-    "gelu": lambda x, y: F.gelu(x),
-    "softplus": lambda x, y: F.softplus(x, PARAMETER),
-    "elu": lambda x, y: torch.where(x > 0, x * 1.0507, torch.expm1(x * 1.0507 * 0.9) * 1.6732),
     "swiglu": lambda x, y: F.silu(x) * y,
     "add": lambda x, y: x + y,
-    "maximum": torch.maximum,
 }
 
 
@@ -35,7 +28,7 @@ def main() -> None:
     with emulated():
         for name, (formula, reads) in FORMULAS.items():
             out = torch.empty_like(x)
-            stream_of[(2,)](x, y, out, 1, PARAMETER, formula, reads == 2, 512, num_warps=4)
+            stream_of[(2,)](x, y, out, 1, formula, reads == 2, 512, num_warps=4)
             errors[name] = float((out - _EXPECTED[name](x, y)).abs().max())
     json.dump(errors, sys.stdout)
 

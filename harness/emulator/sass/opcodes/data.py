@@ -52,7 +52,10 @@ def cs2r(w: Writer) -> None:
 
 
 def ldc(w: Writer) -> None:
-    """a constant of the launch; .64: two of them, .128: four"""
+    """a constant of the launch; .64: two of them, .128: four; .U8, .S8, .U16, .S16: a part of one"""
+    if part := w.one_of("U8", "S8", "U16", "S16"):
+        w.put(w.out(), "mov.b32", w.part_of_word(int(part[1:]), part[0] == "S"))
+        return
     count = int(w.one_of("64", "128") or 32) // 32
     target = w.outs(count)
     for each, value in zip(target.items, w.words(count), strict=True):
