@@ -133,8 +133,10 @@ def squared_errors(outputs: Tensor, images: Tensor, runs: int) -> Tensor:
 
 
 def hits(logits: Tensor, labels: Tensor) -> Tensor:
-    """The share of images that every run classifies rightly: (runs,)."""
-    return (logits.view(*labels.shape, CLASSES).argmax(2) == labels).float().mean(0)
+    """The share of images that every run classifies rightly, (runs,); none of a run whose logits are not finite."""
+    answers = logits.view(*labels.shape, CLASSES)
+    is_right = (answers.argmax(2) == labels).float()
+    return is_right.where(answers.isfinite().all(2), math.nan).mean(0)
 
 
 @torch.no_grad()

@@ -12,7 +12,7 @@ from harness.paper.data import Data, load
 from harness.paper.nets import Convolutional, FullyConnected, initialise
 from harness.paper.plan import ACTIVATIONS, ClaimError, variant_of
 from harness.paper.step_time import folded
-from harness.paper.training import build, evaluated, run_losses, train
+from harness.paper.training import build, evaluated, hits, run_losses, train
 from kernels.primitives import INTERPRETED
 
 SEEDS, RATES = (0, 1, 0), (0.01, 0.01, 0.05)
@@ -69,6 +69,15 @@ def test_a_run_that_diverges_is_a_curve_and_leaves_the_others_alone():
     assert all(map(math.isnan, (*wild.loss, *wild.score, wild.final_score)))
     assert calm.diverged_at is None
     assert beside.loss == pytest.approx(calm.loss, rel=1e-3)
+
+
+def test_there_is_no_accuracy_of_a_run_whose_logits_are_not_finite():
+    logits = torch.zeros(2, 3, 10)
+    logits[:, :, 4] = 1
+    logits[1, 2, 7] = math.nan
+    found = hits(logits.flatten(1), torch.tensor([[4, 4, 4], [4, 0, 4]]))
+    assert found[:2].tolist() == [1, 0.5]
+    assert math.isnan(found[2])
 
 
 @pytest.mark.slow
