@@ -12,7 +12,7 @@ import typer
 
 from harness.cli.exits import CHECK_FAILED, WRONG_USAGE, end
 from harness.cli.options import CaseText, Dtypes, Ops
-from harness.cli.other_runs import other_than_sweep
+from harness.cli.other_runs import cited_together, other_than_sweep
 from harness.store.vocabulary import Regime
 
 if TYPE_CHECKING:
@@ -264,7 +264,7 @@ def cite(
     if (other := other_than_sweep(run)) is not None:
         if op or dtype or provider or regime or case:
             end(
-                f"a run of 'elubench {other.verb}' is cited whole; only --caption, --out and, of claims, --also apply to it",
+                f"a run of 'elubench {other.verb}' is cited whole; only --caption, --out and --also apply to it",
                 WRONG_USAGE,
             )
         if also and other.verb != "claims":

@@ -70,8 +70,8 @@ def setting(run: ClaimsRun) -> str:
     return (
         f"Data: {DATASETS[plan.dataset]}. Training: plain stochastic gradient descent, batches of {BATCH}, weights "
         f"drawn as He et al. 2015 do unless said otherwise, {plan.epochs} epochs (half of that for conv). Stage one: "
-        f"for each net and variant {_pilot(plan)}, trained at every rate of {rates}, choose the rate of the least median "
-        f"training loss. Stage two: {len(plan.judge_seeds)} fresh seeds, which no "
+        f"for each net and variant {_pilot(plan)}, trained at every rate of {rates}, choose the rate of the least "
+        f"median training loss. Stage two: {len(plan.judge_seeds)} fresh seeds, which no "
         f"choice has seen, are trained at the chosen rate and at the paper's, {PAPER_RATE:g}; they alone are judged. "
         f"Nets: {nets}. {edges}"
     )
