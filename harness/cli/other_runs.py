@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -47,6 +47,14 @@ def _claims(path: Path) -> OtherRun:
 
     run = read_claims(path)
     return OtherRun(VERB, partial(show, run), partial(build, run), partial(verify, run), partial(citation, run))
+
+
+def cited_together(path: Path, others: Sequence[Path], caption: str) -> dict[str, str]:
+    """The citation of several claims runs, each on data of its own. Raises RunError or ClaimError."""
+    from harness.paper.rows import read_claims
+    from reports.paper.cite import citation
+
+    return citation(read_claims(path), caption, [read_claims(other) for other in others])
 
 
 def _first_claims(path: Path) -> OtherRun:

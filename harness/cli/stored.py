@@ -12,7 +12,7 @@ import typer
 
 from harness.cli.exits import CHECK_FAILED, WRONG_USAGE, end
 from harness.cli.options import CaseText, Dtypes, Ops
-from harness.cli.other_runs import other_than_sweep
+from harness.cli.other_runs import cited_together, other_than_sweep
 from harness.store.vocabulary import Regime
 
 if TYPE_CHECKING:
@@ -253,6 +253,9 @@ def cite(
     regime: Annotated[list[Regime] | None, typer.Option(help="Only this regime; may be repeated.")] = None,
     case: CaseText = "",
     caption: Annotated[str, typer.Option(help="How the table's caption begins, in place of our words.")] = "",
+    also: Annotated[
+        list[Path] | None, typer.Option(help="Of claims: another run, on other data; may be repeated.")
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Write elubench.bib, table.tex, sentences.tex and the figure there.")
     ] = None,
@@ -264,9 +267,16 @@ def cite(
 
     if (other := other_than_sweep(run)) is not None:
         if op or dtype or provider or regime or case:
-            end(f"a run of 'elubench {other.verb}' is cited whole; only --caption and --out apply to it", WRONG_USAGE)
-        _write_files(other.cite(caption), out)
+            end(
+                f"a run of 'elubench {other.verb}' is cited whole; only --caption, --out and --also apply to it",
+                WRONG_USAGE,
+            )
+        if also and other.verb != "claims":
+            end("--also applies to runs of 'elubench claims'", WRONG_USAGE)
+        _write_files(cited_together(run, also, caption) if also else other.cite(caption), out)
         return
+    if also:
+        end("--also applies to runs of 'elubench claims'", WRONG_USAGE)
     selection = Selection(op or (), dtype or (), provider or (), [each.value for each in regime or ()], case)
     try:
         cited = citable(read_run(run), selection)

@@ -125,4 +125,4 @@ def _headlines(cited: Sequence[Cited]) -> Iterator[str]:
         for rate in headline.RATES:
             found = headline.centring(each.run, rate)
             if found is not None:
-                yield f"On {each.run.plan.dataset}: {headline.centring_sentence(found)}"
+                yield f"On {each.run.plan.dataset}, {headline.centring_sentence(found)}"

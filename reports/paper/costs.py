@@ -9,7 +9,7 @@ from harness.ops.catalogue import ACTIVATIONS
 from harness.store.records import Record, Run
 from harness.timing.estimators import unpaired_ratio
 from reports.paper.number_text import Number
-from reports.paper.statistics import Interval
+from reports.paper.paired import Interval
 
 PASSES = ("forward", "forward + backward")
 

@@ -241,7 +241,7 @@ def _drawn_as(name: str) -> dict[str, Any]:
 
 def _legend(figure: Figure, variants: Sequence[str]) -> None:
     handles = [Line2D([], [], markersize=3, label=name_of(name), **_drawn_as(name)) for name in variants]
-    figure.legend(handles=handles, loc="outside lower center", ncols=6, fontsize=7)
+    figure.legend(handles=handles, loc="outside lower center", ncols=5, fontsize=7)
 
 
 _FIGURES: Mapping[str, Callable[[ClaimsRun], Iterator[tuple[str, Figure]]]] = {

@@ -10,11 +10,11 @@ from harness.paper.choice import chosen_rates
 from harness.paper.first_edition import FirstRun
 from harness.paper.plan import CURVES, PAPER_RATE
 from harness.paper.rows import ClaimRow, ClaimsRun
-from reports.paper import statistics
+from reports.paper import paired
 from reports.paper.judge import Compared, compare
 from reports.paper.looks import name_of
 from reports.paper.number_text import Number, number_text, signed
-from reports.paper.rules import Comparison, Rate
+from reports.paper.rules import ComparisonRule, Rate
 from reports.paper.selection import by_seed, mean, rate_of
 from reports.render.table import Kind, Table, numbers, words
 from reports.text.formatting import MISSING
@@ -55,7 +55,7 @@ def centring(run: ClaimsRun, rate: Rate) -> Centring | None:
     """The 2×2 on the paper's net; None where one of its nets was not trained."""
 
     def ratio(ours: str, theirs: str) -> Compared:
-        return compare(run, Comparison("mean_loss", "deep", ours, "below", theirs, rate, "ratio"))
+        return compare(run, ComparisonRule("mean_loss", "deep", ours, "below", theirs, rate, "ratio"))
 
     pairs = (
         ("elu", "relu"), ("relu+centred", "relu"), ("elu+centred", "elu"),
@@ -66,8 +66,8 @@ def centring(run: ClaimsRun, rate: Rate) -> Centring | None:
 
 
 def centring_sentence(found: Centring) -> str:
-    """How much of ELU's advantage is centring, at one choice of rates, in a sentence."""
-    start = f"With {HOW[found.rate]}, ELU's training loss is {_of(found.elu)} ReLU's, "
+    """How much of ELU's advantage is centring, at one choice of rates; it begins in the middle of a sentence."""
+    start = f"{HOW[found.rate]}: ELU's training loss is {_of(found.elu)} ReLU's, "
     start += f"and centring alone takes ReLU's to {_of(found.relu_centred)} what it was"
     if found.share is None:
         so = "so there is no advantage of ELU's that centring could explain"
@@ -77,7 +77,7 @@ def centring_sentence(found: Centring) -> str:
         so = "which is none of ELU's advantage"
     else:
         so = f"which is {signed(found.share)} of ELU's advantage, in logarithms"
-    return f"{start}; {so}. Where both are centred, ELU's loss is {_of(found.both)} ReLU's."
+    return f"{start}, {so}. Where both are centred, ELU's loss is {_of(found.both)} ReLU's."
 
 
 def _of(found: Compared) -> str:
@@ -97,7 +97,8 @@ def centring_table(run: ClaimsRun) -> Table:
         for label, each in (("ELU / ReLU", found.elu), ("ELU / centred ReLU", found.rest)):
             rows.append((HOW[rate], label, _ratio(each), MISSING, MISSING, _lower(each)))
         rows.append((HOW[rate], "both centred: ELU / ReLU", MISSING, _ratio(found.both), MISSING, _lower(found.both)))
-        notes.append(centring_sentence(found))
+        said = centring_sentence(found)
+        notes.append(said[:1].upper() + said[1:])
     columns = (
         *words("rates", "net", kind=Kind.PROSE),
         *numbers("as it is", "mean-centred", "centred / as it is", "lower in"),
@@ -111,7 +112,7 @@ def _loss(run: ClaimsRun, variant: str, rate: Rate) -> str:
     values = list(by_seed(run, "deep", variant, trained_at, "mean_loss").values())
     if not values:
         return MISSING
-    return f"{signed(statistics.middle(values))} at {trained_at:g}"
+    return f"{signed(paired.middle(values))} at {trained_at:g}"
 
 
 def _ratio(found: Compared) -> str:
@@ -126,7 +127,8 @@ def divergence_tables(run: ClaimsRun | FirstRun) -> Iterator[Table]:
     """Variant × rate, a table for every net: losses, and how many seeds diverged."""
     chosen = {} if isinstance(run, FirstRun) else chosen_rates(run.plan, run.rows)
     rows = [row for row in run.rows if row.claim in CURVES]
-    for net in dict.fromkeys(row.net for row in rows):
+    nets = list(dict.fromkeys(row.net for row in rows))
+    for net in nets:
         of_net = [row for row in rows if row.net == net]
         rates = sorted({row.rate for row in of_net})
         made = []
@@ -135,7 +137,9 @@ def divergence_tables(run: ClaimsRun | FirstRun) -> Iterator[Table]:
             marks = ["*" if chosen.get((net, variant)) == rate else "" for rate in rates]
             made.append((name_of(variant), *(cell + mark for cell, mark in zip(cells, marks, strict=True))))
         head = (*words("net", kind=Kind.PROSE), *numbers(*(f"{rate:g}" for rate in rates)))
-        yield Table(f"Losses and divergence by learning rate: {net}", head, tuple(made), (MAP_NOTE,))
+        yield Table(
+            f"Losses and divergence by learning rate: {net}", head, tuple(made), (MAP_NOTE,) if net == nets[-1] else ()
+        )
 
 
 def _cell(rows: Sequence[ClaimRow]) -> str:
@@ -143,5 +147,5 @@ def _cell(rows: Sequence[ClaimRow]) -> str:
         return MISSING
     losses = [mean(row.values["loss"]) for row in rows]
     diverged = sum(loss is None for loss in losses)
-    middle = statistics.middle([math.inf if loss is None else loss for loss in losses])
+    middle = paired.middle([math.inf if loss is None else loss for loss in losses])
     return signed(middle) + (f" ({diverged} of {len(rows)} diverged)" if diverged else "")

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from harness.paper.plan import CURVES
 from harness.paper.rows import ClaimRow, ClaimsRun
-from reports.paper import statistics
+from reports.paper import paired
 from reports.paper.headline import CENTRED, HOW, RATES
 from reports.paper.looks import look_of, name_of
 from reports.paper.selection import by_seed, mean, rate_of
@@ -107,5 +107,5 @@ def _losses(rows: Sequence[ClaimRow], variant: str, rate: float) -> list[float]:
 
 def _middle(losses: Sequence[float]) -> float:
     """The median, or nan where there is none to colour."""
-    found = statistics.middle(losses) if losses else math.nan
+    found = paired.middle(losses) if losses else math.nan
     return found if math.isfinite(found) else math.nan

@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.paper.rows import ClaimsRun
-from reports.paper import statistics
-from reports.paper.rules import Comparison, Rules, Statement, rules
+from reports.paper import paired
+from reports.paper.paired import Interval, Signs
+from reports.paper.rules import ComparisonRule, Rules, Statement, rules
 from reports.paper.selection import by_seed, rate_of
-from reports.paper.statistics import Interval, Signs
 
 HOLDS, DOES_NOT, EQUIVALENT, CANNOT_TELL = "holds", "does not", "equivalent", "cannot tell"
 
@@ -24,13 +24,13 @@ class Compared:
     among the seeds and speaks for nothing: neither for a side nor for equivalence.
     """
 
-    rule: Comparison
+    rule: ComparisonRule
     rates: tuple[float | None, ...]  # that ours, and theirs, were trained at
     values: tuple[float, ...]
 
     @property
     def signs(self) -> Signs:
-        return statistics.signs(self.values)
+        return paired.signs(self.values)
 
     @property
     def as_said(self) -> int:
@@ -45,17 +45,17 @@ class Compared:
     @functools.cached_property
     def p(self) -> float:
         """Of the two-sided sign test about the threshold: it decides the side."""
-        return statistics.sign_p(self.signs)
+        return paired.sign_p(self.signs)
 
     @functools.cached_property
     def equivalence_p(self) -> float:
         """Of two one-sided sign tests: the median lies within the margin."""
-        return statistics.equivalence_p(self.values, self.margin)
+        return paired.equivalence_p(self.values, self.margin)
 
     @functools.cached_property
     def signed_rank_p(self) -> float:
         """Of Wilcoxon's test, for those who ask; no verdict rests on it."""
-        return statistics.signed_rank_p(self.known)
+        return paired.signed_rank_p(self.known)
 
     @property
     def known(self) -> tuple[float, ...]:
@@ -70,17 +70,17 @@ class Compared:
     @property
     def effect(self) -> float | None:
         """The paired effect size: 1 where every seed is as said, -1 where every one is opposite."""
-        found = statistics.effect(self.known)
+        found = paired.effect(self.known)
         return found if found is None or self.rule.side == "above" else -found
 
     @property
     def median(self) -> float | None:
         """In the units of the measure, or as a ratio."""
-        return self._shown(statistics.middle(self.known)) if self.known else None
+        return self._shown(paired.middle(self.known)) if self.known else None
 
     @property
     def ci95(self) -> Interval | None:
-        found = statistics.interval(self.known)
+        found = paired.interval(self.known)
         return None if found is None else (self._shown(found[0]), self._shown(found[1]))
 
     def _shown(self, value: float) -> float:
@@ -122,14 +122,14 @@ def judge(run: ClaimsRun, by: Rules | None = None) -> list[Judged]:
     chosen = [each for each in by.statements if each.claim in run.plan.claims]
     primary = [compare(run, each.primary) for each in chosen]
     p_values = [min(each.p, each.equivalence_p) for each in primary]
-    levels, adjusted = statistics.holm_levels(p_values, by.level), statistics.holm(p_values)
+    levels, adjusted = paired.holm_levels(p_values, by.level), paired.holm(p_values)
     return [
         Judged(statement, first, tuple(compare(run, each) for each in statement.secondary), level, p)
         for statement, first, level, p in zip(chosen, primary, levels, adjusted, strict=True)
     ]
 
 
-def compare(run: ClaimsRun, rule: Comparison) -> Compared:
+def compare(run: ClaimsRun, rule: ComparisonRule) -> Compared:
     """What the judged seeds of a run show for a comparison."""
     names = [name for name in (rule.ours, rule.theirs) if name is not None]
     rates = tuple(rate_of(run, rule.net, name, rule.rate) for name in names)
@@ -137,7 +137,7 @@ def compare(run: ClaimsRun, rule: Comparison) -> Compared:
     return Compared(rule, rates, tuple(_values(rule, found)))
 
 
-def _values(rule: Comparison, found: Sequence[Mapping[int, float]]) -> list[float]:
+def _values(rule: ComparisonRule, found: Sequence[Mapping[int, float]]) -> list[float]:
     ours, theirs = found[0], found[-1]
     seeds = sorted(seed for seed in ours if seed in theirs)
     if rule.scale == "value":

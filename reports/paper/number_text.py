@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from reports.paper import statistics
-from reports.paper.statistics import Interval
+from reports.paper import paired
+from reports.paper.paired import Interval
 from reports.text.formatting import MISSING, significant
 
 DIVERGED = "diverged"
@@ -23,7 +23,7 @@ class Number:
 
 def number(values: Sequence[float]) -> Number:
     """The median of one value a seed, and its interval: for 12 seeds the third and the tenth of them in order."""
-    return Number(statistics.middle(values), statistics.interval(values)) if values else Number(None, None)
+    return Number(paired.middle(values), paired.interval(values)) if values else Number(None, None)
 
 
 def number_text(found: Number, digits: int = 3) -> str:

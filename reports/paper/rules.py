@@ -26,7 +26,7 @@ Scale = Literal["difference", "ratio", "value"]
 Rate = Literal["chosen", "paper"]
 
 
-class Comparison(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class ComparisonRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What is compared: ours with theirs by a measure, and on which side of `than` the statement puts it.
 
     Within `margin` of `than` a difference is of no substance; ratios are compared in logarithms, and a margin of 0.1
@@ -57,9 +57,9 @@ class Statement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     place: str
     how: str
     margin_why: str
-    primary: Comparison
+    primary: ComparisonRule
     quote: str = ""
-    secondary: tuple[Comparison, ...] = ()
+    secondary: tuple[ComparisonRule, ...] = ()
     key: str = ""
 
 
@@ -121,7 +121,7 @@ def _statement(path: Path, key: str, fields: object) -> Statement:
     return made
 
 
-def _check(path: Path, where: str, comparison: Comparison) -> None:
+def _check(path: Path, where: str, comparison: ComparisonRule) -> None:
     if comparison.measure not in MEASURES:
         known = ", ".join(MEASURES)
         raise _fault(path, f"{where}.measure", f"there is no measure {comparison.measure!r}; choose from {known}")

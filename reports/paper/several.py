@@ -73,7 +73,7 @@ def _cell(judged: Judged | None) -> str:
 
 def _how_much_is_centring(by_data_set: Mapping[str, ClaimsRun]) -> Iterator[str]:
     found = [
-        f"- On {name}: {headline.centring_sentence(each)}"
+        f"- On {name}, {headline.centring_sentence(each)}"
         for name, run in by_data_set.items()
         for rate in headline.RATES
         if (each := headline.centring(run, rate)) is not None

@@ -14,6 +14,9 @@ from reports.paper.number_tables import modelled_table
 from reports.render import table
 from reports.text.formatting import printable
 
+# What a terminal has no room for; the report has it.
+_LEFT_OUT = ("measure", "effect", "p, ranks", "p, equivalent")
+
 
 def show(run: ClaimsRun, console: Console) -> None:
     """Print comparisons, centring, divergence and verdicts; nothing is taken for markup or control codes."""
@@ -26,7 +29,7 @@ def show(run: ClaimsRun, console: Console) -> None:
     for claim in dict.fromkeys(each.statement.claim for each in judged):
         found = [each for each in judged if each.statement.claim == claim]
         starts = table.sections(each.statement.key for each in found for _ in (each.primary, *each.secondary))
-        made = words.comparison_table(found, words.claim_title(claim))
+        made = words.comparison_table(found, words.claim_title(claim)).without(*_LEFT_OUT)
         table.show(replace(made, sections=starts), console)
     if run.cost is not None:
         table.show(modelled_table(run), console)

@@ -8,15 +8,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from harness.paper.choice import chosen_rates
-from harness.paper.plan import BATCH, CLAIMS, DATASETS, NETS, PAPER_RATE
+from harness.paper.plan import BATCH, CLAIMS, DATASETS, NETS, PAPER_RATE, Plan
 from harness.paper.rows import ClaimsRun
 from harness.store.manifest import Manifest
 from harness.store.records import Run
-from reports.paper import statistics
+from reports.paper import paired
 from reports.paper.judge import CANNOT_TELL, DOES_NOT, EQUIVALENT, HOLDS, Compared, Judged
 from reports.paper.looks import name_of
 from reports.paper.number_text import Number, number_text, p_text, signed
-from reports.paper.rules import Comparison, Statement, rules
+from reports.paper.rules import ComparisonRule, Statement, rules
 from reports.paper.selection import MEASURES
 from reports.render.table import Column, Kind, Table, numbers, words
 from reports.text import wording
@@ -37,9 +37,14 @@ def header(run: ClaimsRun) -> Iterator[str]:
     yield from machine(run.manifest)
     yield (
         f"{'a quick look' if plan.name == 'quick' else 'a full run'} on {plan.dataset}: {len(plan.judge_seeds)} judged "
-        f"seeds after {len(plan.pilot_seeds)} pilot seeds, {plan.epochs} epochs, learning rates "
+        f"seeds, rates chosen by {_pilot(plan)}, {plan.epochs} epochs, learning rates "
         f"{', '.join(f'{rate:g}' for rate in plan.rates)}, started {run.manifest.created}"
     )
+
+
+def _pilot(plan: Plan) -> str:
+    count = len(plan.pilot_seeds)
+    return f"{count} pilot seed{'s' if count != 1 else ''}"
 
 
 def machine(manifest: Manifest) -> Iterator[str]:
@@ -65,8 +70,8 @@ def setting(run: ClaimsRun) -> str:
     return (
         f"Data: {DATASETS[plan.dataset]}. Training: plain stochastic gradient descent, batches of {BATCH}, weights "
         f"drawn as He et al. 2015 do unless said otherwise, {plan.epochs} epochs (half of that for conv). Stage one: "
-        f"{len(plan.pilot_seeds)} pilot seeds are trained at every rate of {rates}, and the rate of the least median "
-        f"training loss is chosen for each net and variant. Stage two: {len(plan.judge_seeds)} fresh seeds, which no "
+        f"for each net and variant {_pilot(plan)}, trained at every rate of {rates}, choose the rate of the least "
+        f"median training loss. Stage two: {len(plan.judge_seeds)} fresh seeds, which no "
         f"choice has seen, are trained at the chosen rate and at the paper's, {PAPER_RATE:g}; they alone are judged. "
         f"Nets: {nets}. {edges}"
     )
@@ -88,9 +93,12 @@ def _chosen(run: ClaimsRun) -> dict[tuple[str, str], float]:
 def method(run: ClaimsRun, judged: Sequence[Judged]) -> str:
     """How a verdict is made, and what it can and cannot see, in a paragraph."""
     by, seeds = rules(), len(run.plan.judge_seeds)
+    hashed = "The manifest of the run has their hash, and that of every module that judges, from before its first row."
+    if not run.manifest.judging_sha256:
+        hashed = "The manifest of the run has no hash of them, so nothing shows that they are older than it."
     return (
-        f"Each of the {len(judged)} statements has one primary comparison, which alone decides; the rules were "
-        "committed before the run (reports/paper/rules.toml), and the manifest has their hash. Two nets with the same "
+        f"Each of the {len(judged)} statements has one primary comparison, which alone decides, by the rules in "
+        f"reports/paper/rules.toml. {hashed} Two nets with the same "
         "seed start from the same weights and see the same batches: a seed counts for the side that it lies on, and "
         "one that diverged ranks last. The p-value is that of the exact two-sided sign test, which assumes only that "
         f"seeds are independent; all statements of a run together err with a probability of {by.level:g} or less, by "
@@ -106,11 +114,11 @@ def power_text(seeds: int, statements: int) -> str:
     by = rules()
     parts = []
     for level, when in ((by.level, "for a statement alone"), (by.level / max(statements, 1), "at Holm's first step")):
-        k = statistics.needed(seeds, level)
+        k = paired.needed(seeds, level)
         if k is None:
             parts.append(f"{when} {seeds} seeds are too few for any verdict")
             continue
-        power = statistics.power(seeds, level, by.power_at)
+        power = paired.power(seeds, level, by.power_at)
         parts.append(f"{when} it takes {k} of {seeds} seeds on one side, with a power of {power:.2f}")
     return f"Power, where a seed lies on the stated side with probability {by.power_at:g}: {'; '.join(parts)}."
 
@@ -153,7 +161,7 @@ def decides(judged: Judged) -> str:
         return f"{label(found)}: nothing was measured"
     return (
         f"{MEASURES[found.rule.measure].what}, {label(found)}: {median_text(found)}, said to be {said(found.rule)}, "
-        f"{as_said(found)} seeds as said, {adjusted_text(judged)}, {margin_text(found.rule)}"
+        f"{as_said(found)} {_pairs(found)} as said, {adjusted_text(judged)}, {margin_text(found.rule)}"
     )
 
 
@@ -174,12 +182,12 @@ def effect_text(found: Compared) -> str:
     return MISSING if found.effect is None else signed(found.effect, 2)
 
 
-def said(rule: Comparison) -> str:
+def said(rule: ComparisonRule) -> str:
     """On which side the statement puts the number: "below 1"."""
     return f"{rule.side} {rule.threshold:g}"
 
 
-def margin_text(rule: Comparison) -> str:
+def margin_text(rule: ComparisonRule) -> str:
     """Within what a difference is of no substance."""
     if not rule.margin:
         return "no margin of equivalence" if rule.than is None else f"margin in the threshold, {rule.threshold:g}"
@@ -187,20 +195,34 @@ def margin_text(rule: Comparison) -> str:
 
 
 def counter_evidence(judged: Judged) -> str:
-    """What speaks against the statement, in a sentence: seeds of the primary comparison, and the secondary ones."""
+    """What speaks against the statement, and, where it does not hold, what speaks for it."""
     found = judged.primary
     if not found.values:
         return "Against it: nothing was measured."
-    against = [each for each in judged.secondary if each.values and each.p <= LEVEL and each.opposite > each.as_said]
-    measured = sum(bool(each.values) for each in judged.secondary)
-    parts = [f"{found.opposite} of {len(found.values)} seeds of the deciding comparison"]
+    against = [each for each in judged.secondary if each.p <= LEVEL and each.opposite > each.as_said]
+    said_so = _side("Against it", found, found.opposite, against, [each.opposite for each in against], judged)
+    if judged.verdict in (HOLDS, CANNOT_TELL):
+        return said_so
+    speaking = [each for each in judged.secondary if each.p <= LEVEL and each.as_said > each.opposite]
+    return f"{said_so} {_side('For it', found, found.as_said, speaking, [e.as_said for e in speaking], judged)}"
+
+
+def _side(
+    start: str, primary: Compared, count: int, others: Sequence[Compared], counts: Sequence[int], judged: Judged
+) -> str:
+    parts = [f"{count} of {len(primary.values)} {_pairs(primary)} of the deciding comparison"]
     parts += [
-        f"{label(each)} ({each.rule.why}): {median_text(each)}, {each.opposite} of {len(each.values)} against"
-        for each in against
+        f"{label(each)} ({each.rule.why}): {median_text(each)}, {number} of {len(each.values)}"
+        for each, number in zip(others, counts, strict=True)
     ]
-    if not against:
-        parts.append(f"none of {measured} secondary comparisons beyond chance")
-    return f"Against it: {'; '.join(parts)}."
+    if not others:
+        parts.append(f"none of {sum(bool(each.values) for each in judged.secondary)} other comparisons beyond chance")
+    return f"{start}: {'; '.join(parts)}."
+
+
+def _pairs(found: Compared) -> str:
+    """What is paired: seeds, or of times the rounds that they were taken in."""
+    return "rounds" if MEASURES[found.rule.measure].claim == "step_time" else "seeds"
 
 
 def expected(run: ClaimsRun) -> dict[tuple[object, ...], str]:
@@ -290,7 +312,7 @@ def _verdict_cells(judged: Judged) -> tuple[str, ...]:
     )  # fmt: skip
 
 
-def _margin_cell(rule: Comparison) -> str:
+def _margin_cell(rule: ComparisonRule) -> str:
     if not rule.margin:
         return MISSING if rule.than is None else f"at {rule.threshold:g}"
     return f"×{1 + rule.margin:g}" if rule.scale == "ratio" else f"±{rule.margin:g}"

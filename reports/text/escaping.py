@@ -74,6 +74,7 @@ _LATEX = {
     "”": "{''}",
     "±": r"\ensuremath{\pm}",
     "≈": r"\ensuremath{\approx}",
+    "∞": r"\ensuremath{\infty}",
     "µ": r"\textmu{}",
     "–": r"\textendash{}",
     "°": r"\textdegree{}",

@@ -73,6 +73,8 @@ def test_what_is_changed_or_unfinished_is_not_cited(finished):
     done = elubench("cite", finished, "--out", finished / "cited")
     assert done.returncode == 0, done.stderr
     assert (finished / "cited" / "table.tex").exists()
+    again = elubench("cite", finished, "--also", finished)
+    assert again.returncode == 2 and "name one run for each data set" in again.stderr
     lines = (finished / "records.jsonl").read_text().splitlines()
     (finished / "records.jsonl").write_text("\n".join(lines[:-1]) + "\n")
     with pytest.raises(RunError, match="has been changed since it ended"):

@@ -13,11 +13,11 @@ from harness.paper.plan import PAPER_RATE
 from reports.paper.across import overall, together
 from reports.paper.judge import CANNOT_TELL, DOES_NOT, EQUIVALENT, HOLDS, Compared, compare, judge
 from reports.paper.number_tables import tables
-from reports.paper.rules import Comparison, rules
+from reports.paper.rules import ComparisonRule, rules
 from reports.paper.selection import MEASURES, epochs_to
 from tests.reports.paper.runs import PLAN, loss_of, only, varied
 
-BELOW = Comparison("mean_loss", "deep", "elu", "below", "relu", margin=0.1)
+BELOW = ComparisonRule("mean_loss", "deep", "elu", "below", "relu", margin=0.1)
 
 
 def verdicts(run):
@@ -99,7 +99,7 @@ def test_a_certain_difference_within_the_margin_is_of_no_substance():
     small = Compared(BELOW, (0.1, 0.1), (-0.01,) * 12)
     assert small.verdict(0.05) == EQUIVALENT
     assert dataclasses.replace(small, values=(-0.2,) * 12).verdict(0.05) == HOLDS
-    without = Comparison("mean_loss", "deep", "elu", "below", "relu")
+    without = ComparisonRule("mean_loss", "deep", "elu", "below", "relu")
     assert Compared(without, (0.1, 0.1), (-0.01,) * 12).verdict(0.05) == HOLDS
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from reports.paper import statistics as s
+from reports.paper import paired as s
 
 VALUES = st.lists(st.integers(-20, 20).map(lambda each: each / 4), min_size=1, max_size=12)
 WITH_INFINITE = st.lists(st.sampled_from([-math.inf, -2.0, -0.5, 0.0, 0.5, 2.0, math.inf]), min_size=6, max_size=12)
