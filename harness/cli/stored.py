@@ -311,14 +311,16 @@ def _refuse(refused: Sequence[Refused]) -> None:
     """Say on stderr which rows are not in it, and why; rows with one reason together."""
     from reports.text.formatting import printable, size_text
 
+    has_models = len({each.record.device for each in refused}) > 1
     by_reason: dict[tuple[str, str, str], list[str]] = {}
     for each in refused:
         record = each.record
         case = f"{size_text(record.shape)} {record.dtype} {record.regime or ''}".strip()
-        by_reason.setdefault((record.op, record.provider, each.why), []).append(case)
-    for (op, provider, why), cases in by_reason.items():
+        by = f"{record.provider} on {record.device}" if has_models else record.provider
+        by_reason.setdefault((record.op, by, each.why), []).append(case)
+    for (op, by, why), cases in by_reason.items():
         print(
-            printable(f"elubench: refused: {op} by {provider}, {len(cases)} of them ({', '.join(cases[:3])}"
+            printable(f"elubench: refused: {op} by {by}, {len(cases)} of them ({', '.join(cases[:3])}"
                       f"{', …' if len(cases) > 3 else ''}): {why}", 600),
             file=sys.stderr,
         )  # fmt: skip

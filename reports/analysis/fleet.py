@@ -120,15 +120,11 @@ class Checked:
         return own.gbps / best.gbps if own and best else None
 
     @property
-    def identifier(self) -> str:
-        """What tells it from the others on its machine: a GPU's UUID, of CPUs Ray's node, where there is one."""
-        placement = self.member.placement
-        return placement.uuid or (f"Ray node {placement.ray_node[:8]}" if placement.ray_node else "")
-
-    @property
     def place(self) -> str:
-        """Where it is: "gpu-a, GPU-1f2e…"."""
-        return ", ".join(part for part in (self.member.placement.node, self.identifier) if part)
+        """Where it is: "gpu-a, GPU-1f2e…"; of a CPU its machine and Ray's node, as one machine may hold several."""
+        placement = self.member.placement
+        ray_node = f"Ray node {placement.ray_node[:8]}" if placement.ray_node else ""
+        return ", ".join(part for part in (placement.node, placement.uuid or ray_node) if part)
 
 
 def checked(run: Run) -> list[Checked]:

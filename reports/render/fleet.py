@@ -24,21 +24,22 @@ _STYLES = {"slower": "bold red"}
 
 def device_table(run: Run, title: str = DEVICES) -> Table:
     """The physical devices of a fleet, those of one model held against each other; no row for a run on one device."""
+    found = checked(run)
+    identifier = "UUID" if any(each.member.placement.uuid for each in found) else "Ray's node"
     columns = (
         Column(_DEVICE, Kind.NAME, longest=20),
         Column("model", Kind.NAME, goes=1),
-        *words("node", "UUID", kind=Kind.NAME),
+        *words("node", identifier, kind=Kind.NAME),
         Column("driver", Kind.NAME, goes=2),
         *numbers("cases", "GB/s", "%fastest"),
         Column("verdict", Kind.WORD, styles=_STYLES),
     )
-    found = checked(run)
     rows = tuple(
         (
             each.name,
             each.member.device.name,
             each.member.placement.node,
-            each.identifier,
+            each.member.placement.uuid or (each.member.placement.ray_node or "")[:8],
             each.member.placement.driver or MISSING,
             str(each.cases),
             significant(each.member.check.gbps) if each.member.check else MISSING,
@@ -51,7 +52,7 @@ def device_table(run: Run, title: str = DEVICES) -> Table:
     notes = tuple(f"stream: {stream}" for stream in streams)
     starts = sections(each.member.device.name for each in found)
     made = Table(title, columns, rows, notes if rows else (), sections=starts)
-    return made.without_empty("UUID", "driver", "GB/s", "%fastest", "verdict")
+    return made.without_empty(identifier, "driver", "GB/s", "%fastest", "verdict")
 
 
 def speedups(run: Run, timed: Sequence[TimedGroup], title: str = SPEEDUPS) -> Table:

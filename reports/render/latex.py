@@ -21,6 +21,8 @@ TITLE = "elubench: Triton kernels for ELU, and a benchmark that says how fast an
 # Longer tables go over pages.
 _LONGEST = 40
 _NARROW = r"\small\setlength{\tabcolsep}{3pt}"  # fits the text of an article
+# So does this with a column of devices in place of GB/s, which are the share of the roof's.
+_NARROWER = r"\footnotesize\setlength{\tabcolsep}{2pt}"
 
 
 def run_key(content_hash: str) -> str:
@@ -70,9 +72,11 @@ def table(cited: Citable, caption_text: str = "") -> str:
     Needs `\\usepackage{booktabs}`, and `longtable` where it says so; works without others.
     """
     has_energy = any(row.record.energy_j is not None for group in cited.groups for row in group.rows)
-    tables = [timed_table(group, (*LATEX, ENERGY) if has_energy else LATEX) for group in cited.groups]
+    names = [name for name in LATEX if name != "GB/s" or not is_fleet(cited.run)]
+    tables = [timed_table(group, [*names, ENERGY] if has_energy else names) for group in cited.groups]
     count = sum(len(each.rows) for each in tables)
     is_long = count > _LONGEST
+    narrow = _NARROWER if is_fleet(cited.run) else _NARROW
     packages = "{booktabs,longtable}" if is_long else "{booktabs}"
     lines = [f"% Needs \\usepackage{packages}; {count} rows."]
     lines += [f"% {each.name}: {each.member.device.name}, {each.place}" for each in checked(cited.run)]
@@ -83,10 +87,10 @@ def table(cited: Citable, caption_text: str = "") -> str:
     label = f"\\label{{tab:{run_key(cited.content_hash)}}}"
     if is_long:
         heads = [caption + label + r" \\", *head, r"\endfirsthead", *head, r"\endhead"]
-        whole = ["{" + _NARROW, rf"\begin{{longtable}}{{{columns}}}", *heads, *body, r"\end{longtable}", "}"]
+        whole = ["{" + narrow, rf"\begin{{longtable}}{{{columns}}}", *heads, *body, r"\end{longtable}", "}"]
     else:
         inner = [rf"\begin{{tabular}}{{{columns}}}", *head, *body, r"\end{tabular}"]
-        whole = [r"\begin{table}", r"\centering", _NARROW, caption, label, *inner, r"\end{table}"]
+        whole = [r"\begin{table}", r"\centering", narrow, caption, label, *inner, r"\end{table}"]
     return "\n".join([*lines, *whole, ""])
 
 

@@ -17,6 +17,7 @@ from reports.analysis.citable import NotCitable, Selection, citable
 from reports.render import latex
 from reports.text.escaping import latex as escaped
 from tests.harness.command import ROOT, elubench
+from tests.reports.fleets import fleet_run, written
 from tests.reports.runs import HOSTILE, control, hostile_run, record, roof, run_of, stored, untimed
 
 BIG, SMALL = make_case("elu", (8192, 8192), "bfloat16"), make_case("elu", (1024, 1024), "bfloat16")
@@ -192,6 +193,13 @@ def compiled(directory, cited, extra="", faults=()):
 @pytest.mark.latex
 def test_the_latex_compiles(run, tmp_path):
     compiled(tmp_path, citable(run, ALL), faults=("Overfull",))
+
+
+@pytest.mark.latex
+def test_a_table_with_devices_side_by_side_fits_too(tmp_path):
+    compiled(
+        tmp_path, citable(written(fleet_run(), tmp_path / "run"), Selection(dtypes=["float32"])), faults=("Overfull",)
+    )
 
 
 @pytest.mark.latex
