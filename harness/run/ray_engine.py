@@ -21,8 +21,6 @@ from harness.store.fleet import FleetDevice, StreamCheck, slow_devices
 from harness.store.records import Record
 from harness.store.vocabulary import Outcome, RunError
 
-_GRACE_S = 60.0  # beyond what a unit may take by its own timeouts
-
 
 class RayEngine:
     """The devices of a cluster: its GPUs, one worker each, or the CPUs of its nodes."""
@@ -35,15 +33,16 @@ class RayEngine:
         arch: str | None,
         specs: Sequence[str],
         say: Callable[[str], None],
-        grace_s: float = _GRACE_S,
+        limit_s: float | None = None,
     ) -> None:
         """Start a worker on every device whose model has one of `models` in its name; empty: on every one.
 
         With `is_cpu` those are the CPUs of nodes that have GPUs, too. `specs` are the providers that each node is to
-        have. Raises FleetError.
+        have. A worker that takes longer than `limit_s` is ended; None: than its unit may, by its own timeouts. Raises
+        FleetError.
         """
         self._cluster, self._arch, self._specs, self._say = cluster, arch, tuple(specs), say
-        self._grace_s = grace_s
+        self._limit_s = limit_s
         self._sources = sources_here(self._specs)
         found = [self._seat(slots) for slots in places(cluster.nodes(), is_cpu)]
         self._start(found)
@@ -143,6 +142,8 @@ class RayEngine:
                     task.failed_on.append(seat.slots.node.id)
                     if (given_up := _failed(task, tasks, why)) is not None:
                         yield task, given_up
+                    else:
+                        self._say(f"a worker was lost {why}; what it was doing is done again")
                 else:
                     self._take(seat, answer)
 
@@ -156,7 +157,7 @@ class RayEngine:
             if task is not None:
                 tasks.remove(task)
                 on_stage(task.unit.case, "cluster", seat.where)
-                seat.do(task, self._grace_s)
+                seat.do(task, self._limit_s or task.limit_s)
 
     def _start(self, seats: Sequence[Seat]) -> None:
         """Start all workers; one that cannot be used is said, and left out."""
