@@ -151,7 +151,7 @@ class Cluster:
     def spread(self, function: Callable[..., Any], items: Iterable[Any], shared: Any) -> Generator[Any, None, None]:
         """`function(item, shared)` of every item, in the order in which they are done, on one CPU slot each.
 
-        A call whose worker or node dies is made again, a few times. Raises FleetError where that does not help.
+        A call whose worker or node dies is made again, a few times. Raises Lost where that does not help.
         Leaving it early ends the calls.
         """
         import ray
@@ -170,7 +170,7 @@ class Cluster:
                     return
                 for done in wait(calls, None):
                     calls.remove(done)
-                    yield _answered(done)
+                    yield done.answer()
         finally:
             for call in calls:
                 ray.cancel(call.reference, force=True)
@@ -192,13 +192,6 @@ def _no_cluster(address: str, error: Exception) -> FleetError:
         f"there is no Ray cluster at --address {address} ({first_line(error)}); start one with 'ray start --head', "
         "or leave it to elubench with --address local"
     )
-
-
-def _answered(call: Call) -> Any:
-    try:
-        return call.answer()
-    except Lost as error:
-        raise FleetError(f"a part of the work failed on the cluster: {error}; mend that, and go on with it") from error
 
 
 def wait(calls: Sequence[Call], timeout_s: float | None) -> list[Call]:
