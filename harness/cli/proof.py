@@ -117,11 +117,14 @@ def _measure(plan: ProofPlan, store: Store, cluster: Cluster | None, processes: 
     from concurrent.futures.process import BrokenProcessPool
 
     from harness.cli.proof_progress import live
+    from harness.fleet.cluster import Lost
     from harness.proof.run import here, measure, on_cluster
 
     try:
         with measuring(store), live(plan) as told:
             measure(plan, here(processes) if cluster is None else on_cluster(cluster), store, told)
+    except Lost as error:
+        end(f"a part of the proof failed on the cluster: {error}; {resume_hint(store)}", CHECK_FAILED)
     except BrokenProcessPool:
         end(f"a process that proves was killed, perhaps for its memory; {resume_hint(store)}", CHECK_FAILED)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import socket
 from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
@@ -18,6 +19,7 @@ _ENVIRONMENT = {
 }
 _STORE_BYTES = 100 * 2**20  # of a cluster that is started here: records are small
 _RETRIES = 3  # of a call whose worker or node died
+_KNOCK_S = 10.0
 LOCAL = "local"
 
 
@@ -104,6 +106,7 @@ class Cluster:
             raise FleetError("--engine ray needs Ray: pip install 'elubench[ray]'")
         for name, value in _ENVIRONMENT.items():
             os.environ.setdefault(name, value)
+        _knock(os.environ.get("RAY_ADDRESS", address) if address == "auto" else address)
         import ray
 
         from harness.device.devices import usable_cores
@@ -114,10 +117,9 @@ class Cluster:
         try:
             ray.init(address=address, **quiet)
         except (ConnectionError, RuntimeError, ValueError, TimeoutError, ray.exceptions.RayError) as error:
-            raise FleetError(
-                f"there is no Ray cluster at --address {address} ({first_line(error)}); start one with 'ray start "
-                "--head', or leave it to elubench with --address local"
-            ) from error
+            raise _no_cluster(address, error) from error
+        # Ray prints pages about what has died, whatever it is told of logs; who is asked for an answer says it in one.
+        vars(ray._private.worker)["print_to_stdstream"] = lambda *_, **__: None
 
     def __enter__(self) -> Self:
         return self
@@ -149,7 +151,7 @@ class Cluster:
     def spread(self, function: Callable[..., Any], items: Iterable[Any], shared: Any) -> Generator[Any, None, None]:
         """`function(item, shared)` of every item, in the order in which they are done, on one CPU slot each.
 
-        A call whose worker or node dies is made again, a few times. Raises FleetError where that does not help.
+        A call whose worker or node dies is made again, a few times. Raises Lost where that does not help.
         Leaving it early ends the calls.
         """
         import ray
@@ -168,17 +170,28 @@ class Cluster:
                     return
                 for done in wait(calls, None):
                     calls.remove(done)
-                    yield _answered(done)
+                    yield done.answer()
         finally:
             for call in calls:
                 ray.cancel(call.reference, force=True)
 
 
-def _answered(call: Call) -> Any:
+def _knock(address: str) -> None:
+    """Raise FleetError where nobody listens at HOST:PORT: Ray itself would try again for minutes."""
+    host, _, port = address.rpartition(":")
+    if not (host and port.isdigit()):
+        return
     try:
-        return call.answer()
-    except Lost as error:
-        raise FleetError(f"a part of the work failed on the cluster: {error}; mend that, and go on with it") from error
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_KNOCK_S).close()
+    except (OSError, OverflowError) as error:
+        raise _no_cluster(address, error) from None
+
+
+def _no_cluster(address: str, error: Exception) -> FleetError:
+    return FleetError(
+        f"there is no Ray cluster at --address {address} ({first_line(error)}); start one with 'ray start --head', "
+        "or leave it to elubench with --address local"
+    )
 
 
 def wait(calls: Sequence[Call], timeout_s: float | None) -> list[Call]:

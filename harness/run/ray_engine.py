@@ -15,13 +15,12 @@ from harness.device.devices import Device
 from harness.fleet.cluster import Cluster, FleetError, Lost, Slots
 from harness.run.bench import OnStage, dead, may_launch, without
 from harness.run.engine import Result, WorkUnit
+from harness.run.job import Job
 from harness.run.remote import Answer, RemoteWorker, Said, Setup, sources_here
 from harness.run.seats import ATTEMPTS, Seat, Task, answers, places
 from harness.store.fleet import FleetDevice, StreamCheck, slow_devices
 from harness.store.records import Record
 from harness.store.vocabulary import Outcome, RunError
-
-_GRACE_S = 60.0  # beyond what a unit may take by its own timeouts
 
 
 class RayEngine:
@@ -35,15 +34,16 @@ class RayEngine:
         arch: str | None,
         specs: Sequence[str],
         say: Callable[[str], None],
-        grace_s: float = _GRACE_S,
+        limit_s: float | None = None,
     ) -> None:
         """Start a worker on every device whose model has one of `models` in its name; empty: on every one.
 
         With `is_cpu` those are the CPUs of nodes that have GPUs, too. `specs` are the providers that each node is to
-        have. Raises FleetError.
+        have. A worker that takes longer than `limit_s` is ended; None: than its unit may, by its own timeouts. Raises
+        FleetError.
         """
-        self._cluster, self._arch, self._specs, self._say = cluster, arch, tuple(specs), say
-        self._grace_s = grace_s
+        self._cluster, self._arch, self._specs, self._say = cluster, arch, _anywhere(specs), say
+        self._limit_s = limit_s
         self._sources = sources_here(self._specs)
         found = [self._seat(slots) for slots in places(cluster.nodes(), is_cpu)]
         self._start(found)
@@ -89,8 +89,12 @@ class RayEngine:
         self, units: Sequence[WorkUnit], log: Path, ends: float, on_stage: OnStage
     ) -> Generator[Result, None, None]:
         """The results of units as they are made: first what is validated, on all CPU slots, then what is timed."""
-        to_measure = {id(unit): Task(unit, "measured", unit) for unit in units}
-        validations = deque(Task(_part(unit), "validated", unit) for unit in units if unit.job and may_launch(unit.job))
+        to_measure = {id(unit): Task(_with(unit, unit.job), "measured", unit) for unit in units}
+        validations = deque(
+            Task(_with(unit, replace(unit.job, providers=parts)), "validated", unit)
+            for unit in units
+            if unit.job is not None and (parts := may_launch(unit.job))
+        )
         slots: list[Seat] = []
         try:
             if validations:
@@ -103,7 +107,7 @@ class RayEngine:
                     assert task.asked.job is not None
                     left = without(task.asked.job, records)
                     if left.providers:
-                        to_measure[id(task.asked)] = Task(replace(task.asked, job=left), "measured", task.asked)
+                        to_measure[id(task.asked)] = Task(_with(task.asked, left), "measured", task.asked)
                     yield Result(task.asked, records, is_last=not left.providers)
                 for seat in slots:
                     seat.stop()
@@ -143,6 +147,8 @@ class RayEngine:
                     task.failed_on.append(seat.slots.node.id)
                     if (given_up := _failed(task, tasks, why)) is not None:
                         yield task, given_up
+                    else:
+                        self._say(f"a worker was lost {why}; what it was doing is done again")
                 else:
                     self._take(seat, answer)
 
@@ -156,7 +162,7 @@ class RayEngine:
             if task is not None:
                 tasks.remove(task)
                 on_stage(task.unit.case, "cluster", seat.where)
-                seat.do(task, self._grace_s)
+                seat.do(task, self._limit_s or task.limit_s)
 
     def _start(self, seats: Sequence[Seat]) -> None:
         """Start all workers; one that cannot be used is said, and left out."""
@@ -207,10 +213,15 @@ def _is_timed(unit: WorkUnit) -> bool:
     return job is None or job.device.kind != "cpu" or any(each not in providers.LAUNCH_TRITON for each in job.providers)
 
 
-def _part(unit: WorkUnit) -> WorkUnit:
-    """What of a unit may be validated."""
-    assert unit.job is not None
-    return replace(unit, job=replace(unit.job, providers=may_launch(unit.job)))
+def _with(unit: WorkUnit, job: Job | None) -> WorkUnit:
+    """The unit with this job, as a node can be given it."""
+    return replace(unit, job=None if job is None else replace(job, providers=_anywhere(job.providers)))
+
+
+def _anywhere(specs: Sequence[str]) -> tuple[str, ...]:
+    """The providers, their files by paths that are the same in every folder."""
+    paths = [(spec, providers.file_of(spec)) for spec in specs]
+    return tuple(spec if path is None else f"{providers.name_of(spec)}={path.resolve()}" for spec, path in paths)
 
 
 def _suits(task: Task, seat: Seat, there: Sequence[Seat]) -> bool:

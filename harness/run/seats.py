@@ -14,6 +14,7 @@ from harness.store.fleet import FleetDevice, StreamCheck
 
 ATTEMPTS = 3  # of a unit, and starts of a worker in one place
 START_S = 180.0  # a worker that says nothing for so long is left out: its slots are somebody else's, or its node hangs
+_GRACE_S = 60.0  # for the way there and back
 _CLOSE_S = 5.0
 
 
@@ -28,10 +29,12 @@ class Task:
 
     @property
     def limit_s(self) -> float:
-        """How long it takes if everything in it hangs that may: `harness.run.bench.run_in` tries again."""
+        """How long it takes at most, if everything in it hangs that may: `harness.run.bench.run_in` tries again."""
         job = self.unit.job
-        attempts = len(self.unit.points) if job is None else 2 * (len(job.providers) + 1)
-        return attempts * self.unit.timeout_s
+        if job is None:
+            return len(self.unit.points) * self.unit.timeout_s + _GRACE_S
+        alone = len(job.providers) if len(job.providers) > 1 else 0  # after the turns that they took together
+        return 2 * (1 + alone) * self.unit.timeout_s + _GRACE_S
 
 
 @dataclass(eq=False)
@@ -74,10 +77,10 @@ class Seat:
             self._remote = self.cluster.place(self.make, self.slots)
             self._begin("say", START_S)
 
-    def do(self, task: Task, grace_s: float) -> None:
+    def do(self, task: Task, limit_s: float) -> None:
         """Have a task done."""
         self.task = task
-        self._begin(task.method, task.limit_s + grace_s, task.unit)
+        self._begin(task.method, limit_s, task.unit)
 
     def free(self) -> None:
         """Its task is done: it may be started as often again."""

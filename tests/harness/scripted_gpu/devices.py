@@ -28,6 +28,7 @@ class Script:
 
 
 SCRIPT = Script(**json.loads(os.environ.get(VARIABLE, "{}")))
+FIRST = int((os.environ.get("CUDA_VISIBLE_DEVICES") or "0").partition(",")[0])  # the GPU that this process has as 0
 
 
 def _gpu() -> ScriptedCuda:
@@ -48,8 +49,8 @@ def gpu() -> ScriptedCuda:
 def properties(index: int) -> SimpleNamespace:
     """As torch.cuda.get_device_properties has them."""
     return SimpleNamespace(
-        name=f"Scripted {index}", L2_cache_size=SCRIPT.l2_bytes, total_memory=SCRIPT.memory_bytes,
-        multi_processor_count=100, major=9, minor=0, uuid=f"scripted-{index}",
+        name=f"Scripted {FIRST + index}", L2_cache_size=SCRIPT.l2_bytes, total_memory=SCRIPT.memory_bytes,
+        multi_processor_count=100, major=9, minor=0, uuid=f"scripted-{FIRST + index}",
     )  # fmt: skip
 
 

@@ -1,6 +1,6 @@
 """In place of nvidia-ml-py: the management library of the scripted GPUs. A handle is the index of one."""
 
-from tests.harness.scripted_gpu.devices import GPUS, SCRIPT
+from tests.harness.scripted_gpu.devices import FIRST, GPUS, SCRIPT
 from tests.harness.scripted_nvml import ScriptedNvml
 
 NVMLError = ScriptedNvml.NVMLError
@@ -22,7 +22,7 @@ def nvmlSystemGetDriverVersion():
 
 
 def nvmlDeviceGetHandleByUUID(uuid):
-    return int(uuid.rpartition("-")[2])
+    return int(uuid.rpartition("-")[2]) - FIRST
 
 
 def __getattr__(name):
