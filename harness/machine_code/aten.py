@@ -124,11 +124,11 @@ def _counted(library: AtenLibrary, blank: InspectedRow, vector: int, params: Seq
     loaded = stored * function.inputs
     taken = disassemble.resources(str(kernel.cubin), kernel.name)
     name = function.name.lstrip("0123456789")
-    named = replace(
-        blank,
-        kernel=f"vectorized_elementwise_kernel<{vector}, {name}>",
-        notes=(f"Counted in the machine code of {library.version}, block 0 executed on normal numbers.",),
+    said = f"Counted in the machine code of {library.version}, block 0 executed on normal numbers."
+    second = " Whether PyTorch takes the second kernel that it has for sm_100 is not known here." * (
+        blank.arch == "sm_100"
     )
+    named = replace(blank, kernel=f"vectorized_elementwise_kernel<{vector}, {name}>", notes=(said + second,))
     return model.row_of(
         named, block.counts,
         model.LaunchWork(_ELEMENTS, programs * kernel.threads, stored, loaded, stored, loaded),
@@ -142,7 +142,7 @@ def _kernel(library: AtenLibrary, function: AtenFunction, dtype: str, arch: str,
     letter = _DTYPES[dtype]
     element = letter if len(letter) == 1 else rf"N(?:S\w?_|3c10){letter}E"
     of_dtype = rf"EUl{element}(?:S\w?_|{letter})*E_|13BinaryFunctorI{element}"
-    # Of the newest versions a kernel has a last argument: true is one that takes more elements to a block.
+    # Of the newest versions a kernel has a last argument: true is a second kernel, which has code for sm_100 alone.
     asked = re.compile(rf"vectorized_elementwise_kernelILi{vector}E(?=\w*?{function.part})\w*?(?:{of_dtype})")
     tensors = f"Lm{function.inputs + 1}E"
     found = [

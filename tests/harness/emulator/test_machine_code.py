@@ -236,3 +236,22 @@ def test_a_nan_has_the_digits_of_its_code():
 
 def test_every_meaning_is_said_in_a_sentence():
     assert [name for name, meaning in MEANINGS.items() if not meaning.__doc__] == []
+
+
+def test_a_part_of_a_constant_is_widened():
+    """Bytes 2 and 3 of the first parameter, in one and in two pieces, are the upper half of its first word."""
+    body = """LDC R4, c[0x0][0x210]
+    LDC.U16 R5, c[0x0][0x212]
+    ULDC.U8 UR6, c[0x0][0x212]
+    LDC.U8 R7, c[0x0][0x213]
+    SHF.R.U32.HI R4, RZ, 0x10, R4
+    SHF.L.U32 R7, R7, 0x8, RZ
+    IADD3 R7, R7, UR6, -R5
+    IADD3 R4, R4, -R5, RZ
+    LOP3.LUT R9, R4, R7, RZ, 0xfc, !PT"""
+    assert not execute_listing(body, np.zeros(1, np.uint32)).any()
+
+
+def test_a_half_of_a_constant_is_named_behind_its_place():
+    half = "HADD2.F32 R9, -RZ, c[0x0] [0x168].H0_H0"
+    assert lift(read(f".text.k:\n /*0000*/ {half} ;\n /*0010*/ EXIT ;\n"), "sm_80").unknown == ()
