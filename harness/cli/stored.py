@@ -12,7 +12,7 @@ import typer
 
 from harness.cli.exits import CHECK_FAILED, WRONG_USAGE, end
 from harness.cli.options import CaseText, Dtypes, Ops
-from harness.cli.other_runs import OtherRun, cited_together, other_than_sweep
+from harness.cli.other_runs import ONLY_CLAIMS, other_than_sweep, whole_citation
 from harness.store.vocabulary import Regime
 
 if TYPE_CHECKING:
@@ -263,10 +263,10 @@ def cite(
 
     if (other := other_than_sweep(run)) is not None:
         is_part = bool(op or dtype or provider or regime or case)
-        _write_files(_whole_citation(other, run, also or [], caption, is_part), out)
+        _write_files(whole_citation(other, run, also or [], caption, is_part), out)
         return
     if also:
-        end(_ALSO, WRONG_USAGE)
+        end(ONLY_CLAIMS, WRONG_USAGE)
     selection = Selection(op or (), dtype or (), provider or (), [each.value for each in regime or ()], case)
     try:
         cited = citable(read_run(run), selection)
@@ -284,21 +284,6 @@ def cite(
     ):
         print(f"% {heading}\n{text}")
     _name_figure(cited)
-
-
-_ALSO = "--also applies to runs of 'elubench claims'"
-
-
-def _whole_citation(other: OtherRun, run: Path, also: list[Path], caption: str, is_part: bool) -> dict[str, str]:
-    """The citation of a run that is no sweep, with others of its kind."""
-    if is_part:
-        end(
-            f"a run of 'elubench {other.verb}' is cited whole; only --caption, --out and --also apply to it",
-            WRONG_USAGE,
-        )
-    if also and other.verb != "claims":
-        end(_ALSO, WRONG_USAGE)
-    return cited_together(run, also, caption) if also else other.cite(caption)
 
 
 def _write_files(files: dict[str, str], out: Path | None) -> None:
