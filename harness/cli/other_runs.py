@@ -49,12 +49,32 @@ def _claims(path: Path) -> OtherRun:
     return OtherRun(VERB, partial(show, run), partial(build, run), partial(verify, run), partial(citation, run))
 
 
-def cited_together(path: Path, others: Sequence[Path], caption: str) -> dict[str, str]:
-    """The citation of several claims runs, each on data of its own. Raises RunError or ClaimError."""
-    from harness.paper.rows import read_claims
-    from reports.paper.cite import citation
+ONLY_CLAIMS = "--also applies to runs of 'elubench claims'"
 
-    return citation(read_claims(path), caption, [read_claims(other) for other in others])
+
+def whole_citation(other: OtherRun, path: Path, also: Sequence[Path], caption: str, is_part: bool) -> dict[str, str]:
+    """The citation of the run at `path`; of claims with others, each on data of its own. Ends where there is none."""
+    from harness.cli.exits import WRONG_USAGE, end
+
+    if is_part:
+        end(
+            f"a run of 'elubench {other.verb}' is cited whole; only --caption, --out and --also apply to it",
+            WRONG_USAGE,
+        )
+    if not also:
+        return other.cite(caption)
+    others = [other_than_sweep(each) for each in also]
+    if any(each is None or each.verb != "claims" for each in (other, *others)):
+        end(ONLY_CLAIMS, WRONG_USAGE)
+    from harness.paper.first_edition import is_first, read_first
+    from harness.paper.rows import read_claims
+    from harness.store.manifest import read_manifest
+    from reports.paper import cite, first_edition
+
+    for each in (path, *also):
+        if is_first(read_manifest(each)):
+            return first_edition.citation(read_first(each))
+    return cite.citation(read_claims(path), caption, [read_claims(each) for each in also])
 
 
 def _first_claims(path: Path) -> OtherRun:

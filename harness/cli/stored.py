@@ -12,7 +12,7 @@ import typer
 
 from harness.cli.exits import CHECK_FAILED, WRONG_USAGE, end
 from harness.cli.options import CaseText, Dtypes, Ops
-from harness.cli.other_runs import cited_together, other_than_sweep
+from harness.cli.other_runs import ONLY_CLAIMS, other_than_sweep, whole_citation
 from harness.store.vocabulary import Regime
 
 if TYPE_CHECKING:
@@ -266,17 +266,11 @@ def cite(
     from reports.render import latex
 
     if (other := other_than_sweep(run)) is not None:
-        if op or dtype or provider or regime or case:
-            end(
-                f"a run of 'elubench {other.verb}' is cited whole; only --caption, --out and --also apply to it",
-                WRONG_USAGE,
-            )
-        if also and other.verb != "claims":
-            end("--also applies to runs of 'elubench claims'", WRONG_USAGE)
-        _write_files(cited_together(run, also, caption) if also else other.cite(caption), out)
+        is_part = bool(op or dtype or provider or regime or case)
+        _write_files(whole_citation(other, run, also or [], caption, is_part), out)
         return
     if also:
-        end("--also applies to runs of 'elubench claims'", WRONG_USAGE)
+        end(ONLY_CLAIMS, WRONG_USAGE)
     selection = Selection(op or (), dtype or (), provider or (), [each.value for each in regime or ()], case)
     try:
         cited = citable(read_run(run), selection)
