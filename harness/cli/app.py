@@ -214,7 +214,7 @@ def _list_ops() -> None:
     for op in OPS.values():
         params = (f"{name}={value}" for name, value in op.params.items())
         print(f"{op.name}({', '.join([*op.inputs, *params])}) -> {', '.join(op.outputs)}\n    {op.summary}")
-    print("\nA name with * is of a vector along dim; the other tensors have the shape of the case.")
+    print("\nA name with * is of a vector along dim; others have the shape of the case, but for whole models.")
 
 
 def _named(what: Listed) -> list[tuple[str, str]]:
