@@ -14,7 +14,7 @@ from typing import Any
 from harness.device.devices import Device
 from harness.paper.plan import Plan, Unit
 from harness.paper.rows import ClaimRow
-from harness.plumbing.processes import end_with_parent
+from harness.plumbing.processes import end_with_parent, uninterrupted
 
 _POLL_S = 0.2
 
@@ -31,7 +31,8 @@ def measured(
     pool = ProcessPoolExecutor(processes, context, _begin, (steps, stop))
     ordered = sorted(units, key=plan.steps_of, reverse=True)
     try:
-        waiting = {pool.submit(_measure, unit, plan, device) for unit in ordered}
+        with uninterrupted():
+            waiting = {pool.submit(_measure, unit, plan, device) for unit in ordered}
         while waiting:
             done, waiting = wait(waiting, _POLL_S, FIRST_COMPLETED)
             for each in _drained(steps):
