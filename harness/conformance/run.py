@@ -26,7 +26,7 @@ from harness.emulator.ptx import UnsupportedInstruction
 from harness.ops import catalogue, reference
 from harness.ops.op import Unsupported
 from harness.plumbing.errors import first_line, named
-from harness.plumbing.processes import end_with_parent
+from harness.plumbing.processes import end_with_parent, running
 from harness.store import provenance
 
 _LIBRARIES = ("jax", "jaxlib", "onnxruntime", "onnx", "numba", "tensorflow", "tensorflow_cpu", "cupy", "flag_gems")
@@ -94,9 +94,8 @@ def _in_process(spec: str, todo: Sequence[Item], device: str) -> Iterator[Confor
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(target=_work, args=(theirs, spec, list(todo), device), daemon=True)
-    process.start()
-    theirs.close()
-    try:
+    with ours, running(process):
+        theirs.close()
         loaded = _received(ours)
         if loaded != "":
             raise providers.ProviderError(loaded or f"{spec} cannot be loaded: its process ended, or did not in time")
@@ -105,10 +104,6 @@ def _in_process(spec: str, todo: Sequence[Item], device: str) -> Iterator[Confor
             if row is None:
                 return
             yield row
-    finally:
-        process.kill()
-        process.join()
-        ours.close()
 
 
 def _received(connection: Connection) -> Any:

@@ -10,7 +10,7 @@ from harness import providers
 from harness.crosscheck import Check, crosscheck
 from harness.device.devices import Device
 from harness.ops.cases import Case, make_case
-from harness.plumbing.processes import end_with_parent, how_ended
+from harness.plumbing.processes import end_with_parent, how_ended, running
 from harness.providers.places import described
 
 
@@ -27,9 +27,8 @@ def checks_apart(cases: Sequence[Case], spec: str, device: Device, rounds: int) 
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe(duplex=False)
     process = context.Process(target=_serve, args=(theirs, tuple(cases), spec, device, rounds), daemon=True)
-    process.start()
-    theirs.close()
-    try:
+    with ours, running(process):
+        theirs.close()
         for _ in cases:
             try:
                 found = ours.recv()
@@ -39,10 +38,6 @@ def checks_apart(cases: Sequence[Case], spec: str, device: Device, rounds: int) 
             if isinstance(found, BaseException):
                 raise found
             yield found
-    finally:
-        process.kill()
-        process.join()
-        ours.close()
 
 
 def _serve(pipe: Connection, cases: Sequence[Case], spec: str, device: Device, rounds: int) -> None:

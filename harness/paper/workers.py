@@ -14,7 +14,7 @@ from typing import Any
 from harness.device.devices import Device
 from harness.paper.plan import Plan, Unit
 from harness.paper.rows import ClaimRow
-from harness.plumbing.processes import end_with_parent
+from harness.plumbing.processes import end_with_parent, uninterrupted
 
 _POLL_S = 0.2
 
@@ -37,7 +37,8 @@ def measured(
         while ready or running:
             ready.sort(key=plan.steps_of)
             while ready and len(running) < processes:
-                running.add(pool.submit(_measure, ready.pop(), plan, device))
+                with uninterrupted():
+                    running.add(pool.submit(_measure, ready.pop(), plan, device))
             done, running = wait(running, _POLL_S, FIRST_COMPLETED)
             for each in _drained(steps):
                 on_steps(each)

@@ -6,8 +6,10 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from typing import Any, TypeVar
 
 from harness.plumbing.errors import named
@@ -35,6 +37,36 @@ def _wait_and_exit() -> None:
         os._exit(1)
 
 
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Hold Ctrl-C back until the block ends: a process that begins and is told nothing would print a traceback."""
+    handler = signal.getsignal(signal.SIGINT)
+    if not callable(handler) or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    held: list[int] = []
+    signal.signal(signal.SIGINT, lambda number, frame: held.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
+        if held:
+            signal.raise_signal(signal.SIGINT)
+
+
+@contextmanager
+def running(process: BaseProcess) -> Iterator[None]:
+    """Begin a process, and end it where the block is left, however soon after its beginning Ctrl-C comes."""
+    try:
+        with uninterrupted():
+            process.start()
+        yield
+    finally:
+        if process.pid is not None:
+            process.kill()
+            process.join()
+
+
 def called_apart(function: Callable[..., Result], *arguments: Any) -> Result:
     """What `function` returns in a process of its own, which its arguments and its result have to reach.
 
@@ -43,17 +75,13 @@ def called_apart(function: Callable[..., Result], *arguments: Any) -> Result:
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe(duplex=False)
     process = context.Process(target=_answer, args=(theirs, function, arguments), daemon=True)
-    process.start()
-    theirs.close()
-    try:
-        is_error, found = ours.recv()
-    except EOFError:
-        process.join()
-        raise ForeignError(f"it ended its process {how_ended(process.exitcode or 0)}") from None
-    finally:
-        process.kill()
-        process.join()
-        ours.close()
+    with ours, running(process):
+        theirs.close()
+        try:
+            is_error, found = ours.recv()
+        except EOFError:
+            process.join()
+            raise ForeignError(f"it ended its process {how_ended(process.exitcode or 0)}") from None
     if is_error:
         raise found
     result: Result = found

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.plumbing.processes import end_with_parent
+from harness.plumbing.processes import end_with_parent, uninterrupted
 from harness.proof import measure, translate
 from harness.proof.lines import End, NumberLine
 from harness.proof.plan import Part, ProofPlan, Subject
@@ -40,7 +40,8 @@ def measured(parts: Sequence[Part], plan: ProofPlan, processes: int) -> Generato
     pool = ProcessPoolExecutor(processes, context, end_with_parent)
     todo = iter(parts)
     try:
-        waiting = {pool.submit(measure_part, part, plan) for part in islice(todo, 2 * processes)}
+        with uninterrupted():
+            waiting = {pool.submit(measure_part, part, plan) for part in islice(todo, 2 * processes)}
         while waiting:
             done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
             for future in done:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.device.devices import free_memory, read_text
-from harness.plumbing.processes import end_with_parent
+from harness.plumbing.processes import end_with_parent, uninterrupted
 from harness.providers import file_of
 from harness.providers.places import described, location_of_death
 from harness.store.vocabulary import Outcome
@@ -132,7 +132,8 @@ class Worker:
             context = multiprocessing.get_context("spawn")
             self._pipe, theirs = context.Pipe()
             self._process = context.Process(target=serve, args=(theirs, str(self.log), environment), daemon=True)
-            self._process.start()
+            with uninterrupted():
+                self._process.start()
             theirs.close()
         assert self._pipe is not None
         return self._pipe
