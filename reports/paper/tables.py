@@ -36,6 +36,6 @@ def show(run: ClaimsRun, console: Console) -> None:
     for made in (headline.centring_table(run), *headline.divergence_tables(run)):
         if made.rows:
             table.show(made, console)
-    table.show(words.verdict_table(judged, "verdicts").without(words.WORDS_COLUMN), console)
+    table.show(words.verdict_table(judged, "verdicts").without(words.WORDS_COLUMN, "effect"), console)
     console.print()
     console.print(Text(f"{words.counts([each.verdict for each in judged])}. {words.one_data_set(run)}"))
