@@ -117,8 +117,9 @@ def _begin(
     everybody = specs or (*plan.providers, *plan.cpu_providers)
     for spec in everybody:
         providers.check(spec)
-    with opened(*on, everybody) as engine:
-        plan = plan.by(specs, []).on(engine.devices[0].kind)
+    plan = plan.by(specs, [])
+    with opened(*on, everybody, plan.on) as engine:
+        plan = plan.on(engine.devices[0].kind)
         path = new_directory(out, plan.name)
         manifest = make_manifest(engine.devices[0], plan.content(), command_line(), engine.fleet, engine.settings)
         _measure(plan, engine, Store.create(path, manifest, providers.sources_of(specs)), how)
