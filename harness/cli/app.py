@@ -117,8 +117,8 @@ def _begin(
     everybody = specs or (*plan.providers, *plan.cpu_providers)
     for spec in everybody:
         providers.check(spec)
-    with opened(*on, everybody) as engine:
-        whole = plan.by(specs, [])
+    whole = plan.by(specs, [])
+    with opened(*on, everybody, whole.on) as engine:
         plan = whole.on(engine.devices[0].kind)
         _say_what_is_left_out(whole, plan)
         path = new_directory(out, plan.name)

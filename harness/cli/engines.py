@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -79,14 +79,22 @@ def reached(place: Where) -> Iterator[Cluster | None]:
 
 
 @contextmanager
-def opened(place: Where, device: str, arch: str | None, specs: Sequence[str]) -> Iterator[Engine]:
-    """The engine, for the length of the body: of `device`, or of a cluster whose nodes have the providers `specs`."""
+def opened(
+    place: Where, device: str, arch: str | None, specs: Sequence[str], check: Callable[[str], object] = str
+) -> Iterator[Engine]:
+    """The engine, for the length of the body: of `device`, or of a cluster whose nodes have the providers `specs`.
+
+    `check` is told the kind of device, before torch is imported where it is this machine's; what it raises ends this.
+    """
     if place.address is None:
         from harness.device.devices import compiling_for, find_device
-        from harness.run.engine import LocalEngine
 
         found = find_device(device)
-        yield LocalEngine(compiling_for(found, arch) if arch else found)
+        found = compiling_for(found, arch) if arch else found
+        check(found.kind)
+        from harness.run.engine import LocalEngine
+
+        yield LocalEngine(found)
         return
     with reached(place) as cluster:
         from harness.run.ray_engine import RayEngine
