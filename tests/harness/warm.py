@@ -26,6 +26,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import types
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -76,8 +77,8 @@ class Warm:
         self._taken: set[str] = set()
 
     @classmethod
-    def start(cls, environment: Mapping[str, str]) -> Warm:
-        """A new one, with those of the variables that an import may ask for."""
+    def start(cls, environment: Mapping[str, str]) -> Warm | None:
+        """A new one, with those of the variables that an import may ask for; None where its imports fail."""
         adopt()
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         subprocess.Popen(
@@ -86,7 +87,7 @@ class Warm:
         )  # fmt: skip
         theirs.close()
         atexit.register(ours.close)
-        return cls(ours, environment)
+        return cls(ours, environment) if ours.recv(1) else None
 
     def end(self) -> None:
         """No other process will begin in it; those that did go on."""
@@ -131,6 +132,7 @@ class Warm:
 
 
 _of_this: dict[frozenset[tuple[str, str]], Warm | None] = {}  # the last used last; None where it was asked for once
+_broken: set[frozenset[tuple[str, str]]] = set()
 _AT_MOST = 3
 _SCRIPTED_GPU = "TESTS_SCRIPTED_GPU"  # a run there has several workers
 
@@ -138,17 +140,19 @@ _SCRIPTED_GPU = "TESTS_SCRIPTED_GPU"  # a run there has several workers
 def warm_process(environment: Mapping[str, str]) -> Warm | None:
     """The warm process of this one for an environment, or None.
 
-    One for another environment than this process's is begun when it is asked for again. With a GPU there is none:
+    One that finds other modules, by PYTHONPATH, is begun when it is asked for again. With a GPU there is none:
     no process takes CUDA over from another.
     """
     variables = at_import(environment)
     key = frozenset(variables.items())
     if os.path.exists("/dev/nvidiactl"):
         return None
-    is_wanted = key in _of_this or variables == at_import(os.environ) or _SCRIPTED_GPU in variables
+    is_wanted = key in _of_this or variables["PYTHONPATH"] == str(ROOT) or _SCRIPTED_GPU in variables
     found = _of_this.pop(key, None)
-    if found is None and is_wanted:
+    if found is None and is_wanted and key not in _broken:
         found = Warm.start(environment)
+        if found is None:
+            _broken.add(key)
     _of_this[key] = found
     begun = [each for each, warm in _of_this.items() if warm is not None]
     for each in begun[:-_AT_MOST]:
@@ -215,8 +219,11 @@ def serve(control: socket.socket) -> Request:
         told, tell = os.pipe()
         between = os.fork()
         if between == 0:
+            parent = os.getpid()
             if os.fork():
                 os._exit(0)
+            while os.getppid() == parent:  # until it is a child of the owner
+                time.sleep(0.0002)
             os.close(told)
             _become(wanted, files, control, tell)
             return wanted
