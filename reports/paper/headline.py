@@ -24,8 +24,8 @@ RATES: tuple[Rate, ...] = ("chosen", "paper")
 HOW = {"chosen": "each at the rate that its pilot seeds chose", "paper": f"all at the paper's rate, {PAPER_RATE:g}"}
 _SHORT = {"chosen": "chosen", "paper": f"{PAPER_RATE:g}"}  # the same in a cell
 MAP_NOTE = (
-    "Cells: median over seeds of the training loss, mean over epochs; then how many seeds diverged, where any did. A "
-    "diverged seed ranks last, so a median may be infinite. Chosen rates are marked *."
+    "Cells: median over seeds of the training loss, mean over epochs; (2/3): 2 of 3 seeds diverged. A diverged seed "
+    "ranks last, so a median may be infinite. Chosen rates are marked *."
 )
 
 
@@ -148,4 +148,4 @@ def _cell(rows: Sequence[ClaimRow]) -> str:
     losses = [mean(row.values["loss"]) for row in rows]
     diverged = sum(loss is None for loss in losses)
     middle = paired.middle([math.inf if loss is None else loss for loss in losses])
-    return signed(middle) + (f" ({diverged} of {len(rows)} diverged)" if diverged else "")
+    return signed(middle) + (f" ({diverged}/{len(rows)})" if diverged else "")

@@ -29,7 +29,7 @@ def test_it_shows_the_verdicts_that_are_stored_and_the_divergence_that_they_hid(
     show(read_first(FIRST), console)
     shown = console.export_text()
     assert "verdicts, as stored" in shown and "✓ holds (16 of 16 comparisons hold)" in shown
-    assert "5 of 6 diverged" in shown and "6 of 6 diverged" in shown
+    assert "(5/6)" in shown and "(6/6)" in shown
 
 
 def test_an_edit_is_found_and_a_citation_is_refused(tmp_path):
