@@ -30,3 +30,8 @@ with pytest.MonkeyPatch.context() as patch:
     if not torch.cuda.is_available() and os.environ.get("KERNELS_ON") == "interpreter":
         patch.setenv("TRITON_INTERPRET", "1")
     import kernels  # noqa: F401
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The tests of clusters first: they wait more than they compute, and at the end everybody would wait for them."""
+    items.sort(key=lambda item: "fleet" not in item.path.parts)

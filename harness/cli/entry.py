@@ -6,13 +6,13 @@ is none of these is a fault of elubench, and keeps its traceback.
 
 from __future__ import annotations
 
-import _thread
 import contextlib
 import errno
 import importlib.util
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable
 from types import FrameType
 from typing import Any, NoReturn
@@ -20,6 +20,8 @@ from typing import Any, NoReturn
 from harness.cli.exits import CHECK_FAILED, INTERRUPTED, PIPE_CLOSED, WRONG_USAGE, Ended, end
 
 OURS = ("harness", "reports", "kernels")
+
+_AGAIN_S = 0.005  # from a Ctrl-C that nothing could answer to the next try
 
 # What elubench needs beside torch and triton, which a GPU box has. They are asked for together, once one is missed.
 LIBRARIES = ("typer", "rich", "msgspec", "numpy", "scipy", "networkx", "psutil", "jinja2", "matplotlib", "plotly")
@@ -72,9 +74,15 @@ def _interruptible(program: Callable[[], object]) -> None:
         _insist(frame)
         raise KeyboardInterrupt
 
+    def again() -> None:
+        if signal.getsignal(signal.SIGINT) is on_interrupt:
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
     def on_unraisable(unraisable: Any) -> None:
         if issubclass(unraisable.exc_type, KeyboardInterrupt):  # it came within a callback that can raise nothing
-            _thread.interrupt_main()
+            timer = threading.Timer(_AGAIN_S, again)  # nor can this hook, in which we still are
+            timer.daemon = True
+            timer.start()
         else:
             sys.__unraisablehook__(unraisable)
 

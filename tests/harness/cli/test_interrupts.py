@@ -5,12 +5,28 @@ from __future__ import annotations
 import itertools
 import signal
 import subprocess
+import sys
 
 import pytest
 
 from tests.harness.cli.interrupted import MARK
 from tests.harness.cli.verbs import NAMES, VERBS, filled
 from tests.harness.command import start
+
+IN_A_CALLBACK = """
+import signal, time
+from harness.cli.entry import answering
+
+class Dropped:
+    def __del__(self):
+        signal.raise_signal(signal.SIGINT)
+
+def work():
+    Dropped()
+    time.sleep(60)
+
+answering(work)
+"""
 
 INTERRUPTED = (130, -signal.SIGINT)  # what a shell calls 130, both
 
@@ -27,6 +43,11 @@ def test_ctrl_c_in_the_first_lines_is_answered(number):
     _, err = process.communicate(timeout=100)
     assert MARK in err
     assert_answered(process.returncode, err)
+
+
+def test_ctrl_c_within_a_callback_that_can_raise_nothing_is_answered():
+    ended = subprocess.run([sys.executable, "-c", IN_A_CALLBACK], capture_output=True, text=True, timeout=50)
+    assert_answered(ended.returncode, ended.stderr)
 
 
 @pytest.mark.slow
