@@ -43,13 +43,13 @@ def results(runs: Sequence[ClaimsRun], figures: Mapping[str, Figures], reports: 
 def _short(by_data_set: Mapping[str, ClaimsRun], found: Sequence[Together]) -> Iterator[str]:
     names = " and ".join(by_data_set)
     yield from ("## Verdicts", "")
-    yield f"Of {len(found)} statements put to the test on {names}, {words.counts([each.verdict for each in found])}. "
+    yield f"Of {len(found)} statements put to the test on {names}, {words.counts([each.verdict for each in found])}."
     if len(by_data_set) < rules().data_sets:
         yield words.one_data_set(next(iter(by_data_set.values())))
     else:
         yield (
             f"A statement has a verdict where {rules().data_sets} data sets or more share it and no other has another; "
-            "what one of them alone shows cannot tell."
+            "what only one of them shows counts as: cannot tell."
         )
     yield ""
 
