@@ -16,7 +16,7 @@ else
 endif
 # pytest-xdist where it is there: the tests are independent, and interpreting kernels is slow. A worker begins with a
 # run of neighbouring tests, which share fixtures, and takes over from the other when it is done.
-XDIST = $(shell $(PYTHON) -c 'import xdist' 2>/dev/null && echo "-n $${TEST_WORKERS:-3} --dist worksteal")
+XDIST = $(shell $(PYTHON) -c 'import xdist' 2>/dev/null && echo "-n $${TEST_WORKERS:-2} --dist worksteal")
 PYTEST = $(PYTHON) -m pytest $(XDIST)
 FAST = "not slow and not browser and not latex and not gpu"
 

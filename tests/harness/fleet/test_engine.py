@@ -26,9 +26,10 @@ from reports.analysis.verify import verify
 from tests.harness.command import start
 
 ray = pytest.importorskip("ray", reason="ray is not installed")
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
 QUICK = StopRule(min_samples=8, max_samples=10, max_seconds=0.02, warmup_seconds=0.0, max_warmup_seconds=0.01)
+PATIENCE_S = 300.0  # with a case: a busy machine takes its time to import torch
 NODE = {"num_cpus": 1, "object_store_memory": 80 * 2**20}
 SLEEPS = """
 import time
@@ -63,7 +64,7 @@ def sleeping(tmp_path):
 
 def plan(*specs, cases=6):
     shapes = tuple(make_case("elu", (64, 100 + n), "float32") for n in range(cases))
-    return Sweep("test", "", shapes, tuple(specs), QUICK, 60.0, 2**24, regimes=("warm",))
+    return Sweep("test", "", shapes, tuple(specs), QUICK, PATIENCE_S, 2**24, regimes=("warm",))
 
 
 def engine_of(cluster, wanted, said=None, **how):
@@ -117,7 +118,7 @@ def test_three_nodes_measure_the_cases_of_one_machine_and_say_who_did(machine, t
 
 
 def test_a_node_that_is_killed_costs_no_record_and_the_sweep_ends_whole(machine, tmp_path, sleeping):
-    wanted, told = plan(sleeping, cases=8), []
+    wanted, told = plan(sleeping, cases=6), []
     victim = machine.add_node(**NODE)
 
     def on_case_done(case, records):
@@ -130,7 +131,7 @@ def test_a_node_that_is_killed_costs_no_record_and_the_sweep_ends_whole(machine,
         assert len(engine.fleet) == 4
         assert measure(engine, wanted, tmp_path / "run", on_case_done).left == 0
     is_whole(tmp_path / "run", wanted)
-    assert len(told) == 8
+    assert len(told) == 6
 
 
 def test_a_worker_that_is_killed_or_frozen_has_its_case_measured_by_another(machine, tmp_path, sleeping):
@@ -169,19 +170,19 @@ def _is_measuring(process):
 def test_a_killed_driver_loses_nothing_and_either_engine_goes_on(machine, tmp_path, sleeping):
     run, sweep = tmp_path / "run", tmp_path / "sleep.toml"
     sweep.write_text(
-        'providers = ["eager"]\ndtypes = ["float32"]\ncase_timeout_s = 60\nregimes = ["warm"]\n'
+        'providers = ["eager"]\ndtypes = ["float32"]\ncase_timeout_s = 300\nregimes = ["warm"]\n'
         "[stop]\nmin_samples = 8\nmax_samples = 10\nmax_seconds = 0.02\nwarmup_seconds = 0.0\n"
-        f'[[cases]]\nop = "elu"\nshapes = {[[64, 100 + n] for n in range(9)]}\n'
+        f'[[cases]]\nop = "elu"\nshapes = {[[64, 100 + n] for n in range(6)]}\n'
     )
     where = ("--engine", "ray", "--address", machine.address)
     begun = ("run", "--sweep", sweep, "--provider", sleeping, "--out", run, *where)
     stored = _killed(begun, run, 2)
     stored = _killed(("run", "--resume", run), run, stored + 1)
     with start("run", "--resume", run, *where) as process:
-        _, said = process.communicate(timeout=400)
+        _, said = process.communicate(timeout=800)
     assert process.returncode == 0, said
     found = rows(run)
-    assert len(found) == 9
+    assert len(found) == 6
     assert {record.outcome for record in found} == {"ok"}
     assert {record.placement.ray_node is None for record in found} == {True, False}
     assert len(read_manifest(run).sessions) == 2
