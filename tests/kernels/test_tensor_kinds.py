@@ -232,6 +232,7 @@ def assert_pairs_alike(pairs: dict[str, tuple[Function, Function]], transform: s
             raise AssertionError(f"{name}: {difference}") from None
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # of PyTorch's, on what is deprecated, a prototype, or slow
 @pytest.mark.parametrize(
     "transform",

@@ -97,6 +97,7 @@ def test_a_row_keeps_its_word(row, places, monkeypatch):
         assert ended.stderr.strip().splitlines()[-1].startswith("elubench: ")
 
 
+@pytest.mark.slow
 def test_a_full_output():
     with open("/dev/full", "w") as full, process(["-m", "harness", "list", "sweeps"], stdout=full) as begun:
         begun.communicate(timeout=60)

@@ -28,6 +28,7 @@ def test_a_preflight_that_passes_says_go():
     assert go(found) == "go: the GPU was tried and can be measured"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("then", "said"),
     [

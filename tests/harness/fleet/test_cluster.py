@@ -78,6 +78,7 @@ def test_without_ray_the_extra_is_named(monkeypatch):
         Cluster("auto")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -232,6 +232,7 @@ def test_a_run_of_another_schema_or_device_is_not_resumed(tmp_path, tiny, change
     assert {path.name: path.read_bytes() for path in run.iterdir()} == before
 
 
+@pytest.mark.slow
 def test_lists_name_what_there_is():
     assert "bias_elu_backward" in elubench("list", "ops").stdout
     assert "compile" in elubench("list", "providers").stdout

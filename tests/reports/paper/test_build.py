@@ -94,6 +94,7 @@ def test_a_report_imports_neither_torch_nor_triton(tmp_path):
     subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True)
 
 
+@pytest.mark.slow
 def test_a_verdict_never_stands_without_its_power_its_margin_and_what_speaks_against_it(tmp_path):
     run = stored(tmp_path / "run", varied())
     made, judged = texts(run, {}), judge(run)

@@ -16,6 +16,7 @@ FIRST = ROOT / "results/amd-epyc/claims"
 pytestmark = pytest.mark.skipif(not FIRST.exists(), reason="the first edition's run is published no more")
 
 
+@pytest.mark.slow
 def test_it_verifies_and_says_that_its_rules_have_no_hash():
     found = verify(read_first(FIRST))
     assert found.is_intact and found.note == NOTE
@@ -32,6 +33,7 @@ def test_it_shows_the_verdicts_that_are_stored_and_the_divergence_that_they_hid(
     assert "(5/6)" in shown and "(6/6)" in shown
 
 
+@pytest.mark.slow
 def test_an_edit_is_found_and_a_citation_is_refused(tmp_path):
     path = shutil.copytree(FIRST, tmp_path / "run")
     lines = (path / RECORDS).read_text().splitlines()
