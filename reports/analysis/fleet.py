@@ -166,5 +166,6 @@ def _checked(
 
 def _same_work(a: FleetDevice, b: FleetDevice) -> bool:
     """Whether two devices of one model were given the same stream."""
-    is_alike = a.device.name == b.device.name and a.check is not None and b.check is not None
-    return is_alike and a.check.stream == b.check.stream  # type: ignore[union-attr]
+    if a.check is None or b.check is None:
+        return False
+    return a.device.name == b.device.name and a.check.stream == b.check.stream

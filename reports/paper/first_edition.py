@@ -11,13 +11,13 @@ from rich.console import Console
 from rich.text import Text
 
 from harness.paper.first_edition import FirstRun
-from harness.store import seal
 from harness.store.vocabulary import RunError
 from reports.analysis.verify import Mismatch, Verified
 from reports.analysis.verify import mismatches as mismatches_of_records
 from reports.paper import words
 from reports.paper.build import content_hash_of
 from reports.paper.headline import divergence_tables
+from reports.paper.verify import verified
 from reports.publish.report import MARKDOWN, REPORT, Built
 from reports.render import table
 from reports.render.table import Kind, Table, to_markdown
@@ -73,16 +73,7 @@ def _report(run: FirstRun) -> Iterator[str]:
 
 def verify(run: FirstRun) -> Verified:
     """Recompute the hashes of the run and of the sweep inside it, its rows' places and the sweep's figures."""
-    paths = [run.path, *([run.cost.path] if run.cost is not None else [])]
-    states = [seal.state(path) for path in paths]
-    return Verified(
-        state=next((each for each in (seal.BROKEN, seal.UNSEALED) if each in states), seal.SEALED),
-        content_hash=content_hash_of(run),
-        sealed_hash=seal.sealed_hash(run.path),
-        records=len(run.rows) + (len(run.cost.records) if run.cost is not None else 0),
-        mismatches=tuple(_mismatches(run)),
-        note=NOTE,
-    )
+    return verified(run, _mismatches(run), NOTE)
 
 
 def _mismatches(run: FirstRun) -> Iterator[Mismatch]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import zip_longest
 
+from harness.paper.first_edition import FirstRun
 from harness.paper.judging import judging_sha256
 from harness.paper.plan import CURVES, Plan
 from harness.paper.rows import ClaimRow, ClaimsRun
@@ -19,6 +20,11 @@ from reports.publish.report import REPORT
 
 def verify(run: ClaimsRun) -> Verified:
     """Recompute the hashes of a run, of its rules and of the sweep inside it, its rows' places and its report."""
+    return verified(run, mismatches(run))
+
+
+def verified(run: ClaimsRun | FirstRun, found: Iterable[Mismatch], note: str | None = None) -> Verified:
+    """The state of the seals of a run of either edition and of the sweep inside it, with the mismatches found."""
     paths = [run.path, *([run.cost.path] if run.cost is not None else [])]
     states = [seal.state(path) for path in paths]
     return Verified(
@@ -26,7 +32,8 @@ def verify(run: ClaimsRun) -> Verified:
         content_hash=content_hash_of(run),
         sealed_hash=seal.sealed_hash(run.path),
         records=len(run.rows) + (len(run.cost.records) if run.cost is not None else 0),
-        mismatches=tuple(mismatches(run)),
+        mismatches=tuple(found),
+        note=note,
     )
 
 
