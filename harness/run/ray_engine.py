@@ -98,8 +98,6 @@ class RayEngine:
         slots: list[Seat] = []
         try:
             if validations:
-                for seat in self._seats:
-                    seat.stop()
                 slots = self._slots(len(validations))
                 for task in validations:
                     del to_measure[id(task.asked)]
@@ -110,7 +108,8 @@ class RayEngine:
                         to_measure[id(task.asked)] = Task(_with(task.asked, left), "measured", task.asked)
                     yield Result(task.asked, records, is_last=not left.providers)
                 for seat in slots:
-                    seat.stop()
+                    if seat not in self._seats:
+                        seat.stop()
             tasks = deque(to_measure[id(unit)] for unit in units if id(unit) in to_measure)
             for task, records in self._done(self._seats, tasks, log, ends, on_stage):
                 yield Result(task.asked, records, is_last=True)
@@ -178,7 +177,14 @@ class RayEngine:
             self._say(f"{seat.where} is left out: {seat.fault}")
 
     def _slots(self, count: int) -> list[Seat]:
-        """Workers of one CPU slot each, node by node in turn; as many as there are tasks for, at most."""
+        """Workers of one CPU slot each, node by node in turn; as many as there are tasks for, at most.
+
+        Those that measure, where each of them has one slot; else they give theirs back.
+        """
+        if all(seat.slots.cpus == 1 and not seat.slots.gpus for seat in self._seats):
+            return self._seats[:count]
+        for seat in self._seats:
+            seat.stop()
         nodes = list({seat.slots.node.id: seat.slots.node for seat in self._seats}.values())
         most = max(node.cpus for node in nodes)
         turns = [Slots(node, 1) for turn in range(most) for node in nodes if turn < node.cpus]

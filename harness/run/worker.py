@@ -169,7 +169,7 @@ def serve(pipe: Connection, log: str, environment: dict[str, str]) -> None:
     faulthandler.enable()  # to say where, if a signal ends it
     from harness.correctness import integrity
     from harness.run.gated import is_out_of_memory
-    from harness.run.job import MEASURING_MODULES, run_job
+    from harness.run.measuring import MEASURING_MODULES, run_job
     from harness.timing.regimes import CaptureFailed
 
     integrity.watch(MEASURING_MODULES)

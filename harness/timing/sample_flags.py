@@ -11,7 +11,6 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import ndimage
 
 from harness.store.vocabulary import Flag
 from harness.timing.estimators import relative_half_width
@@ -56,6 +55,8 @@ def flags(
 
 def _trend(logs: np.ndarray) -> Flag | None:
     """DRIFTING or FREQUENCY_STEP: a line or one jump, whichever explains the smoothed samples better."""
+    from scipy import ndimage  # not at the top, like stats below: it is for those who measure, not for their parents
+
     count = len(logs)
     window = min(51, max(5, count // 10) | 1)
     smooth = ndimage.median_filter(logs, window, mode="nearest")  # single slow samples are no trend

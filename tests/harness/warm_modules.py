@@ -13,7 +13,7 @@ from tests.harness.warm import main
 MODULES = (
     "torch", "triton", "numpy", "scipy.stats", "networkx", "msgspec", "psutil", "typer.testing", "rich.live",
     "rich.table", "rich.progress", "jinja2", "matplotlib.figure", "matplotlib.backends.backend_agg",
-    "matplotlib.backends.backend_svg", "harness.cli.app", "harness.run.runner", "harness.run.job",
+    "matplotlib.backends.backend_svg", "harness.cli.app", "harness.run.runner", "harness.run.measuring",
     "harness.emulator.emulated", "harness.machine_code.keep", "harness.machine_code.specimens",
     "harness.machine_code.executed", "harness.machine_code.line_table", "harness.machine_code.amd", "harness.proof.run",
     "harness.conformance.run", "harness.crosscheck.apart", "harness.paper.run", "reports.publish.report",

@@ -42,7 +42,7 @@ ROUTE = (
     ("harness.run.engine", "the engine gives every unit to a device, this machine's or one of a cluster"),
     ("harness.run.bench", "the device's worker processes, and what is made of their deaths"),
     ("harness.run.worker", "the worker process runs a job, and may die of it"),
-    ("harness.run.job", "one case: gate, regime, samples, audit"),
+    ("harness.run.measuring", "one case: gate, regime, samples, audit"),
     ("harness.run.recording", "a record is made of samples"),
     ("harness.providers", "a provider prepares its call"),
     ("harness.correctness.gate", "its outputs are checked"),

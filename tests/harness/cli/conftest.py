@@ -6,6 +6,7 @@ import pytest
 
 from tests.harness.cli.verbs import NAMES, VERBS, filled
 from tests.harness.command import PROVIDERS, ROOT, elubench
+from tests.once import once
 from tests.reports.runs import control, record, run_of, stored
 
 
@@ -20,8 +21,12 @@ def places(tmp_path: Path) -> dict[str, Path]:
 @pytest.fixture(scope="session")
 def long_runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Runs to go on with, of verbs that take long to make one."""
-    runs = {name: tmp_path_factory.mktemp(name) / "run" for name in NAMES if VERBS[name].again}
-    for name, run in runs.items():
-        ended = elubench(*filled(name, VERBS[name].good, new=run))
-        assert ended.returncode == 0, ended.stderr
-    return runs
+
+    def made(name: str) -> Path:
+        def make(path: Path) -> None:
+            ended = elubench(*filled(name, VERBS[name].good, new=path))
+            assert ended.returncode == 0, ended.stderr
+
+        return once(tmp_path_factory, f"run-of-{name}", make)
+
+    return {name: made(name) for name in NAMES if VERBS[name].again}

@@ -1,15 +1,20 @@
-"""`elubench`, sent Ctrl-C when it looks for a module: python -m tests.harness.cli.interrupted NUMBER VERB ...
+"""`elubench`, sent Ctrl-C wherever it looks for a module: python -m tests.harness.cli.interrupted VERB ...
 
-Modules are counted in the order in which the verb comes to them.
+There it forks: one process is sent Ctrl-C and goes on to its end, the other waits for that, says how it was, and goes
+on to the next module. So the imports of a verb are made once, and each is interrupted in a process that has made all
+those before it.
 """
 
 from __future__ import annotations
 
+import os
 import runpy
 import signal
 import sys
+import time
 
-MARK = "<Ctrl-C>"
+MARK, ENDED = "<Ctrl-C>", "<ended>"
+HUNG_S = 120.0
 # What answers Ctrl-C, the command line, its libraries, what a verb computes with, and what it shows in the end.
 MODULES = {
     "elubench", "harness.cli.entry", "typer", "harness.cli.app", "rich.console", "numpy", "torch",
@@ -18,22 +23,34 @@ MODULES = {
 
 
 class Interrupter:
-    """Finds no module, and sends one signal."""
+    """Finds no module, and sends a signal to a fork for each of MODULES."""
 
-    def __init__(self, number: int) -> None:
-        self._left = number
-        self._seen: set[str] = set()
+    def __init__(self) -> None:
+        self._left = set(MODULES)
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> None:
-        if name not in MODULES or name in self._seen:
+        if name not in self._left:
             return
-        self._seen.add(name)
-        self._left -= 1
-        if self._left == 0:
-            print(f"{MARK} at {name}", file=sys.stderr, flush=True)
+        self._left.remove(name)
+        sys.stdout.flush()
+        print(f"{MARK} at {name}", file=sys.stderr, flush=True)
+        if fork := os.fork():
+            print(f"{ENDED} {_code(fork)}", file=sys.stderr, flush=True)
+        else:
+            self._left.clear()
             signal.raise_signal(signal.SIGINT)
 
 
+def _code(process: int) -> int:
+    """The exit code of a child, as subprocess tells it."""
+    deadline = time.monotonic() + HUNG_S
+    while (ended := os.waitpid(process, os.WNOHANG)) == (0, 0):
+        if time.monotonic() > deadline:
+            os.kill(process, signal.SIGKILL)
+        time.sleep(0.002)
+    return os.waitstatus_to_exitcode(ended[1])
+
+
 if __name__ == "__main__":
-    sys.meta_path.insert(0, Interrupter(int(sys.argv.pop(1))))  # type: ignore[arg-type]
+    sys.meta_path.insert(0, Interrupter())  # type: ignore[arg-type]
     runpy.run_module("harness", run_name="__main__", alter_sys=True)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
 import signal
 import subprocess
 import sys
 
 import pytest
 
-from tests.harness.cli.interrupted import MARK
+from tests.harness.cli.interrupted import ENDED, MARK
 from tests.harness.cli.verbs import NAMES, VERBS, filled
 from tests.harness.command import start
 
@@ -37,33 +36,27 @@ def assert_answered(code: int, err: str) -> None:
     assert err.strip().splitlines()[-1].startswith("elubench: interrupted"), err
 
 
-@pytest.mark.parametrize("number", range(1, 5))
-def test_ctrl_c_in_the_first_lines_is_answered(number):
-    process = start(str(number), "list", "ops", module="tests.harness.cli.interrupted", fresh=True)
-    _, err = process.communicate(timeout=100)
-    assert MARK in err
-    assert_answered(process.returncode, err)
-
-
 def test_ctrl_c_within_a_callback_that_can_raise_nothing_is_answered():
     ended = subprocess.run([sys.executable, "-c", IN_A_CALLBACK], capture_output=True, text=True, timeout=50)
     assert_answered(ended.returncode, ended.stderr)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(each, marks=() if each == "list" else pytest.mark.slow) for each in NAMES]
+)
 def test_ctrl_c_during_any_import_is_answered(name, places, request):
     verb = VERBS[name]
     if verb.again:
         places |= request.getfixturevalue("long_runs")
-    for number in itertools.count(1):
-        words = filled(name, verb.again or verb.good, **places, new=places["folder"] / f"new{number}")
-        process = start(str(number), *words, module="tests.harness.cli.interrupted", fresh=True)
-        _, err = process.communicate(timeout=200)
-        if MARK not in err:
-            break
-        assert_answered(process.returncode, err)
-    assert process.returncode == 0 and number > 4, err
+    words = filled(name, verb.again or verb.good, **places, new=places["folder"] / "new")
+    process = start(*words, module="tests.harness.cli.interrupted", fresh=True)
+    _, err = process.communicate(timeout=400)
+    assert process.returncode == 0, err
+    moments = err.split(MARK)[1:]
+    assert len(moments) >= 4, err
+    for moment in moments:
+        said, _, code = moment.partition(ENDED)
+        assert_answered(int(code.split()[0]), said)
 
 
 @pytest.mark.slow

@@ -18,7 +18,8 @@ from harness.device.devices import find_device
 from harness.ops.buffers import allocate
 from harness.ops.cases import make_case
 from harness.ops.catalogue import KERNEL_OPS
-from harness.run.job import MEASURING_MODULES, Job, run_job
+from harness.run.job import Job
+from harness.run.measuring import MEASURING_MODULES, run_job
 from harness.sweeps.stop_rule import StopRule
 from harness.timing.regimes import CaptureFailed
 from tests.harness.command import PROVIDERS

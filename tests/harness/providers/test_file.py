@@ -11,7 +11,8 @@ from harness import providers
 from harness.device.devices import find_device
 from harness.ops.cases import make_case
 from harness.providers.file import sources
-from harness.run.job import Job, run_job
+from harness.run.job import Job
+from harness.run.measuring import run_job
 from harness.store.records import read_run
 from harness.store.sources import sources_sha256
 from harness.sweeps.stop_rule import StopRule

@@ -17,7 +17,8 @@ from harness.device import health
 from harness.ops import buffers
 from harness.ops.cases import make_case
 from harness.run import job as jobs
-from harness.run.job import Job, run_job
+from harness.run.job import Job
+from harness.run.measuring import run_job
 from harness.run.recording import CONTROL
 from harness.store.vocabulary import Flush
 from harness.sweeps.stop_rule import StopRule

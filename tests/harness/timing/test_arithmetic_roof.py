@@ -8,7 +8,8 @@ import torch
 
 from harness.device.devices import find_device
 from harness.ops.cases import Case
-from harness.run.job import RoofJob, run_job
+from harness.run.job import RoofJob
+from harness.run.measuring import run_job
 from harness.store.records import from_json, to_json
 from harness.store.vocabulary import Mix
 from harness.sweeps.stop_rule import StopRule

@@ -15,7 +15,8 @@ from harness.device.devices import find_device
 from harness.emulator.emulated import emulated
 from harness.ops.buffers import allocate
 from harness.ops.cases import make_case
-from harness.run.job import RoofJob, run_job
+from harness.run.job import RoofJob
+from harness.run.measuring import run_job
 from harness.run.recording import CONTROL, Sampling, blank_record, roof_record, timed
 from harness.store.vocabulary import Mix
 from harness.sweeps.stop_rule import StopRule
