@@ -10,13 +10,14 @@ import ctypes
 from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from harness.emulator.arithmetic import Array
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 # A number of 16 bytes, moved in one piece: numpy copies it without a look at its bits.
 WORDS: dict[int, Any] = {1: np.uint8, 2: np.uint16, 4: np.uint32, 8: np.uint64, 16: np.complex128}
@@ -207,5 +208,5 @@ def _host(start: int, size: int) -> Array:
 
 
 # A process that flushes subnormal numbers cannot stand for a device that does not.
-if torch.tensor([1e-40]).mul(1.0).item() == 0:
+if (np.array([1e-40], np.float32) * np.float32(1.0))[0] == 0:
     raise RuntimeError("this process flushes subnormal numbers to 0: call torch.set_flush_denormal(False) first")

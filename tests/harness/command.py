@@ -50,7 +50,7 @@ def process(
     given: dict[str, Any] = {"env": dict(env or environment()), "text": True}
     given |= {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options
     warm = None if fresh or not can_be_warm(command) else warm_process(given["env"])
-    if warm is not None and "prove" in command:
+    if warm is not None and {"prove", "--op"} <= {*command}:
         warm.take_in("tests.harness.proof.beforehand")
     return subprocess.Popen(command, **given) if warm is None else WarmPopen(warm, command, **given)
 
