@@ -18,6 +18,8 @@ endif
 # run of neighbouring tests, which share fixtures, and takes over from the other when it is done.
 XDIST = $(shell $(PYTHON) -c 'import xdist' 2>/dev/null && echo "-n $${TEST_WORKERS:-2} --dist worksteal")
 PYTEST = $(PYTHON) -m pytest $(XDIST)
+# Bytecode is kept, whatever the environment says: tests begin hundreds of processes, and each would compile all sources.
+export PYTHONDONTWRITEBYTECODE :=
 FAST = "not slow and not browser and not latex and not gpu"
 
 .PHONY: setup bench test check coverage inspect lint evidence docs clean

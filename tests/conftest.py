@@ -7,6 +7,7 @@ In between it is not set: what other tests start as a process of its own does no
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 
@@ -35,3 +36,9 @@ with pytest.MonkeyPatch.context() as patch:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The tests of clusters first: they wait more than they compute, and at the end everybody would wait for them."""
     items.sort(key=lambda item: "fleet" not in item.path.parts)
+
+
+def pytest_collection_finish() -> None:
+    """What is imported by now stays: no collection of garbage looks through it again."""
+    gc.collect()
+    gc.freeze()
