@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from itertools import groupby
 
 from tests.house.rooms import ROOMS, ROOT, ROUTE, imported, module_of, room_of, sources, upward
@@ -45,3 +47,9 @@ def test_the_way_from_the_verb_to_a_stored_record_enters_each_room_once():
 def test_contributing_names_every_room():
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     assert [room for room in ROOMS if room.removeprefix("harness.") not in text] == []
+
+
+def test_what_is_started_on_every_node_of_a_cluster_imports_no_torch():
+    """Only its own worker processes compute, and they import torch themselves."""
+    code = "import sys, harness.run.remote, harness.proof.workers; print({'torch', 'triton'} & set(sys.modules))"
+    assert subprocess.check_output([sys.executable, "-c", code], text=True, cwd=ROOT).strip() == "set()"
