@@ -31,6 +31,8 @@ op = "elu_backward"
 shapes = [[300, 300]]
 """
 
+_TAKEN_IN = {"prove": "tests.harness.proof.beforehand", "claims": "sklearn.datasets"}  # what a verb's processes take
+
 
 def environment() -> dict[str, str]:
     """This process's environment without what tests set, and with the checkout on the path.
@@ -50,8 +52,9 @@ def process(
     given: dict[str, Any] = {"env": dict(env or environment()), "text": True}
     given |= {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options
     warm = None if fresh or not can_be_warm(command) else warm_process(given["env"])
-    if warm is not None and "prove" in command:
-        warm.take_in("tests.harness.proof.beforehand")
+    if warm is not None:
+        for module in (module for verb, module in _TAKEN_IN.items() if verb in command):
+            warm.take_in(module)
     return subprocess.Popen(command, **given) if warm is None else WarmPopen(warm, command, **given)
 
 

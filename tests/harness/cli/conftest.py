@@ -5,17 +5,21 @@ from pathlib import Path
 import pytest
 
 from tests.harness.cli.verbs import NAMES, VERBS, filled
-from tests.harness.command import PROVIDERS, ROOT, elubench
+from tests.harness.command import PROVIDERS, ROOT, TINY, elubench
 from tests.once import once
 from tests.reports.runs import control, record, run_of, stored
+
+ONE_CASE = TINY.rpartition("[[cases]]")[0]
 
 
 @pytest.fixture
 def places(tmp_path: Path) -> dict[str, Path]:
     """What the words of `verbs` stand for, in a folder of the test's own."""
     run = stored(run_of(record(), record(provider="mine"), control(0.01)), tmp_path / "run").path
-    sealed = ROOT / "results" / "amd-epyc" / "default"
-    return {"run": run, "sealed": sealed, "provider": PROVIDERS / "honest.py", "folder": tmp_path}
+    sealed = ROOT / "results" / "nvidia-h200" / "activations"
+    sweep = tmp_path / "tiny.toml"
+    sweep.write_text(ONE_CASE)
+    return {"run": run, "sealed": sealed, "sweep": sweep, "provider": PROVIDERS / "honest.py", "folder": tmp_path}
 
 
 @pytest.fixture(scope="session")

@@ -35,13 +35,13 @@ class Interrupter:
         sys.stdout.flush()
         print(f"{MARK} at {name}", file=sys.stderr, flush=True)
         if fork := os.fork():
-            print(f"{ENDED} {_code(fork)}", file=sys.stderr, flush=True)
+            print(f"{ENDED} {exit_code(fork)}", file=sys.stderr, flush=True)
         else:
             self._left.clear()
             signal.raise_signal(signal.SIGINT)
 
 
-def _code(process: int) -> int:
+def exit_code(process: int) -> int:
     """The exit code of a child, as subprocess tells it."""
     deadline = time.monotonic() + HUNG_S
     while (ended := os.waitpid(process, os.WNOHANG)) == (0, 0):
