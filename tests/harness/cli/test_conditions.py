@@ -160,15 +160,19 @@ def test_a_disk_that_takes_nothing_is_said(name, places, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [*NAMES, "--help"])
-def test_standard_output_may_be_full_closed_ascii_or_a_pipe_that_ends(name, places, tmp_path, request):
+def test_standard_output_may_be_full_closed_ascii_or_a_pipe_that_ends(name, places, tmp_path, long_runs):
+    """And however it ends, a verb leaves nothing where temporary files go."""
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
     verb = VERBS.get(name, VERBS["doctor"])
     if verb.again:
-        places |= request.getfixturevalue("long_runs")
+        places[name] = long_runs.of(name)
 
     def ended(number, module="harness", **options):
         words = filled(name, verb.again or verb.good, **places, new=tmp_path / f"new{number}")
-        begun = process(["-m", module, *words], **options)
+        begun = process(["-m", module, *words], env=environment() | {"TMPDIR": str(temporary)}, **options)
         out, err = begun.communicate(timeout=200)
+        assert list(temporary.iterdir()) == []
         return subprocess.CompletedProcess(words, begun.returncode, out, err)
 
     found = ended(1, module="tests.harness.cli.outputs")
