@@ -31,6 +31,9 @@ op = "elu_backward"
 shapes = [[300, 300]]
 """
 
+# What processes of these words take.
+_TAKEN_IN = {("prove", "--op"): "tests.harness.proof.beforehand", ("claims",): "sklearn.datasets"}
+
 
 def environment() -> dict[str, str]:
     """This process's environment without what tests set, and with the checkout on the path.
@@ -50,8 +53,9 @@ def process(
     given: dict[str, Any] = {"env": dict(env or environment()), "text": True}
     given |= {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options
     warm = None if fresh or not can_be_warm(command) else warm_process(given["env"])
-    if warm is not None and {"prove", "--op"} <= {*command}:
-        warm.take_in("tests.harness.proof.beforehand")
+    if warm is not None:
+        for module in (module for some, module in _TAKEN_IN.items() if {*some} <= {*command}):
+            warm.take_in(module)
     return subprocess.Popen(command, **given) if warm is None else WarmPopen(warm, command, **given)
 
 

@@ -19,10 +19,21 @@ MODULES = (
     "harness.conformance.run", "harness.crosscheck.apart", "harness.paper.run", "reports.publish.report",
 )  # fmt: skip
 
+
+def _parse_once() -> None:
+    """Import what typer imports when it first parses a command line."""
+    from typer.testing import CliRunner
+
+    from harness.cli.app import app
+
+    CliRunner().invoke(app, ["run", "--budget", "none"])
+
+
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # for its owner
     for name in MODULES:
         importlib.import_module(name)
+    _parse_once()
     gc.collect()
     gc.freeze()
     control = socket.socket(fileno=int(sys.argv[1]))

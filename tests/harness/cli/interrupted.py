@@ -7,11 +7,14 @@ those before it.
 
 from __future__ import annotations
 
+import builtins
 import os
 import runpy
 import signal
 import sys
 import time
+from types import ModuleType
+from typing import Any
 
 MARK, ENDED = "<Ctrl-C>", "<ended>"
 HUNG_S = 120.0
@@ -22,26 +25,39 @@ MODULES = {
 }  # fmt: skip
 
 
+OURS = ("elubench", "harness", "reports")
+
+
 class Interrupter:
-    """Finds no module, and sends a signal to a fork for each of MODULES."""
+    """Sends a signal to a fork for each of MODULES, as it is looked for."""
 
     def __init__(self) -> None:
         self._left = set(MODULES)
+        self._import = builtins.__import__
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> None:
+        """Finds no module: the next finder does."""
+        self._interrupt(name)
+
+    def import_(self, name: str, *rest: Any, **options: Any) -> ModuleType:
+        """`import` of what a warm process has imported: no finder is asked for that."""
+        self._interrupt(name)
+        return self._import(name, *rest, **options)
+
+    def _interrupt(self, name: str) -> None:
         if name not in self._left:
             return
         self._left.remove(name)
         sys.stdout.flush()
         print(f"{MARK} at {name}", file=sys.stderr, flush=True)
         if fork := os.fork():
-            print(f"{ENDED} {_code(fork)}", file=sys.stderr, flush=True)
+            print(f"{ENDED} {exit_code(fork)}", file=sys.stderr, flush=True)
         else:
             self._left.clear()
             signal.raise_signal(signal.SIGINT)
 
 
-def _code(process: int) -> int:
+def exit_code(process: int) -> int:
     """The exit code of a child, as subprocess tells it."""
     deadline = time.monotonic() + HUNG_S
     while (ended := os.waitpid(process, os.WNOHANG)) == (0, 0):
@@ -52,5 +68,9 @@ def _code(process: int) -> int:
 
 
 if __name__ == "__main__":
-    sys.meta_path.insert(0, Interrupter())  # type: ignore[arg-type]
+    for module in [each for each in sys.modules if each.partition(".")[0] in OURS]:  # of a warm process
+        del sys.modules[module]
+    interrupter = Interrupter()
+    sys.meta_path.insert(0, interrupter)  # type: ignore[arg-type]
+    builtins.__import__ = interrupter.import_  # type: ignore[assignment]
     runpy.run_module("harness", run_name="__main__", alter_sys=True)

@@ -26,7 +26,7 @@ class Place(StrEnum):
 
 @dataclass(frozen=True)
 class Verb:
-    """Words after a verb; {run}, {claims}, {prove}, {provider}, {new}: what a test has; {place}: what it tries.
+    """Words after a verb. {run}, {claims}, {prove}, {provider}, {sweep}, {new}: a test's own; {place}: what it tries.
 
     Args:
         good: with these it succeeds.
@@ -52,7 +52,7 @@ VERBS = {
     "trend": Verb("{run} {run}", {Place.run: ("{place} {run}",), Place.file: ("{run} {run} --figure {place}.svg",)}),
     "list": Verb("ops", {Place.sweep: ("cases --device cpu --sweep {place}",)}),
     "run": Verb(
-        f"{_TINY} --provider eager --out {{new}}",
+        "--sweep {sweep} --device cpu --out {new}",
         {
             Place.run: ("--resume {place}",),
             Place.provider: (f"{_TINY} --strict --out {{new}} --provider {{place}}",),
