@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import importlib
 import signal
@@ -23,6 +24,8 @@ if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # for its owner
     for name in MODULES:
         importlib.import_module(name)
+    with contextlib.suppress(ImportError, AttributeError):  # Triton's hash of its own files, else made by every process
+        importlib.import_module("triton.runtime.cache").triton_key()
     gc.collect()
     gc.freeze()
     control = socket.socket(fileno=int(sys.argv[1]))
