@@ -36,22 +36,26 @@ def two_product(a: Array, b: Array) -> tuple[Array, Array]:
 
 def _is_safe(*values: Array) -> Array:
     """Where two_product and two_sum are exact."""
-    good = np.ones(np.broadcast_shapes(*[each.shape for each in values]), bool)
-    for each in values:
-        size = np.abs(each)
-        good &= (each == 0) | ((size < _SAFE_HIGH) & (size > _SAFE_LOW))
-    return good
+    size = np.abs(np.stack(values))
+    return (((size < _SAFE_HIGH) & (size > _SAFE_LOW)) | (size == 0)).all(axis=0)
+
+
+def _spread(values: Any, shape: tuple[int, ...]) -> Array:
+    """fp64 numbers in a shape, which most have already."""
+    numbers = np.asarray(values, np.float64)
+    return numbers if numbers.shape == shape else np.broadcast_to(numbers, shape)
 
 
 def fma_directed(a: Any, b: Any, c: Any, mode: str, shape: tuple[int, ...]) -> Array:
     """a * b + c of fp64, rounded once: the product in two parts, their sum with c to odd, then to nearest."""
-    x, y, z = (np.broadcast_to(np.asarray(each, np.float64), shape) for each in (a, b, c))
+    x, y, z = (_spread(each, shape) for each in (a, b, c))
     product, low = two_product(x, y)
     total, lost = two_sum(product, z)
     # The two small parts, to odd, then their sum with the large one: right, since it has bits to spare (Boldo).
     rest = to_odd(*two_sum(lost, low))
-    result, gone = two_sum(total, rest)
+    result = total + rest
     if mode != "rn":
+        result, gone = two_sum(total, rest)
         if mode == "rm":
             result = np.where((result == 0) & ((product != 0) | (np.signbit(product) != np.signbit(z))), -0.0, result)
         result = directed(result, gone, mode)
@@ -59,8 +63,9 @@ def fma_directed(a: Any, b: Any, c: Any, mode: str, shape: tuple[int, ...]) -> A
     easy = _is_safe(x, y, z) & ~zero & (np.abs(result) > _SAFE_LOW)
     if not easy.all():
         result = np.where(easy, result, product + z)
-        hard = np.flatnonzero(~easy & ~zero & np.isfinite(x) & np.isfinite(y) & np.isfinite(z))
-        result[hard] = _fma_of_any_size(x[hard], y[hard], z[hard], mode)
+        hard = np.flatnonzero(~(easy | zero) & np.isfinite(x) & np.isfinite(y) & np.isfinite(z))
+        if hard.size:
+            result[hard] = _fma_of_any_size(x[hard], y[hard], z[hard], mode)
     return result
 
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import triton
+from triton.runtime.cache import get_cache_manager
 
 from harness.machine_code import fatbin, sass
 from harness.machine_code.instructions import MachineInstruction
@@ -45,7 +49,7 @@ def listings(codes: Mapping[str, bytes], arch: str) -> dict[str, list[MachineIns
     with tempfile.NamedTemporaryFile(suffix=".bin") as file:
         file.write(b"".join(codes.values()))
         file.flush()
-        listing = _run("nvdisasm", "-b", _flavour(arch), file.name)
+        listing = _listing("-b", _flavour(arch), file.name)
     found, start = {}, 0
     lines = [line for line in listing.splitlines() if line.lstrip().startswith("/*")]
     each_bytes = 16
@@ -60,7 +64,7 @@ def listings(codes: Mapping[str, bytes], arch: str) -> dict[str, list[MachineIns
 
 def readable(cubin: str) -> str:
     """A kernel's listing for people, with labels where branches go. Raises ToolError."""
-    return _run("nvdisasm", "-c", cubin)
+    return _listing("-c", cubin)
 
 
 def with_codes(cubin: str, symbol: int | None = None) -> str:
@@ -69,7 +73,7 @@ def with_codes(cubin: str, symbol: int | None = None) -> str:
     Of one kernel where its place in the table of symbols is given.
     """
     one = () if symbol is None else ("-fun", str(symbol))
-    lines = _run("nvdisasm", "-c", "-hex", *one, cubin).splitlines()
+    lines = _listing("-c", "-hex", *one, cubin).splitlines()
     return "\n".join(line for line in lines if not re.fullmatch(r"\s*/\* 0x[0-9a-f]{16} \*/", line))
 
 
@@ -116,6 +120,31 @@ def constant_banks(cubin: bytes, kernel: str | None = None) -> dict[int, bytes]:
 def sections(elf: bytes) -> dict[str, bytes]:
     """The sections of an ELF file by name."""
     return {name: elf[start:stop] for name, (start, stop) in fatbin.sections(elf).items()}
+
+
+def _listing(*arguments: str) -> str:
+    """What nvdisasm prints of a file, the last argument. Kept in Triton's cache, as the tool takes long to start."""
+    *options, file = arguments
+    asked = hashlib.sha256(f"{_release(tool('nvdisasm'))} {options} ".encode() + Path(file).read_bytes())
+    kept = None
+    with suppress(OSError, RuntimeError):  # no directory that can be written to
+        kept = get_cache_manager(asked.hexdigest())
+        if found := kept.get_file(_KEPT):
+            return Path(found).read_text(encoding="utf-8")
+    listing = _run("nvdisasm", *arguments)
+    if kept is not None:
+        with suppress(OSError):
+            kept.put(listing, _KEPT, binary=False)
+    return listing
+
+
+_KEPT = "listing.sass"
+
+
+@cache
+def _release(path: str) -> str:
+    """Which tool this is."""
+    return subprocess.run([path, "--version"], capture_output=True, text=True, timeout=120).stdout
 
 
 def _run(name: str, *arguments: str) -> str:

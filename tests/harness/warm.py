@@ -42,6 +42,7 @@ _READ_LATER = (
 )  # fmt: skip
 _PR_SET_NAME, _PR_SET_CHILD_SUBREAPER = 15, 36
 NAME = "warm"
+_Popen = subprocess.Popen  # of the standard library
 _HIGH = 400  # descriptors from here on are on their way to their own numbers
 _MESSAGE_BYTES = 2**20
 
@@ -75,13 +76,14 @@ class Warm:
     def __init__(self, control: socket.socket, environment: Mapping[str, str]) -> None:
         self._control, self._environment, self._owner = control, at_import(environment), os.getpid()
         self._taken: set[str] = set()
+        self._one_asks = threading.Lock()
 
     @classmethod
     def start(cls, environment: Mapping[str, str]) -> Warm | None:
         """A new one, with those of the variables that an import may ask for; None where its imports fail."""
         adopt()
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        subprocess.Popen(
+        _Popen(
             [sys.executable, "-m", "tests.harness.warm_modules", str(theirs.fileno())],
             env=at_import(environment), cwd="/", pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL,
         )  # fmt: skip
@@ -124,8 +126,9 @@ class Warm:
         return self._ask(wanted, list(there.values()))
 
     def _ask(self, wanted: Request, files: Sequence[int] = ()) -> int:
-        socket.send_fds(self._control, [pickle.dumps(wanted)], files)
-        answer = self._control.recv(64)
+        with self._one_asks:
+            socket.send_fds(self._control, [pickle.dumps(wanted)], files)
+            answer = self._control.recv(64)
         if not answer:
             raise ChildProcessError("the warm process has ended")
         return int(answer)
@@ -178,6 +181,24 @@ class WarmPopen(subprocess.Popen):  # type: ignore[type-arg]
         self.pid = self._warm.fork(args, os.environ if env is None else env, files, cwd, preexec_fn)
         self._child_created = True
         self._close_pipe_fds(*ends)  # type: ignore[attr-defined]
+
+
+def popen_in(warm: Callable[[Mapping[str, str]], Warm | None]) -> type[subprocess.Popen[Any]]:
+    """`subprocess.Popen` whose processes of Python begin in a warm one, where there is one for their environment."""
+
+    class Popen(WarmPopen):
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            _Popen.__init__(self, *arguments, **options)
+
+        def _execute_child(self, args: Any, *rest: Any) -> None:
+            found = warm(rest[5] or os.environ) if isinstance(args, list) and can_be_warm(args) else None
+            if found is None:
+                super(WarmPopen, self)._execute_child(args, *rest)  # type: ignore[misc]
+            else:
+                self._warm = found
+                super()._execute_child(args, *rest)
+
+    return Popen
 
 
 def adopt() -> None:
@@ -334,16 +355,7 @@ def _begin_all_in(own: Warm) -> None:
     def warm(environment: Mapping[str, str]) -> Warm | None:
         return own if own.serves(environment) else None
 
-    class Popen(WarmPopen):
-        def __init__(self, *arguments: Any, **options: Any) -> None:
-            super().__init__(own, *arguments, **options)
-
-        def _execute_child(self, args: Any, *rest: Any) -> None:
-            is_warm = isinstance(args, list) and can_be_warm(args) and warm(rest[5] or os.environ)
-            begin = super() if is_warm else super(WarmPopen, self)
-            begin._execute_child(args, *rest)  # type: ignore[misc]
-
-    subprocess.Popen = Popen  # type: ignore[misc]
+    subprocess.Popen = popen_in(warm)  # type: ignore[misc]
     begin_workers_in(warm)
 
 
