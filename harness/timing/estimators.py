@@ -82,8 +82,7 @@ def paired_ratio(a: Sequence[float], b: Sequence[float], seed: int = 0) -> Ratio
     exact = median_ci(logs)
     if exact is None:
         return None
-    medians = np.median(_resampled(logs, seed), axis=1)
-    low, high = np.quantile(medians, (0.025, 0.975))
+    low, high = np.quantile(_resampled_medians(logs, seed), (0.025, 0.975))
     middle = float(np.median(logs))
     return Ratio(math.exp(middle), math.exp(min(low, exact[0])), math.exp(max(high, exact[1])))
 
@@ -132,13 +131,22 @@ def verdict(ratio: Ratio | None, noise_floor: float | None, tolerance: float = S
     return Verdict.SAME if 1 / within <= ratio.low and ratio.high <= within else Verdict.UNDECIDED
 
 
-def _resampled(values: np.ndarray, seed: int) -> np.ndarray:
-    """Circular-block bootstrap resamples, one a row."""
+def _resampled_medians(values: np.ndarray, seed: int) -> np.ndarray:
+    """The medians of circular-block bootstrap resamples.
+
+    Ranks are drawn in place of the values, as small integers: finding their middle takes a tenth of the time.
+    """
     count = len(values)
     block = math.ceil(1.5 * count ** (1 / 3))
     starts = np.random.default_rng(seed).integers(0, count, (_RESAMPLES, -(-count // block)))
-    places = starts[:, :, None] + np.arange(block)
-    return values[places.reshape(_RESAMPLES, -1)[:, :count] % count]
+    order = np.argsort(values, kind="stable")
+    ranks = np.empty(count, np.uint16 if count <= 2**16 else np.uint32)
+    ranks[order] = np.arange(count)
+    blocks = np.lib.stride_tricks.sliding_window_view(np.concatenate((ranks, ranks[: block - 1])), block)
+    middle = count // 2
+    drawn = np.partition(blocks[starts].reshape(_RESAMPLES, -1)[:, :count], middle, axis=1)
+    upper = values[order[drawn[:, middle]]]
+    return upper if count % 2 else (values[order[drawn[:, :middle].max(axis=1)]] + upper) / 2
 
 
 def _positive(samples: Sequence[float]) -> np.ndarray:
@@ -190,14 +198,20 @@ def relative_half_width(ci: tuple[float, float], centre: float) -> float:
     return (high - low) / 2 / abs(centre) if centre else math.inf
 
 
-@functools.lru_cache(maxsize=4096)  # the binomial quantile costs more than sorting the samples
+@functools.lru_cache(maxsize=4096)
 def _rank(count: int, level: float) -> int:
-    """The largest j with 2 P(B < j) <= 1 - level for B ~ Binomial(count, 1/2); 0 where there is none."""
-    tail = (1 - level) / 2
-    from scipy import stats  # not at the top: it takes most of a second, which `elubench show` can do without
+    """The largest j with 2 P(B < j) <= 1 - level for B ~ Binomial(count, 1/2); 0 where there is none.
 
-    rank = int(stats.binom.ppf(tail, count, 0.5))  # the smallest j with P(B <= j) >= tail
-    return rank + 1 if stats.binom.cdf(rank, count, 0.5) <= tail else rank
+    Counted exactly, out of the 2^count ways that `count` coins can fall.
+    """
+    numerator, denominator = ((1 - level) / 2).as_integer_ratio()
+    allowed = (numerator << count) // denominator
+    rank, below, ways = 0, 0, 1  # ways: in which exactly `rank` of the coins fall on heads
+    while below + ways <= allowed:
+        below += ways
+        ways = ways * (count - rank) // (rank + 1)
+        rank += 1
+    return rank
 
 
 def _finite(samples: Sequence[float]) -> np.ndarray:

@@ -71,6 +71,7 @@ def mismatches(run: Run) -> Iterator[Mismatch]:
     together: dict[Any, list[Record]] = {}
     for record in run.records:
         together.setdefault(_round_of(record), []).append(record)
+    rounds = {each: _Round.of(records) for each, records in together.items()}
     seen = set()
     models = run.manifest.models
     for record in run.records:
@@ -83,7 +84,7 @@ def mismatches(run: Run) -> Iterator[Mismatch]:
         seen.add(record.key)
         if record.samples_s:
             expected += _from_samples(record, run.manifest.device_named(record.device).peak_gbps)
-            expected += _from_others(record, together[_round_of(record)])
+            expected += _from_others(record, rounds[_round_of(record)])
         for field, stored, computed in expected:
             if not _equal(stored, computed):
                 yield Mismatch(_where(record), field, stored, computed)
@@ -149,17 +150,31 @@ def _is_timed(record: Record) -> bool:
     return all(math.isfinite(time_s) and time_s > 0 for time_s in record.samples_s)
 
 
-def _from_others(record: Record, others: Sequence[Record]) -> Iterator[tuple[str, Any, Any]]:
+@dataclass(frozen=True)
+class _Round:
+    """Records that took turns with each other, and what they decide for all of them."""
+
+    records: Sequence[Record]
+    is_timed: bool  # false where one of them was edited, which its own row says
+    roof_gbps: float | None
+    floor: float | None
+
+    @classmethod
+    def of(cls, records: Sequence[Record]) -> _Round:
+        is_timed = all(map(_is_timed, records))
+        roofs = [each.roof_gbps for each in records if each.role == "roof" and each.roof_gbps]
+        return cls(records, is_timed, max(roofs, default=None), _floor(records) if is_timed else None)
+
+
+def _from_others(record: Record, turns: _Round) -> Iterator[tuple[str, Any, Any]]:
     """What follows from records that took turns with this one: the roof, the A/A floor, the ratio."""
-    roofs = [other.roof_gbps for other in others if other.role == "roof" and other.roof_gbps]
-    if record.role != "roof" and roofs:
-        yield "roof_gbps", record.roof_gbps, max(roofs)
-    if not all(_is_timed(other) for other in others):
-        return  # one of them was edited, which its own row says
-    floor = _floor(others)
-    if floor is not None and record.role != "roof":
-        yield "noise_floor", record.noise_floor, floor
-    baseline = next((o for o in others if o.role in PROVIDED and o.provider == record.baseline), None)
+    if record.role != "roof" and turns.roof_gbps is not None:
+        yield "roof_gbps", record.roof_gbps, turns.roof_gbps
+    if not turns.is_timed:
+        return
+    if turns.floor is not None and record.role != "roof":
+        yield "noise_floor", record.noise_floor, turns.floor
+    baseline = next((o for o in turns.records if o.role in PROVIDED and o.provider == record.baseline), None)
     if record.baseline is not None and baseline is not None and len(baseline.samples_s) == len(record.samples_s):
         found = paired_ratio(record.samples_s, baseline.samples_s, record.seed or 0)
         yield "ratio", record.ratio, found.ratio if found else None

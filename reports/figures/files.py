@@ -70,7 +70,15 @@ def _lay_out(figure: Figure) -> None:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from")  # a box stands for it
         figure.draw_without_rendering()
-    figure.set_layout_engine("none")
+    _keep_layout(figure)
+
+
+def _keep_layout(figure: Figure) -> None:
+    """Everything stays where it is now: with any engine, even "none", every format begins with a drawing to lay out."""
+    import matplotlib
+
+    with matplotlib.rc_context({"figure.constrained_layout.use": False, "figure.autolayout": False}):
+        figure.set_layout_engine(None)
 
 
 def as_svg(figure: Figure) -> bytes:
@@ -97,3 +105,4 @@ def _write(figure: Figure, file: BinaryIO, kind: str) -> None:
     with matplotlib.rc_context(style.RC), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from")  # a box stands for it
         figure.savefig(file, format=kind, metadata=_METADATA[kind])
+    _keep_layout(figure)  # of the first format, in the others

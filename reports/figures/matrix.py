@@ -52,14 +52,20 @@ def matrices(timed: Iterable[TimedGroup]) -> list[Matrix]:
         for row in group.rows:
             if row.speedup is not None and row.record.provider != BASELINE and group.regime != "host":
                 found.setdefault((group.op, row.record.provider), []).append((group, row))
-    made = [_matrix(op, provider, rows) for (op, provider), rows in found.items()]
+    groups = {id(group): group for rows in found.values() for group, _ in rows}
+    variants = {key: variant_text(group) for key, group in groups.items()}  # of many groups, and asked for often
+    made = [_matrix(op, provider, rows, variants) for (op, provider), rows in found.items()]
     ops = list(dict.fromkeys(op for op, _ in found))
     return sorted(made, key=lambda each: (ops.index(each.op), -each.mean, each.provider))
 
 
-def _matrix(op: str, provider: str, found: Sequence[tuple[TimedGroup, TimedRow]]) -> Matrix:
-    ordered = sorted(found, key=lambda each: (dtype_order(each[0].dtype), variant_text(each[0])))
-    rows = list(dict.fromkeys(_row_text(group) for group, _ in ordered))[:MOST_ROWS]
+def _matrix(
+    op: str, provider: str, found: Sequence[tuple[TimedGroup, TimedRow]], variants: Mapping[int, str]
+) -> Matrix:
+    """`variants` are the groups' texts, by their ids."""
+    row_of = {id(group): "  ".join(filter(None, (group.dtype, variants[id(group)]))) for group, _ in found}
+    ordered = sorted(found, key=lambda each: (dtype_order(each[0].dtype), variants[id(each[0])]))
+    rows = list(dict.fromkeys(row_of[id(group)] for group, _ in ordered))[:MOST_ROWS]
     by_size = sorted((row.record for _, row in found), key=lambda record: (record.elements, record.shape))
     names = {record.shape: size_text(record.shape) for record in by_size}
     if len(names) > MOST_COLUMNS:
@@ -67,13 +73,9 @@ def _matrix(op: str, provider: str, found: Sequence[tuple[TimedGroup, TimedRow]]
     columns = list(dict.fromkeys(names.values()))
     cells: dict[tuple[str, str], list[TimedRow]] = {}
     for group, row in found:
-        cells.setdefault((_row_text(group), names[row.record.shape]), []).append(row)
+        cells.setdefault((row_of[id(group)], names[row.record.shape]), []).append(row)
     kept = {key: _cell(each) for key, each in cells.items() if key[0] in rows}
     return Matrix(op, provider, tuple(rows), tuple(columns), kept)
-
-
-def _row_text(group: TimedGroup) -> str:
-    return "  ".join(part for part in (group.dtype, variant_text(group)) if part)
 
 
 def _rounded(elements: int) -> str:

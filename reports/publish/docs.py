@@ -28,10 +28,19 @@ from reports.text.blocks import MADE_BY, LostMarks
 
 def files(root: Path, *, check: bool) -> tuple[dict[Path, bytes], list[str]]:
     """What every generated file under `root` should hold, and a sentence on each that cannot be made here."""
-    made = results_index.files(root) | paper_page.files(root) | proof_page.files(root)
-    made |= predictions_page.files(root) | conformance_page.files(root, made)
     counted, left_out = kernel_page.files(root, check=check)
-    return made | counted, left_out
+    return of_stored_runs(root) | counted, left_out
+
+
+def of_stored_runs(root: Path) -> dict[Path, bytes]:
+    """All but the counts of machine code, which is compiled for them."""
+    made = results_index.files(root) | paper_page.files(root) | proof_page.files(root)
+    return made | predictions_page.files(root) | conformance_page.files(root, made)
+
+
+def stale(wanted: dict[Path, bytes]) -> list[Path]:
+    """The files that are missing, or hold something else."""
+    return [path for path, content in wanted.items() if not path.exists() or path.read_bytes() != content]
 
 
 def left_over(root: Path, wanted: dict[Path, bytes]) -> list[Path]:
@@ -52,15 +61,14 @@ def main(argv: Sequence[str] | None = None) -> None:
         parser.exit(2, f"elubench: {error}\n")
     for sentence in left_out:
         print(f"elubench: {sentence}", file=sys.stderr)
-    stale = [path for path, content in wanted.items() if not path.exists() or path.read_bytes() != content]
-    gone = left_over(arguments.root, wanted)
-    for path in (*stale, *gone):
+    behind, gone = stale(wanted), left_over(arguments.root, wanted)
+    for path in (*behind, *gone):
         print(f"{'stale' if arguments.check else 'made' if path in wanted else 'removed'}: {path}")
     if arguments.check:
-        if stale or gone:
+        if behind or gone:
             parser.exit(1, "elubench: the documentation is older than what it is made from; run 'make docs'\n")
         return
-    for path in stale:
+    for path in behind:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(wanted[path])
     for path in gone:

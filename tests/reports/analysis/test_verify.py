@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import time
 from dataclasses import replace
 
@@ -13,17 +14,18 @@ from harness.store import seal
 from harness.store.records import read_run
 from harness.store.vocabulary import MANIFEST, RECORDS
 from reports.analysis.verify import mismatches, verify
-from tests.harness.command import TINY, elubench, start
+from tests.harness.command import PROVIDERS, TINY, elubench, start
 from tests.reports.runs import hostile_run, stored
 
 
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory):
-    """A real run, of a provider that is rejected too."""
+    """A real run, of a provider that is rejected too, and of one that is held against another."""
     path = tmp_path_factory.mktemp("verify")
     (path / "tiny.toml").write_text(TINY)
     ended = elubench("run", "--sweep", path / "tiny.toml", "--out", path / "run", "--device", "cpu",
-                     "--provider", "eager", "--provider", "compile")  # fmt: skip
+                     "--provider", "eager", "--provider", PROVIDERS / "honest.py",
+                     "--provider", PROVIDERS / "identity.py")  # fmt: skip
     assert ended.returncode == 0, ended.stderr
     return path / "run"
 
@@ -31,12 +33,7 @@ def measured(tmp_path_factory):
 @pytest.fixture
 def copied(measured, tmp_path):
     """The run in a place of its own, and what writes changed lines into it."""
-    copy = tmp_path / "run"
-    copy.mkdir()
-    for path in measured.iterdir():
-        if path.is_file():
-            (copy / path.name).write_bytes(path.read_bytes())
-    return copy
+    return shutil.copytree(measured, tmp_path / "run")
 
 
 def changed(run, change, seals_again=False):

@@ -21,14 +21,29 @@ from tests.reports.paper.runs import only, stored, varied
 HOSTILE = "<script>alert(1)</script> $x_1$ | `code` \x1b[31m"
 
 
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """A run with its report, which tests only read."""
+    run = stored(tmp_path_factory.mktemp("built") / "run")
+    assert build(run).left_out == ()
+    return run
+
+
+def files_of(run):
+    return {path.relative_to(run.path): path.read_bytes() for path in (run.path / "report").rglob("*.*")}
+
+
 @pytest.mark.slow
-def test_the_same_run_gives_the_same_bytes(tmp_path):
-    first, second = stored(tmp_path / "a" / "run"), stored(tmp_path / "b" / "run")
-    assert first.rows == second.rows
-    assert build(first).left_out == ()
-    build(second)
-    files = {path.relative_to(first.path): path.read_bytes() for path in (first.path / "report").rglob("*.*")}
-    assert {path.relative_to(second.path): path.read_bytes() for path in (second.path / "report").rglob("*.*")} == files
+def test_the_same_run_gives_the_same_bytes_in_a_process_without_torch_and_triton(built, tmp_path):
+    again = stored(tmp_path / "run")
+    assert again.rows == built.rows
+    script = (
+        "import sys; from harness.paper.rows import read_claims; from reports.paper.build import build\n"
+        f"build(read_claims({str(again.path)!r})); assert not {{'torch', 'triton'}} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True)
+    files = files_of(built)
+    assert files_of(again) == files
     names = {path.name for path in files}
     assert {"index.html", "report.md", "claims.tex", "claims.json", "claims-vanishing.pdf"} <= names
     assert {"claims-vanishing.svg", "claims-reconstruction-chosen.png", "claims-divergence.svg"} <= names
@@ -43,9 +58,8 @@ def test_every_claim_has_its_figures():
 
 
 @pytest.mark.slow
-def test_every_face_gives_every_statement_its_verdict(tmp_path):
-    run = stored(tmp_path / "run")
-    build(run)
+def test_every_face_gives_every_statement_its_verdict(built):
+    run = built
     page, text, table = (
         (run.path / "report" / name).read_text(encoding="utf-8") for name in ("index.html", "report.md", "claims.tex")
     )
@@ -82,16 +96,6 @@ def test_names_from_outside_harm_nothing(tmp_path):
     assert "script" not in tags.seen
     for name in ("report.md", "claims.tex", "index.html"):
         assert "\x1b" not in (run.path / "report" / name).read_text(encoding="utf-8")
-
-
-@pytest.mark.slow
-def test_a_report_imports_neither_torch_nor_triton(tmp_path):
-    run = stored(tmp_path / "run")
-    script = (
-        "import sys; from harness.paper.rows import read_claims; from reports.paper.build import build\n"
-        f"build(read_claims({str(run.path)!r})); assert not {{'torch', 'triton'}} & set(sys.modules)"
-    )
-    subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True)
 
 
 @pytest.mark.slow

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 
 from reports.publish.pytest_benchmark import as_json
-from tests.harness.command import PROVIDERS, ROOT, TINY, elubench, environment
+from tests.harness.command import PROVIDERS, ROOT, TINY, elubench, process
 from tests.reports.runs import control, record, roof, run_of, untimed
 
 
 def python_m(*arguments, cwd=ROOT):
-    command = [sys.executable, "-m", *map(str, arguments)]
-    ended = subprocess.run(command, cwd=cwd, env=environment(), capture_output=True, text=True, timeout=280)
-    assert ended.returncode == 0, ended.stdout + ended.stderr
-    return ended.stdout + ended.stderr
+    with process(["-m", *arguments], cwd=cwd) as begun:
+        out, err = begun.communicate(timeout=280)
+    assert begun.returncode == 0, out + err
+    return out + err
 
 
 def test_a_stored_run_is_compared_by_pytest_benchmark_itself(tmp_path):

@@ -21,11 +21,23 @@ from tests.reports.runs import HOSTILE, control, hostile_run, record, roof, run_
 CONTROLS = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\ud800-\udfff]")
 
 
-@pytest.fixture
-def run(tmp_path):
+def stored_in(folder):
     small = make_case("elu", (64, 64), "bfloat16")
     records = [record(), record(provider="compile", time_s=80e-6), roof(), control(0.01), untimed(small)]
-    return stored(run_of(*records), tmp_path / "run")
+    return stored(run_of(*records), folder)
+
+
+@pytest.fixture
+def run(tmp_path):
+    return stored_in(tmp_path / "run")
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """The run with its report, which tests only read."""
+    run = stored_in(tmp_path_factory.mktemp("built") / "run")
+    build(run)
+    return run
 
 
 def rows_of(run):
@@ -39,9 +51,8 @@ def html_of(run):
 
 
 @pytest.mark.slow
-def test_csv_has_a_row_for_each_record_with_plain_numbers(run):
-    build(run)
-    rows = rows_of(run)
+def test_csv_has_a_row_for_each_record_with_plain_numbers(built):
+    rows, run = rows_of(built), built
     assert [row["provider"] for row in rows] == [record.provider for record in run.records]
     compiled = rows[1]
     assert float(compiled["median_s"]) == run.records[1].median_s
@@ -52,11 +63,10 @@ def test_csv_has_a_row_for_each_record_with_plain_numbers(run):
 
 
 @pytest.mark.slow
-def test_parquet_holds_every_field_and_every_sample(run):
+def test_parquet_holds_every_field_and_every_sample(built):
     parquet = pytest.importorskip("pyarrow.parquet", reason="pyarrow is not installed")
-    build(run)
-    rows = parquet.read_table(run.path / "report" / PARQUET).to_pylist()
-    for row, stored_record in zip(rows, run.records, strict=True):
+    rows = parquet.read_table(built.path / "report" / PARQUET).to_pylist()
+    for row, stored_record in zip(rows, built.records, strict=True):
         for name in ("case_key", "provider", "outcome", "median_s", "bytes_moved", "max_ulp"):
             assert row[name] == getattr(stored_record, name)
         assert tuple(row["samples_s"]) == stored_record.samples_s
@@ -65,9 +75,8 @@ def test_parquet_holds_every_field_and_every_sample(run):
 
 
 @pytest.mark.slow
-def test_markdown_says_what_the_tables_say(run):
-    build(run)
-    html = html_of(run)
+def test_markdown_says_what_the_tables_say(built):
+    html = html_of(built)
     assert "Test device" in html and "commit 0123456789" in html
     (row,) = re.findall(r"<tr>\s*<td[^>]*>4096×4096</td>\s*<td[^>]*><code>compile</code>.*?</tr>", html, re.DOTALL)
     assert re.findall(r"<td[^>]*>(.*?)</td>", row)[2:] == [
@@ -85,15 +94,14 @@ def test_markdown_says_what_the_tables_say(run):
 
 
 @pytest.mark.slow
-def test_the_same_run_gives_the_same_bytes_in_another_process(run):
-    def content():
+def test_the_same_run_gives_the_same_bytes_in_another_process(built, run):
+    def content(run):
         return {path.name: path.read_bytes() for path in (run.path / "report").rglob("*") if path.is_file()}
 
-    build(run)
-    first = content()
+    first = content(built)
     ended = elubench("report", run.path, PYTHONHASHSEED="7", TZ="Asia/Tokyo", LC_ALL="C")
     assert ended.returncode == 0, ended.stderr
-    assert content() == first
+    assert content(run) == first
     assert {CSV, MARKDOWN, PAGE} <= set(first)
     assert not [name for name in first if name.startswith(".")]
 
