@@ -16,7 +16,7 @@ from harness.correctness import integrity
 from harness.device import health
 from harness.ops import buffers
 from harness.ops.cases import make_case
-from harness.run import job as jobs
+from harness.run import measuring
 from harness.run.job import Job
 from harness.run.measuring import run_job
 from harness.run.recording import CONTROL
@@ -67,7 +67,7 @@ def on_gpu(monkeypatch, tmp_path):
         monkeypatch.setattr(cold, "L2Flush", lambda device, size, kind: partial(cuda.flush, kind))
         monkeypatch.setattr(health.Nvml, "of", classmethod(lambda cls, device: ScriptedNvml.of(cuda)))
         monkeypatch.setattr(
-            jobs, "allocate", lambda case, sets, device, seed: buffers.allocate(case, sets, "cpu", seed)
+            measuring, "allocate", lambda case, sets, device, seed: buffers.allocate(case, sets, "cpu", seed)
         )
         monkeypatch.setattr(roofs, "_stream", partial(_stream, cuda))
         specs = []
