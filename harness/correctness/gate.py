@@ -7,6 +7,7 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 
 from harness.correctness import errors
@@ -119,7 +120,7 @@ def _inputs_at(case: Case, inputs: Sequence[torch.Tensor], output: torch.Tensor,
     """The inputs behind one element of an output of the main shape; the element's place for the others."""
     if tuple(output.shape) != tuple(inputs[0].shape) or case.op in MODEL_OPS:
         return f"element {index}"
-    place = torch.unravel_index(torch.tensor(index), output.shape)
+    place = tuple(map(int, np.unravel_index(index, tuple(output.shape))))  # torch's own imports sympy, for a second
     parts = []
     for spec, tensor in zip(case.inputs, inputs, strict=True):
         main = tensor.shape == output.shape

@@ -76,7 +76,9 @@ def _views(
         arena.fill_(_POISON)
     else:
         _fill(arena, generator, POSITIVE if spec.name != "grad_output" and case.data == POSITIVE else NORMAL)
-    return [lay_out(arena[index * stride : index * stride + spec.numel], case, spec) for index in range(sets)]
+    first = lay_out(arena[: spec.numel], case, spec)
+    shape, strides = first.shape, first.stride()
+    return [arena.as_strided(shape, strides, start) for start in range(0, sets * stride, stride)]
 
 
 def _fill(arena: torch.Tensor, generator: torch.Generator, data: str = NORMAL) -> None:

@@ -75,7 +75,8 @@ def _measure(job: Job, stage: Stage) -> list[Record]:
     case, device = job.case, job.device
     stage("allocate", None)
     sets = regimes.sets(job.regimes, case.bytes_moved, device)
-    buffers = allocate(case, sets, device.torch_device, job.seed)
+    with sampler.gc_paused():
+        buffers = allocate(case, sets, device.torch_device, job.seed)
     records: list[Record] = []
     passed: dict[str, tuple[Record, ProviderCall]] = {}
     for spec in job.providers:
@@ -88,7 +89,8 @@ def _measure(job: Job, stage: Stage) -> list[Record]:
     if not passed:
         return records
     stage("sampling", None)
-    calls = {name: _bound(call, buffers) for name, (_, call) in passed.items()}
+    with sampler.gc_paused():
+        calls = {name: _bound(call, buffers) for name, (_, call) in passed.items()}
     blank = {name: record for name, (record, _) in passed.items()}
     failures: dict[str, str] = {}
     for regime, why in _regimes_of(job, calls):
@@ -209,11 +211,8 @@ def _matched_streams(job: Job, regime: str, buffers: Sequence[BufferSet]) -> tup
         else roofs.streams(job.case.roof, job.device.kind)
     )
     uncaptured = {f"roof {name}" for name in names} & {entry for entry, _ in job.not_captured}
-    bound = {
-        name: [roofs.matched(job.case, name, each) for each in buffers]
-        for name in names
-        if f"roof {name}" not in uncaptured
-    }
+    with sampler.gc_paused():  # so many objects at once would have it look at them again and again
+        bound = roofs.matched(job.case, [name for name in names if f"roof {name}" not in uncaptured], buffers)
     return roofs.usable(bound, job.device)
 
 

@@ -7,7 +7,7 @@ each mix; it is there for figures. In both, the best of a few streams counts.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 
 import torch
@@ -34,11 +34,12 @@ def streams(mix: str, device_kind: str) -> tuple[str, ...]:
     return plain if device_kind == "cpu" else (*plain, "triton 1024", "triton 4096")
 
 
-def matched(case: Case, name: str, buffers: BufferSet) -> Call:
-    """A stream over the case's own main tensors, as integers, so that no value makes arithmetic slow."""
-    shape = buffers.outputs[0].shape
-    sources = [_words(tensor) for tensor in buffers.inputs if tensor.shape == shape]
-    return _stream(case.roof, name, sources, _words(buffers.outputs[0]))
+def matched(case: Case, names: Iterable[str], buffers: Sequence[BufferSet]) -> dict[str, list[Call]]:
+    """Streams over the case's own main tensors, as integers, so that no value makes arithmetic slow."""
+    mix, shape = case.roof, case.outputs[0].shape
+    main = [index for index, spec in enumerate(case.inputs) if spec.shape == shape]
+    words = [([_words(each.inputs[index]) for index in main], _words(each.outputs[0])) for each in buffers]
+    return {name: [_stream(mix, name, sources, out) for sources, out in words] for name in names}
 
 
 def matched_bytes(case: Case) -> int:

@@ -38,7 +38,8 @@ ROOT = Path(__file__).parents[2]
 # Read where they are used: all others may be asked for by an import, and are those of the warm process.
 _READ_LATER = (
     "ELUBENCH_", "TRITON_CACHE_DIR", "TRITON_ALWAYS_COMPILE", "TORCHINDUCTOR_CACHE_DIR", "TMPDIR", "COLUMNS", "LINES",
-    "NO_COLOR", "CUDA_VISIBLE_DEVICES", "PYTEST_", "COV_", "PWD", "OLDPWD", "SHLVL", "LC_CTYPE", "_",
+    "NO_COLOR", "CUDA_VISIBLE_DEVICES", "PYTEST_", "COV_", "TESTS_SCRIPTED_GPU", "PWD", "OLDPWD", "SHLVL", "LC_CTYPE",
+    "_",
 )  # fmt: skip
 _PR_SET_NAME, _PR_SET_CHILD_SUBREAPER = 15, 36
 NAME = "warm"
@@ -137,7 +138,8 @@ class Warm:
 _of_this: dict[frozenset[tuple[str, str]], Warm | None] = {}  # the last used last; None where it was asked for once
 _broken: set[frozenset[tuple[str, str]]] = set()
 _AT_MOST = 3
-_SCRIPTED_GPU = "TESTS_SCRIPTED_GPU"  # a run there has several workers
+_SCRIPTED_GPU = "tests.harness.scripted_gpu.devices"  # imported by all who have its plugin on their path
+_PLUGIN = Path(__file__).parent / "scripted_gpu/plugin"
 
 
 def warm_process(environment: Mapping[str, str]) -> Warm | None:
@@ -150,7 +152,9 @@ def warm_process(environment: Mapping[str, str]) -> Warm | None:
     key = frozenset(variables.items())
     if os.path.exists("/dev/nvidiactl"):
         return None
-    is_wanted = key in _of_this or variables["PYTHONPATH"] == str(ROOT) or _SCRIPTED_GPU in variables
+    is_wanted = (
+        key in _of_this or variables["PYTHONPATH"] == str(ROOT) or variables["PYTHONPATH"] == f"{_PLUGIN}:{ROOT}"
+    )
     found = _of_this.pop(key, None)
     if found is None and is_wanted and key not in _broken:
         found = Warm.start(environment)
@@ -321,6 +325,8 @@ def _become(wanted: Request, files: list[int], control: socket.socket, tell: int
     tempfile.tempdir = None
     if "numpy" in sys.modules:
         sys.modules["numpy"].random.seed()
+    if _SCRIPTED_GPU in sys.modules:
+        sys.modules[_SCRIPTED_GPU].begin()
     if wanted.before is not None:
         wanted.before()
     _standard_streams()

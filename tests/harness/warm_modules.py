@@ -17,7 +17,7 @@ MODULES = (
     "matplotlib.backends.backend_svg", "harness.cli.app", "harness.run.runner", "harness.run.measuring",
     "harness.emulator.emulated", "harness.machine_code.keep", "harness.machine_code.specimens",
     "harness.machine_code.executed", "harness.machine_code.line_table", "harness.machine_code.amd", "harness.proof.run",
-    "harness.conformance.run", "harness.crosscheck.apart", "harness.paper.run", "reports.publish.report",
+    "harness.conformance.run", "harness.crosscheck.apart", "harness.paper.run", "reports.publish.report", "kernels",
 )  # fmt: skip
 
 
@@ -30,11 +30,20 @@ def _parse_once() -> None:
     CliRunner().invoke(app, ["run", "--budget", "none"])
 
 
+def _hash_triton() -> None:
+    """Have Triton hash itself, which it does once in a process that compiles a kernel."""
+    with contextlib.suppress(ImportError):  # it is in no interface
+        from triton.runtime.cache import triton_key
+
+        triton_key()
+
+
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # for its owner
     for name in MODULES:
         importlib.import_module(name)
     _parse_once()
+    _hash_triton()
     gc.collect()
     gc.freeze()
     control = socket.socket(fileno=int(sys.argv[1]))

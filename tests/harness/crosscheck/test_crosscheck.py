@@ -30,11 +30,11 @@ def one_thread(monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("size", [2**18, 2**19, 2**20])
+@pytest.mark.parametrize("size", [2**18, 2**20])
 def test_our_median_agrees_with_torch_and_pytest_within_the_noise(size):
-    """At three sizes. On a machine with others at work, a second and a third chance."""
+    """At two sizes. On a machine with others at work, a second and a third chance."""
     for _ in range(3):
-        checks = list(crosscheck(make_case("elu", (size,), "float32"), "eager", CPU, seconds=0.02))
+        checks = list(crosscheck(make_case("elu", (size,), "float32"), "eager", CPU, rounds=6, seconds=0.02))
         single = [check for check in checks if check.timer in ("torch.utils.benchmark", "pytest-benchmark")]
         assert [check.why for check in single] == [None, None]
         if all(check.agrees is not False for check in single):

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from pathlib import Path
 
-from harness.run.runner import run_sweep
+from harness.device.devices import find_device
+from harness.run.runner import Progress, run_sweep
 from harness.store.files import Store
 from harness.store.records import read_run
 from harness.sweeps.sweep import from_content
-from tests.harness.run.test_worker import QUIET, cpu
+
+QUIET = Progress(lambda *_: None, lambda *_: None)
+
+
+def cpu():
+    # A small cache, so that few buffer sets are enough.
+    return dataclasses.replace(find_device("cpu"), last_level_cache_bytes=2**20)
 
 
 def resume(run: Path) -> None:

@@ -16,7 +16,7 @@ from harness.correctness import integrity
 from harness.device import health
 from harness.ops import buffers
 from harness.ops.cases import make_case
-from harness.run import job as jobs
+from harness.run import measuring
 from harness.run.job import Job
 from harness.run.measuring import run_job
 from harness.run.recording import CONTROL
@@ -67,7 +67,7 @@ def on_gpu(monkeypatch, tmp_path):
         monkeypatch.setattr(cold, "L2Flush", lambda device, size, kind: partial(cuda.flush, kind))
         monkeypatch.setattr(health.Nvml, "of", classmethod(lambda cls, device: ScriptedNvml.of(cuda)))
         monkeypatch.setattr(
-            jobs, "allocate", lambda case, sets, device, seed: buffers.allocate(case, sets, "cpu", seed)
+            measuring, "allocate", lambda case, sets, device, seed: buffers.allocate(case, sets, "cpu", seed)
         )
         monkeypatch.setattr(roofs, "_stream", partial(_stream, cuda))
         specs = []
@@ -75,6 +75,10 @@ def on_gpu(monkeypatch, tmp_path):
             (tmp_path / f"{name}.py").write_text(PROVIDER.format(before=before))
             specs.append(str(tmp_path / f"{name}.py"))
         monkeypatch.setattr(integrity, "_state", [])
+        # Other tests in this process may have had modules watched of which parts are replaced here.
+        as_they_were = {(owner, name): value for (owner, name), value in integrity._known.items()
+                        if vars(owner).get(name) is value}  # fmt: skip
+        monkeypatch.setattr(integrity, "_known", as_they_were)
         integrity.watch(())
         job = Job(CASE, tuple(specs), cuda.as_device(), RULE, 0, True, energy_s=0.1)
         return run_job(dataclasses.replace(job, **changes), lambda *_: None)
@@ -92,7 +96,7 @@ def _stream(cuda, mix, name, sources, out):
 @pytest.mark.parametrize("flush", list(Flush))
 def test_a_case_is_timed_in_every_regime_with_its_clocks_energy_and_flush(on_gpu, flush):
     records = on_gpu({"a": "pass", "b": "pass"}, regimes=("cold", "graph", "warm", "host"), flush=flush)
-    assert {each.outcome for each in records} == {"ok"}
+    assert {each.outcome for each in records} == {"ok"}, [each.reason for each in records]
     for regime in ("cold", "graph", "warm", "host"):
         rows = {each.entry: each for each in records if each.regime == regime}
         assert {"a", "b", CONTROL} <= set(rows)

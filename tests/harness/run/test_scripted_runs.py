@@ -42,7 +42,7 @@ def smoke(tmp_path_factory):
     folder = tmp_path_factory.mktemp("smoke")
     regimes = [word for regime in REGIMES for word in ("--regime", regime)]
     told = on_gpu(
-        "run", "--sweep", cut("smoke", folder), *regimes, "--device", "cuda:1", "--out", folder / "run",
+        "run", "--sweep", cut("smoke", folder, energy_s=0.05), *regimes, "--device", "cuda:1", "--out", folder / "run",
         variables={"ELUBENCH_REPORT": "1"}, count=2,
     )  # fmt: skip
     assert told.returncode == 0, told.stderr

@@ -4,10 +4,9 @@ import dataclasses
 
 import pytest
 
-from harness.device.devices import find_device
 from harness.ops.cases import make_case
 from harness.run.job import Job
-from harness.run.runner import Progress, run_sweep
+from harness.run.runner import run_sweep
 from harness.run.worker import Died, Worker
 from harness.store.files import Store
 from harness.store.manifest import Manifest
@@ -16,14 +15,9 @@ from harness.store.vocabulary import SCHEMA
 from harness.sweeps.stop_rule import StopRule
 from harness.sweeps.sweep import Sweep
 from tests.harness.command import PROVIDERS
+from tests.harness.run.resumed import QUIET, cpu
 
 QUICK = StopRule(min_samples=8, max_samples=30, max_seconds=0.05, warmup_seconds=0.0)
-QUIET = Progress(lambda *_: None, lambda *_: None)
-
-
-def cpu():
-    # A small cache, so that few buffer sets are enough.
-    return dataclasses.replace(find_device("cpu"), last_level_cache_bytes=2**20)
 
 
 def sweep(*specs, timeout_s=60.0):
@@ -74,7 +68,7 @@ def test_a_crash_while_taking_turns_is_found_by_measuring_alone(tmp_path):
 
 @pytest.mark.slow
 def test_a_hang_is_ended_and_the_others_measured(tmp_path):
-    plan = sweep("eager", str(PROVIDERS / "hangs.py"), timeout_s=20)
+    plan = sweep("eager", str(PROVIDERS / "hangs.py"), timeout_s=6)
     records = results(tmp_path, dataclasses.replace(plan, cases=plan.cases[:1]))
     assert {(record.provider, record.outcome) for record in records} == {
         ("eager", "ok"),

@@ -14,7 +14,7 @@ from tests.harness.command import ROOT, elubench
 from tests.harness.scripted_gpu.devices import VARIABLE
 
 PLUGIN = Path(__file__).parent / "plugin"
-KERNEL_S = 3e-4  # graphs of 5 ms hold few of such kernels, so that the stand-in has little to do
+KERNEL_S = 1e-3  # graphs and what energy is counted over hold few of such kernels: the stand-in has little to do
 _SHAPES = {2: "[32, 64]", 3: "[1, 32, 64]", 4: "[4, 16, 8, 8]"}
 _STOP = "[stop]\nmin_samples = 12\nmax_samples = 12\nwarmup_seconds = 0.0\n"
 
@@ -28,7 +28,7 @@ def on_gpu(
     return elubench(*arguments, timeout=timeout, **given)
 
 
-def cut(name: str, folder: Path) -> Path:
+def cut(name: str, folder: Path, energy_s: float = 0.0) -> Path:
     """A sweep that ships, with all its tables, ops and parameters: one small shape and one dtype of each."""
     text = (SWEEPS / f"{name}.toml").read_text()
     text = re.sub(r"\[stop\]\n(?:.+\n)*", _STOP, text)
@@ -37,7 +37,7 @@ def cut(name: str, folder: Path) -> Path:
     )
     text = re.sub(r'^dtypes = \[("\w+").*$', r"dtypes = [\1]", text, flags=re.M)
     file = folder / f"{name}.toml"
-    file.write_text("energy_seconds = 0.05\n" + text)
+    file.write_text(f"energy_seconds = {energy_s}\n{text}")
     return file
 
 

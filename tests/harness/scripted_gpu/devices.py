@@ -27,18 +27,27 @@ class Script:
     reasons: int = 0  # NVML's bits of what slows it down
 
 
-SCRIPT = Script(**json.loads(os.environ.get(VARIABLE, "{}")))
-FIRST = int((os.environ.get("CUDA_VISIBLE_DEVICES") or "0").partition(",")[0])  # the GPU that this process has as 0
+SCRIPT = Script()
+FIRST = 0  # the GPU that this process has as 0
+GPUS: list[ScriptedCuda] = []
+current = SimpleNamespace(index=0)
 
 
-def _gpu() -> ScriptedCuda:
-    cuda = ScriptedCuda(l2_bytes=SCRIPT.l2_bytes, kernel_s=SCRIPT.kernel_s, slowdown=lambda time_s: SCRIPT.slowdown)
-    cuda.free_bytes = min(SCRIPT.free_bytes, SCRIPT.memory_bytes)
+def begin() -> None:
+    """The GPUs as the environment has them now: a process that begins in a warm one has another script."""
+    global SCRIPT, FIRST
+    SCRIPT = Script(**json.loads(os.environ.get(VARIABLE, "{}")))
+    FIRST = int((os.environ.get("CUDA_VISIBLE_DEVICES") or "0").partition(",")[0])
+    GPUS[:] = [_gpu(SCRIPT) for _ in range(SCRIPT.count)]
+
+
+def _gpu(script: Script) -> ScriptedCuda:
+    cuda = ScriptedCuda(l2_bytes=script.l2_bytes, kernel_s=script.kernel_s, slowdown=lambda time_s: script.slowdown)
+    cuda.free_bytes = min(script.free_bytes, script.memory_bytes)
     return cuda
 
 
-GPUS = [_gpu() for _ in range(SCRIPT.count)]
-current = SimpleNamespace(index=0)
+begin()
 
 
 def gpu() -> ScriptedCuda:

@@ -32,6 +32,7 @@ _LOOKS = frozenset((
 ))  # fmt: skip
 _OUTS = ("out", "grad_input")
 _WRITES_ALL = ("copy_", "fill_", "zero_")
+_UNSEEN = ("mm",)  # a roof's: of its product, which takes a CPU seconds, nobody looks at a value
 _DRAWS = ("normal_", "random_", "uniform_")  # another result each time
 storages: dict[int, Any] = {}  # of the GPUs, by address: weak references
 
@@ -133,7 +134,8 @@ def _launch_later(cuda: Any, func: Any, name: str, args: Any, kwargs: Any, given
     writes = _tensors(outs) or [args[0]]
     others = {key: value for key, value in kwargs.items() if key not in _OUTS}
     reads = _tensors(args[1:] if name in _WRITES_ALL else args, others)
-    work = Work(partial(func, *args, **kwargs), tuple(map(place_of, reads)), tuple(map(place_of, writes)))
+    do = (lambda: None) if name in _UNSEEN else partial(func, *args, **kwargs)
+    work = Work(do, tuple(map(place_of, reads)), tuple(map(place_of, writes)))
     key = (name, work.reads, work.writes, repr([each for each in args if isinstance(each, (int, float))]))
     cuda.launch(f"aten {name}", touched(reads, writes), partial(values.later, key, work))
     return outs[0] if outs else args[0]

@@ -38,7 +38,7 @@ def test_a_matched_stream_writes_every_word_of_the_output(op, dtype):
     case = make_case(op, (7, 33), dtype)
     for name in roofs.streams(case.roof, "cpu"):
         (buffers,) = allocate(case, 1, "cpu")
-        roofs.matched(case, name, buffers)()
+        roofs.matched(case, [name], [buffers])[name][0]()
         words = [tensor.view(torch.int16) for tensor in buffers.tensors]
         expected = {
             "copy": lambda words=words: words[0],

@@ -1,12 +1,18 @@
 """In place of nvidia-ml-py: the management library of the scripted GPUs. A handle is the index of one."""
 
-from tests.harness.scripted_gpu.devices import FIRST, GPUS, SCRIPT
+from functools import cache
+
+from tests.harness.scripted_gpu import devices
 from tests.harness.scripted_nvml import ScriptedNvml
 
 NVMLError = ScriptedNvml.NVMLError
 NVML_CLOCK_SM, NVML_CLOCK_MEM = ScriptedNvml.NVML_CLOCK_SM, ScriptedNvml.NVML_CLOCK_MEM
 NVML_TEMPERATURE_GPU = ScriptedNvml.NVML_TEMPERATURE_GPU
-_OF = [ScriptedNvml(gpu, reasons=SCRIPT.reasons) for gpu in GPUS]
+
+
+@cache
+def _of(index):
+    return ScriptedNvml(devices.GPUS[index], reasons=devices.SCRIPT.reasons)
 
 
 def nvmlInit():
@@ -22,10 +28,10 @@ def nvmlSystemGetDriverVersion():
 
 
 def nvmlDeviceGetHandleByUUID(uuid):
-    return int(uuid.rpartition("-")[2]) - FIRST
+    return int(uuid.rpartition("-")[2]) - devices.FIRST
 
 
 def __getattr__(name):
     if not hasattr(ScriptedNvml, name):
         raise AttributeError(name)
-    return lambda handle, *arguments: getattr(_OF[handle], name)(handle, *arguments)
+    return lambda handle, *arguments: getattr(_of(handle), name)(handle, *arguments)
