@@ -16,6 +16,7 @@ from harness.proof.reference import DIGITS
 # fp64 is within 2^-52 of the truth there (harness.emulator.instructions.approximate); what lies nearer than this to
 # the middle between two numbers of fp32, relatively, is looked at in decimals.
 _CLOSE = 2.0**-50
+_BLOCK = 4096
 _LEAST_BITS, _MOST_BITS = 0x32000000, 0x43180000  # 2^-27, below which the result is 1, and 152, above which it is over
 
 
@@ -32,10 +33,16 @@ def _is_close(bits):
 @njit(error_model="numpy", boundscheck=False)
 def _list_close(first, last, sign, found):
     count = 0
-    for pattern in range(first, last):
-        if _is_close(np.uint32(pattern) | sign):
-            found[min(count, found.size - 1)] = np.uint32(pattern) | sign
-            count += 1
+    for start in range(first, last, _BLOCK):
+        stop = min(start + _BLOCK, last)
+        some = np.uint32(0)
+        for pattern in range(start, stop):  # does not branch, so that it is vector instructions
+            some |= np.uint32(_is_close(np.uint32(pattern) | sign))
+        if some:
+            for pattern in range(start, stop):
+                if _is_close(np.uint32(pattern) | sign):
+                    found[min(count, found.size - 1)] = np.uint32(pattern) | sign
+                    count += 1
     return count
 
 

@@ -229,7 +229,7 @@ def test_empty_tensors(shape):
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=40)
 @given(data=st.data(), dtype=st.sampled_from(DTYPES), alpha=st.sampled_from([1.0, 0.7, -1.5]))
 def test_any_shape_order_of_dimensions_and_place_of_the_bias(data, dtype, alpha):
     shape = data.draw(st.lists(st.integers(1, 11), min_size=1, max_size=4), label="shape")

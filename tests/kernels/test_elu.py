@@ -110,7 +110,7 @@ def test_results_never_increase_where_inputs_decrease():
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=40)
 @given(alpha=EIGHTHS, scale=EIGHTHS, input_scale=EIGHTHS, dtype=st.sampled_from(DTYPES))
 def test_any_parameters(alpha, scale, input_scale, dtype):
     parameters = (alpha, scale, input_scale)
@@ -119,7 +119,7 @@ def test_any_parameters(alpha, scale, input_scale, dtype):
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=40)
 @given(alpha=EIGHTHS, scale=EIGHTHS, input_scale=EIGHTHS, dtype=st.sampled_from(DTYPES))
 def test_any_parameters_give_what_pytorch_gives(alpha, scale, input_scale, dtype):
     """ATen's own operator is within an ULP or two of the truth as well; special values have to be the same."""

@@ -146,7 +146,7 @@ def test_the_result_tells_the_same_gradient_as_the_input(dtype):
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=40)
 @given(
     alpha=EIGHTHS, scale=EIGHTHS, input_scale=EIGHTHS, dtype=st.sampled_from(DTYPES), is_result=st.booleans()
 )  # fmt: skip

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 import torch
 
 from kernels import bias_elu, bias_elu_backward, elu, elu_backward
 from kernels.ops.bias_elu import bias_elu_backward_out, bias_elu_out
 from kernels.ops.elu import elu_backward_out, elu_out
+from tests.harness.command import environment, process
 from tests.kernels.values import DEVICE, FP16, FP32, normals
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize(
@@ -178,12 +172,9 @@ for function, inputs in ((elu, (x,)), (lambda x: elu(x.clone(), inplace=True), (
 
 @pytest.mark.slow
 def test_a_plain_cpu_gives_pytorchs_own_bits_and_runs_no_kernel():
-    environment = {name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"}
-    environment |= {"PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": ""}
-    ended = subprocess.run(
-        [sys.executable, "-c", PLAIN_CPU], env=environment, capture_output=True, text=True, timeout=240
-    )  # fmt: skip
-    assert ended.returncode == 0, ended.stderr
+    with process(["-c", PLAIN_CPU], env=environment() | {"CUDA_VISIBLE_DEVICES": ""}) as ended:
+        _, errors = ended.communicate(timeout=240)
+    assert ended.returncode == 0, errors
 
 
 def test_empty_tensors_launch_nothing():

@@ -3,30 +3,22 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import timeit
-from pathlib import Path
 
 import pytest
 import torch
 
 from kernels import elu, launch, private
 from kernels.ops.elu import elu_out
+from tests.harness.command import elubench
 from tests.kernels.values import DEVICE, same_bits
 
-ROOT = Path(__file__).parents[2]
 needs_gpu = pytest.mark.skipif(DEVICE == "cpu", reason="needs a CUDA device: the interpreter has no launches to time")
 
 
 @pytest.mark.slow
 def test_a_kept_launch_gives_the_device_what_triton_gives_it():
-    environment = {name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"}
-    environment |= {"PYTHONPATH": str(ROOT)}
-    ended = subprocess.run(
-        [sys.executable, "-m", "tests.kernels.launches"], env=environment, capture_output=True, text=True, timeout=280
-    )  # fmt: skip
+    ended = elubench(module="tests.kernels.launches", timeout=280)
     assert ended.returncode == 0, ended.stderr
     found = json.loads(ended.stdout)
     assert found["handles"] == 1  # the same alignment twice

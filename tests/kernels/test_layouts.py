@@ -44,7 +44,7 @@ def strides_that_matter(tensor):
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=80)
+@settings(deadline=None, max_examples=40)
 @given(data=st.data(), shape=SHAPES, dtype=st.sampled_from(DTYPES))
 def test_any_layout_of_the_input_gives_pytorchs_layout_of_the_result(data, shape, dtype):
     x, _ = data.draw(layouts(shape))(dtype)
@@ -56,7 +56,7 @@ def test_any_layout_of_the_input_gives_pytorchs_layout_of_the_result(data, shape
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=80)
+@settings(deadline=None, max_examples=40)
 @given(data=st.data(), shape=SHAPES, dtype=st.sampled_from(DTYPES))
 def test_any_two_layouts_and_nothing_is_written_beside_the_result(data, shape, dtype):
     x, _ = data.draw(layouts(shape))(dtype)
@@ -71,7 +71,7 @@ def test_any_two_layouts_and_nothing_is_written_beside_the_result(data, shape, d
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=80)
+@settings(deadline=None, max_examples=40)
 @given(data=st.data(), shape=SHAPES, dtype=st.sampled_from(DTYPES), is_result=st.booleans())
 def test_any_three_layouts_of_the_gradient(data, shape, dtype, is_result):
     grad, _ = data.draw(layouts(shape))(dtype, seed=1)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ast
-import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from tests.kernels import bare
 
 ROOT = Path(__file__).parents[2]
 
@@ -24,15 +25,6 @@ def installed(tmp_path_factory) -> Path:
     subprocess.run([sys.executable, "-m", "pip", "install", *options, str(source)], check=True, timeout=200)
     assert not (source / "build").exists()  # copies of sources would count as sources: `kernel_sources_sha256`
     return base / "target"
-
-
-def run(code: str, *paths: Path, cwd: Path) -> str:
-    """What Python prints that finds packages in `paths` only, beside the installed ones; in the interpreter."""
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, paths)), "TRITON_INTERPRET": "1"}
-    command = [sys.executable, "-P", "-c", code]
-    ended = subprocess.run(command, env=environment, cwd=cwd, capture_output=True, text=True, timeout=200)
-    assert ended.returncode == 0, ended.stderr
-    return ended.stdout
 
 
 ALONE = """
@@ -54,19 +46,6 @@ print(elubench_kernels.__version__, torch.ops.elubench.elu.default, x.grad.shape
 """
 
 
-@pytest.mark.slow
-def test_it_works_beside_another_package_called_kernels(installed, tmp_path):
-    (tmp_path / "kernels").mkdir()
-    (tmp_path / "kernels" / "__init__.py").write_text("DECOY = True\n")
-    import kernels
-
-    assert run(ALONE, tmp_path, installed, cwd=tmp_path).split() == [
-        kernels.__version__,
-        "elubench.elu.default",
-        "True",
-    ]
-
-
 BOTH = """
 import torch
 import {first}, {second}
@@ -81,21 +60,38 @@ print(ours, installed)
 """
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("names", [("kernels", "elubench_kernels"), ("elubench_kernels", "kernels")])
-def test_operators_are_registered_once_where_both_names_are_imported(installed, names, tmp_path):
-    code = BOTH.format(first=names[0], second=names[1])
-    assert run(code, ROOT, installed, cwd=tmp_path).split() == ["elubench", "elubench"]
+def both(first: str, second: str, folder: Path) -> bare.Job:
+    return bare.Job(BOTH.format(first=first, second=second), (str(ROOT), str(folder)), "/")
 
 
 @pytest.mark.slow
-def test_another_version_has_operators_of_its_own(installed, tmp_path):
-    shutil.copytree(installed / "elubench_kernels", tmp_path / "elubench_kernels")
-    package = tmp_path / "elubench_kernels" / "__init__.py"
-    changed = package.read_text().replace('__version__ = "', '__version__ = "99.')
-    package.write_text(changed)
-    code = BOTH.format(first="kernels", second="elubench_kernels")
-    assert run(code, ROOT, tmp_path, cwd=tmp_path).split() == ["elubench", "elubench_elubench_kernels"]
+def test_it_works_beside_another_package_called_kernels_beside_ours_and_beside_another_version(installed, tmp_path):
+    """Operators are registered once where both names are imported; another version has operators of its own."""
+    decoy, other = tmp_path / "decoy", tmp_path / "other"
+    (decoy / "kernels").mkdir(parents=True)
+    (decoy / "kernels" / "__init__.py").write_text("DECOY = True\n")
+    shutil.copytree(installed / "elubench_kernels", other / "elubench_kernels")
+    package = other / "elubench_kernels" / "__init__.py"
+    package.write_text(package.read_text().replace('__version__ = "', '__version__ = "99.'))
+    import kernels
+
+    expected = {
+        "decoy": [kernels.__version__, "elubench.elu.default", "True"],
+        "ours first": ["elubench", "elubench"],
+        "installed first": ["elubench", "elubench"],
+        "another version": ["elubench", "elubench_elubench_kernels"],
+    }
+    ended = bare.run(
+        {
+            "decoy": bare.Job(ALONE, (str(decoy), str(installed)), str(tmp_path)),
+            "ours first": both("kernels", "elubench_kernels", installed),
+            "installed first": both("elubench_kernels", "kernels", installed),
+            "another version": both("kernels", "elubench_kernels", other),
+        }
+    )
+    for name, words in expected.items():
+        assert ended[name].returncode == 0, (name, ended[name].stderr)
+        assert ended[name].stdout.split() == words, name
 
 
 def test_nothing_is_imported_but_torch_and_triton_and_what_python_brings():

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +10,7 @@ import torch
 import triton
 
 from kernels import private
+from tests.kernels import bare
 
 ROOT = Path(__file__).parents[2]
 PRIVATE = re.compile(
@@ -73,28 +71,21 @@ print(x.grad.shape)
 """
 
 
-def without(name: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TRITON_INTERPRET": "1"}
-    command = [sys.executable, "-c", GONE.format(name=name)]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=200)
+DISPENSABLE = ("torch._C:_len_torch_dispatch_stack", "torch._C:_are_functorch_transforms_active")
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["torch._C:_len_torch_dispatch_stack", "torch._C:_are_functorch_transforms_active"])
-def test_without_a_name_that_can_be_done_without_results_are_the_same(name):
-    ended = without(name)
-    assert ended.returncode == 0, ended.stderr
-    assert ended.stdout.strip() == "torch.Size([5])"
+def test_without_a_name_results_are_the_same_or_the_import_says_which_is_needed():
+    needed = "triton.language.core:builtin"
+    ended = bare.run({name: bare.Job(GONE.format(name=name), (str(ROOT),), "/") for name in (*DISPENSABLE, needed)})
+    for name in DISPENSABLE:
+        assert ended[name].returncode == 0, ended[name].stderr
+        assert ended[name].stdout.strip() == "torch.Size([5])"
+    assert ended[needed].returncode == 1
+    assert "ImportError: these kernels need what torch" in ended[needed].stderr
+    assert f"lacks: {needed}; use torch 2.11" in ended[needed].stderr
 
 
 def test_a_compiler_that_does_not_say_its_target_is_named():
     with pytest.raises(ImportError, match="lacks: 'object' object has no attribute 'builder'"):
         private.compiled_for(object())
-
-
-@pytest.mark.slow
-def test_without_a_name_that_is_needed_the_import_says_which():
-    ended = without("triton.language.core:builtin")
-    assert ended.returncode == 1
-    assert "ImportError: these kernels need what torch" in ended.stderr
-    assert "lacks: triton.language.core:builtin; use torch 2.11" in ended.stderr

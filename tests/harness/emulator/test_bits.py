@@ -10,15 +10,15 @@ In fp32 and 16 bits kernels say where they want an fma, and the interpreter emul
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 pytest.importorskip("triton.backends.nvidia")
+
+from tests.harness.command import elubench
+
 pytestmark = pytest.mark.slow
 
 TYPES = {"bfloat16": np.uint16, "float16": np.float16, "float32": np.float32, "float64": np.float64}  # as NumPy has it
@@ -32,12 +32,10 @@ def written(tmp_path_factory) -> tuple[dict[str, np.ndarray], dict[str, np.ndarr
     """What is written in the interpreter, and on the emulated GPU."""
     folder = tmp_path_factory.mktemp("bits")
     found = []
-    for name, interpret in (("interpreter", "1"), ("machine", "0")):
+    for name, variables in (("interpreter", {"TRITON_INTERPRET": "1"}), ("machine", {})):
         path = folder / f"{name}.npz"
-        command = [sys.executable, "-W", "ignore", "-m", "tests.harness.emulator.bits", str(path)]
-        done = subprocess.run(
-            command, env=os.environ | {"TRITON_INTERPRET": interpret}, capture_output=True, text=True, timeout=600
-        )
+        # The interpreter wants kernels that were imported for it.
+        done = elubench(path, module="tests.harness.emulator.bits", timeout=600, fresh=bool(variables), **variables)
         assert done.returncode == 0, done.stderr
         found.append(loaded(path))
     return found[0], found[1]

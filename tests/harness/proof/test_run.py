@@ -17,14 +17,13 @@ STRETCH = ("prove", "--op", "elu", "--dtype", "float32", "--between", "-0.9", "-
 WRONG_AT_ONE = """
 import triton
 import triton.language as tl
-from triton.language.extra import libdevice
+from kernels.ops.elu import unit
 
 @triton.jit
 def kernel(x, out, BLOCK: tl.constexpr):
     i = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     value = tl.load(x + i)
-    result = tl.where(value > 0, value, libdevice.expm1(value))
-    tl.store(out + i, tl.where(value == -1.2345678, -0.5, result))
+    tl.store(out + i, tl.where(value == -1.2345678, -0.5, unit(value, 1.0, 1.0, 1.0)))
 
 def elu(x, alpha, scale, input_scale, out):
     kernel[(x.numel() // 512,)](x, out, BLOCK=512)
