@@ -21,6 +21,15 @@ MODULES = (
 )  # fmt: skip
 
 
+def _run_a_command() -> None:
+    """What takes a command line apart is imported when there is one."""
+    from typer.testing import CliRunner
+
+    from harness.cli.app import app
+
+    CliRunner().invoke(app, ["list", "ops"])
+
+
 def _hash_triton() -> None:
     """Have Triton hash itself, which it does once in a process that compiles a kernel."""
     with contextlib.suppress(ImportError):  # it is in no interface
@@ -33,6 +42,7 @@ if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # for its owner
     for name in MODULES:
         importlib.import_module(name)
+    _run_a_command()
     _hash_triton()
     gc.collect()
     gc.freeze()
