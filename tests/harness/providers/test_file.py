@@ -8,7 +8,6 @@ import sys
 import pytest
 
 from harness import providers
-from harness.device.devices import find_device
 from harness.ops.cases import make_case
 from harness.providers.file import sources
 from harness.run.job import Job
@@ -17,6 +16,7 @@ from harness.store.records import read_run
 from harness.store.sources import sources_sha256
 from harness.sweeps.stop_rule import StopRule
 from tests.harness.command import elubench
+from tests.harness.run.resumed import cpu
 
 RULE = StopRule(min_samples=3, max_samples=3, warmup_seconds=0.0)
 CASE = make_case("elu", (64, 32), "float32")
@@ -32,7 +32,7 @@ def written(tmp_path, text: str, name: str = "mine.py"):
 def outcome_of(spec: str, case=CASE) -> tuple[str, str]:
     (record,) = [
         each
-        for each in run_job(Job(case, (spec,), find_device("cpu"), RULE, 0, timed=True), lambda *_: None)
+        for each in run_job(Job(case, (spec,), cpu(), RULE, 0, timed=True), lambda *_: None)
         if each.role == "provider"
     ]
     return record.outcome, record.reason or ""

@@ -14,7 +14,7 @@ from tests.harness.command import ROOT, elubench
 from tests.harness.scripted_gpu.devices import VARIABLE
 
 PLUGIN = Path(__file__).parent / "plugin"
-KERNEL_S = 1e-3  # graphs and what energy is counted over hold few of such kernels: the stand-in has little to do
+KERNEL_S = 3e-4  # graphs of 5 ms hold few of such kernels, so that the stand-in has little to do
 _SHAPES = {2: "[32, 64]", 3: "[1, 32, 64]", 4: "[4, 16, 8, 8]"}
 _STOP = "[stop]\nmin_samples = 12\nmax_samples = 12\nwarmup_seconds = 0.0\n"
 
