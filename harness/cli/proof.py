@@ -86,6 +86,7 @@ def _created(
 
     device = find_device("cpu")
     path = new_directory(out, f"proof-{op}")
+    run.ProofStore.check_new(path)
     try:
         plan = called_apart(run.make_plan, op, dtypes, provider, arch, between, _say)
     except ForeignError as error:  # a provider's code may do whatever it likes

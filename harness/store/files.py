@@ -8,6 +8,7 @@ import errno
 import fcntl
 import os
 import shlex
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -57,14 +58,7 @@ class Store:
 
         Raises RunError where something is there already.
         """
-        if path.exists() and not path.is_dir():
-            raise RunError(f"{path} is a file; name a directory with --out")
-        if (path / MANIFEST).exists():
-            raise RunError(
-                f"{path} holds another run; continue it with --resume {shlex.quote(str(path))}, or choose another --out"
-            )
-        if path.exists() and any(path.iterdir()):
-            raise RunError(f"{path} is not empty; choose a new directory with --out")
+        _refuse_taken(path)
         try:
             path.mkdir(parents=True, exist_ok=True)
             for name, files in (kept or {}).items():
@@ -73,7 +67,18 @@ class Store:
             write_manifest(path / MANIFEST, dataclasses.replace(manifest, provider_sources_sha256=hashes))
             return cls(path)
         except OSError as error:
-            raise RunError(f"{path} cannot be made ({error.strerror}); choose another place with --out") from None
+            raise _cannot_be_made(path, error) from None
+
+    @staticmethod
+    def check_new(path: Path) -> None:
+        """Raise RunError where no run can be created at `path`, for who has long work to do before there is one."""
+        _refuse_taken(path)
+        there = next(each for each in (path, *path.parents, Path()) if each.exists())
+        try:
+            with tempfile.TemporaryDirectory(dir=there):
+                pass
+        except OSError as error:
+            raise _cannot_be_made(path, error) from None
 
     @classmethod
     def resume(cls, path: Path) -> Self:
@@ -169,3 +174,18 @@ def _locked(descriptor: int) -> bool:
             if time.monotonic() > deadline:
                 return False
             time.sleep(0.02)
+
+
+def _refuse_taken(path: Path) -> None:
+    if path.exists() and not path.is_dir():
+        raise RunError(f"{path} is a file; name a directory with --out")
+    if (path / MANIFEST).exists():
+        raise RunError(
+            f"{path} holds another run; continue it with --resume {shlex.quote(str(path))}, or choose another --out"
+        )
+    if path.exists() and any(path.iterdir()):
+        raise RunError(f"{path} is not empty; choose a new directory with --out")
+
+
+def _cannot_be_made(path: Path, error: OSError) -> RunError:
+    return RunError(f"{path} cannot be made ({error.strerror}); choose another place with --out")

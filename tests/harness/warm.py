@@ -38,8 +38,8 @@ ROOT = Path(__file__).parents[2]
 # Read where they are used: all others may be asked for by an import, and are those of the warm process.
 _READ_LATER = (
     "ELUBENCH_", "TRITON_CACHE_DIR", "TRITON_ALWAYS_COMPILE", "TORCHINDUCTOR_CACHE_DIR", "TMPDIR", "COLUMNS", "LINES",
-    "NO_COLOR", "CUDA_VISIBLE_DEVICES", "PYTEST_", "COV_", "TESTS_SCRIPTED_GPU", "PWD", "OLDPWD", "SHLVL", "LC_CTYPE",
-    "_",
+    "NO_COLOR", "TERM", "CUDA_VISIBLE_DEVICES", "PYTEST_", "COV_", "TESTS_SCRIPTED_GPU", "PWD", "OLDPWD", "SHLVL",
+    "LC_CTYPE", "_",
 )  # fmt: skip
 _PR_SET_NAME, _PR_SET_CHILD_SUBREAPER = 15, 36
 NAME = "warm"

@@ -13,10 +13,12 @@ from tests.harness.command import ROOT
 HEAD = "import os, time, pytest\npytestmark = pytest.mark.gpu\n"
 FILES = {
     "test_a.py": "def test_pass(): pass\ndef test_skip(): pytest.skip('no')\n"
-                 "def test_fail(): assert os.path.exists('mended')\n",
+                 "def test_fail(): assert os.path.exists('mended')\ndef test_fail_too(): test_fail()\n",
     "test_b.py": "def test_dies(): os.abort()\ndef test_after(): pass\n",
     "test_c.py": "def test_hangs(): time.sleep(600)\ndef test_after(): pass\n",
 }  # fmt: skip
+SECONDS = 5  # of a command: the test that hangs takes what is left of them
+MOST_COMMANDS = 20  # four do where all begins at once
 
 
 @pytest.fixture
@@ -27,32 +29,39 @@ def suite(tmp_path, monkeypatch):
     (tmp_path / "test_other.py").write_text("def test_of_no_gpu(): open('ran', 'w')\n")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # begins sooner
     return tmp_path
 
 
 @pytest.mark.slow
 def test_every_test_ends_in_some_command_and_none_that_has_ended_is_run_again(suite):
     tests = GpuTests(suite / "results" / "tests.jsonl")
-    for seconds in (30, 12, 12, 12):
+    for _ in range(MOST_COMMANDS):
         if not tests.tally().known or tests.tally().left:
             began_s = time.monotonic()
-            tests.run(began_s + seconds, least_s=1)
-            assert time.monotonic() - began_s < seconds + 5
+            tests.run(began_s + SECONDS, least_s=1)
+            assert time.monotonic() - began_s < SECONDS + 5
     outcomes = outcomes_in(tests.log)
     assert outcomes == {
-        "test_a.py::test_pass": "passed", "test_a.py::test_fail": "failed", "test_a.py::test_skip": "skipped",
+        "test_a.py::test_pass": "passed", "test_a.py::test_skip": "skipped", "test_a.py::test_fail": "failed",
+        "test_a.py::test_fail_too": "failed",
         "test_b.py::test_dies": "failed", "test_b.py::test_after": "passed",
         "test_c.py::test_hangs": "failed", "test_c.py::test_after": "passed",
     }  # fmt: skip
     assert not (suite / "ran").exists()
     tally = tests.tally()
-    assert (tally.known, tally.left) == (7, 0)
-    assert tally.failed == ("test_a.py::test_fail", "test_b.py::test_dies", "test_c.py::test_hangs")
+    assert (tally.known, tally.left) == (8, 0)
+    assert tally.failed == (
+        "test_a.py::test_fail",
+        "test_a.py::test_fail_too",
+        "test_b.py::test_dies",
+        "test_c.py::test_hangs",
+    )
     (suite / "mended").touch()
     for name in ("test_b.py", "test_c.py"):
         (suite / name).write_text(HEAD + "def test_dies(): pass\ndef test_hangs(): pass\n")
     tests.run(time.monotonic() + 60, least_s=1)
-    assert tests.tally() == EndedTests(7, 7, ()), "those that failed are run again when all have ended"
+    assert tests.tally() == EndedTests(8, 8, ()), "those that failed are run again when all have ended"
 
 
 @pytest.mark.parametrize(

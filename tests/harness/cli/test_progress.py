@@ -8,8 +8,6 @@ import os
 import pty
 import re
 import struct
-import subprocess
-import sys
 import termios
 import threading
 import time
@@ -21,7 +19,7 @@ from rich.console import Console
 
 from harness.cli.progress import View, clock_text, live, state_text
 from harness.ops.cases import make_case
-from tests.harness.command import TINY, environment
+from tests.harness.command import TINY, environment, process
 from tests.reports.runs import record, untimed
 
 CASE = make_case("bias_elu_backward", (64, 256, 56, 56), "bfloat16", {"dim": 1})
@@ -110,12 +108,12 @@ def test_nothing_is_drawn_and_nothing_runs_while_samples_are_taken():
         assert file.getvalue() != drawn
 
 
-def in_terminal(command, columns=80):
+def in_terminal(words, columns=80):
     """What a real process writes to a real terminal of so many columns, stdout and stderr alike."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 30, columns, 0, 0))
     variables = {name: value for name, value in environment().items() if name != "COLUMNS"}
-    process = subprocess.Popen(command, env=variables | {"TERM": "xterm-256color"}, stdout=theirs, stderr=theirs)
+    begun = process(words, env=variables | {"TERM": "xterm-256color"}, stdout=theirs, stderr=theirs)
     os.close(theirs)
     written = b""
     try:
@@ -124,27 +122,26 @@ def in_terminal(command, columns=80):
     except OSError:  # how Linux says that the other side is closed
         pass
     os.close(ours)
-    assert process.wait(timeout=60) == 0, written.decode(errors="replace")
+    assert begun.wait(timeout=60) == 0, written.decode(errors="replace")
     return written.decode()
 
 
 @pytest.mark.slow
 def test_a_sweep_in_a_terminal_and_in_a_pipe(tmp_path):
     (tmp_path / "tiny.toml").write_text(TINY)
-    command = [sys.executable, "-m", "harness", "run", "--sweep", str(tmp_path / "tiny.toml"), "--op", "elu_backward",
-               "--device", "cpu", "--out"]  # fmt: skip
-    text = in_terminal([*command, str(tmp_path / "a")], 80)
+    words = ["-m", "harness", "run", "--sweep", tmp_path / "tiny.toml", "--op", "elu_backward",
+             "--device", "cpu", "--out"]  # fmt: skip
+    text = in_terminal([*words, tmp_path / "a"], 80)
     assert "sampling" in text and "1 of 1 cases" in text and "left" in text
     # Drawn over, line by line, and taken away in the end: the tables are what stays.
     assert text.count("\x1b[2K") > 10 and "\x1b[?25h" in text
     lines = [re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", line) for line in re.split(r"[\r\n]+", text)]
     assert max(map(cell_len, lines)) <= 80
 
-    piped = subprocess.run(
-        [*command, str(tmp_path / "b")], env=environment(), capture_output=True, text=True, timeout=200
-    )
+    with process([*words, tmp_path / "b"]) as piped:
+        _, err = piped.communicate(timeout=200)
     assert piped.returncode == 0
-    assert "\x1b" not in piped.stderr and "\r" not in piped.stderr
-    title, line = piped.stderr.splitlines()
+    assert "\x1b" not in err and "\r" not in err
+    title, line = err.splitlines()
     assert title.startswith("tiny: 1 cases on ")
     assert re.fullmatch(r"\[1/1\] elu_backward\(.*\) 300x300 float32 contiguous: eager [\d.]+ [mµn]?s.*", line)
