@@ -63,8 +63,10 @@ def verdict_on(first: Record, second: Record, ratio: Ratio | None, noise_floor: 
     one clock, as in one run. Else it may be the clock's.
     """
     found = verdict(ratio, noise_floor)
+    if found not in (Verdict.FASTER, Verdict.SLOWER) or ratio is None or first.regime == Regime.HOST:
+        return found, ""
     a, b = sm_clock_mhz(first), sm_clock_mhz(second)
-    if found not in (Verdict.FASTER, Verdict.SLOWER) or ratio is None or not a or not b or first.regime == Regime.HOST:
+    if not a or not b:
         return found, ""
     scale = b / a
     in_cycles = verdict(Ratio(ratio.ratio * scale, ratio.low * scale, ratio.high * scale), noise_floor)

@@ -43,7 +43,7 @@ def columns(run: Run, timed: Sequence[TimedGroup]) -> dict[str, Any]:
         records = _side_by_side(records)
     texts = [_texts(record, rows.get(id(record))) for record in records]
     numbers = [_numbers(record, rows.get(id(record))) for record in records]
-    devices = {"device": _coded(printable(each) for each in map(labels(run), records))} if is_fleet(run) else {}
+    devices = {"device": _coded(map(labels(run), records))} if is_fleet(run) else {}
     return {
         "count": len(records),
         "texts": {name: _coded(each[n] for each in texts) for n, name in enumerate(TEXTS)} | devices,
@@ -63,7 +63,7 @@ def _texts(record: Record, row: TimedRow | None) -> tuple[str, ...]:
     defaults = OPS[record.op].params if record.op in OPS else {}
     layout = layout_text(record.layout, record.data)
     variant = " ".join(part for part in (params_text(record.params, defaults), layout) if part)
-    found = (
+    return (
         record.op,
         variant,
         record.dtype,
@@ -77,7 +77,6 @@ def _texts(record: Record, row: TimedRow | None) -> tuple[str, ...]:
         " ".join(record.doubts),
         (record.reason or "") + (f", at {record.worst_input}" if record.reason and record.worst_input else ""),
     )
-    return tuple(printable(each) for each in found)
 
 
 def _numbers(record: Record, row: TimedRow | None) -> tuple[float | None, ...]:
@@ -112,8 +111,14 @@ def _short(value: float | None) -> float | None:
 
 
 def _coded(texts: Iterable[str]) -> dict[str, Any]:
+    """Each text as its place among the distinct ones, which are made printable."""
     values: dict[str, int] = {}
-    codes = [values.setdefault(text, len(values)) for text in texts]
+    code_of: dict[str, int] = {}
+    codes = []
+    for text in texts:
+        if text not in code_of:
+            code_of[text] = values.setdefault(printable(text), len(values))
+        codes.append(code_of[text])
     return {"values": list(values), "codes": codes}
 
 

@@ -28,7 +28,7 @@ from harness.store.manifest import (
 from harness.store.provenance import Git, Location, git_state, kernel_sources_sha256, location, public_address
 from harness.store.vocabulary import MANIFEST, SCHEMA, RunError
 from harness.sweeps.sweep import load
-from tests.harness.command import ROOT, environment
+from tests.harness.command import ROOT, environment, process
 
 CPU = find_device("cpu")
 SWEEP = load("smoke").content()
@@ -104,10 +104,9 @@ def test_the_threads_are_those_that_torch_uses():
         "made = m.make_manifest(find_device('cpu'), {}, [])\n"
         "print(json.dumps([made.threads, made.environment['OMP_NUM_THREADS']]))"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", script], env=environment() | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True
-    )
-    assert json.loads(done.stdout) == [1, "1"], done.stderr
+    with process(["-c", script], env=environment() | {"OMP_NUM_THREADS": "1"}) as begun:
+        out, err = begun.communicate()
+    assert json.loads(out) == [1, "1"], err
 
 
 # git
@@ -314,7 +313,7 @@ def test_a_reader_never_sees_half_a_manifest(tmp_path):
         "for n in range(200):\n"
         f"    write_manifest(Path({str(path)!r}), Manifest({SCHEMA}, argv=('x',) * (n * 997 % 20_000)))\n"
     )
-    with subprocess.Popen([sys.executable, "-c", script], env=environment()) as writer:
+    with process(["-c", script]) as writer:
         seen = set()
         while writer.poll() is None:
             seen.add(len(read_manifest(tmp_path).argv))

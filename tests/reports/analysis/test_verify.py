@@ -158,22 +158,19 @@ def test_a_run_that_is_killed_is_cut_short_and_is_sealed_once_it_has_gone_on(tmp
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("harm", "sentence"),
-    [
-        (lambda run: changed(run, lambda row: row.update(device="another")), "The run was changed after it ended"),
-        (lambda run: (run / seal.SEAL).unlink(), "its seal was removed"),
-        (lambda run: (run / RECORDS).write_bytes((run / RECORDS).read_bytes()[:-7]), "The last record was cut short"),
-    ],
-    ids=["edited", "without a seal", "torn"],
-)
-def test_report_says_what_a_run_is_not(copied, harm, sentence):
-    harm(copied)
+@pytest.mark.parametrize("is_torn", [False, True], ids=["edited", "torn and without a seal"])
+def test_report_says_what_a_run_is_not(copied, is_torn):
+    if is_torn:
+        (copied / seal.SEAL).unlink()
+        (copied / RECORDS).write_bytes((copied / RECORDS).read_bytes()[:-7])
+        sentences = ["its seal was removed", "The last record was cut short"]
+    else:
+        changed(copied, lambda row: row.update(device="another"))
+        sentences = ["The run was changed after it ended"]
     ended = elubench("report", copied)
     assert ended.returncode == 0, ended.stderr
-    assert sentence in ended.stderr
-    for name in ("report.md", "index.html"):
-        assert sentence in (copied / "report" / name).read_text()
+    for said in (ended.stderr, *((copied / "report" / name).read_text() for name in ("report.md", "index.html"))):
+        assert all(sentence in said for sentence in sentences)
 
 
 @pytest.mark.slow

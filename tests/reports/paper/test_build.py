@@ -10,7 +10,9 @@ import pytest
 from rich.console import Console
 
 from harness.paper.plan import PAPER_RATE
-from reports.paper.build import build, texts
+from harness.paper.rows import read_claims
+from harness.store.seal import seal
+from reports.paper.build import texts
 from reports.paper.figures import draw
 from reports.paper.headline import centring_table, divergence_tables
 from reports.paper.judge import judge
@@ -21,12 +23,10 @@ from tests.reports.paper.runs import only, stored, varied
 HOSTILE = "<script>alert(1)</script> $x_1$ | `code` \x1b[31m"
 
 
-@pytest.fixture(scope="module")
-def built(tmp_path_factory):
+@pytest.fixture
+def built(reported):
     """A run with its report, which tests only read."""
-    run = stored(tmp_path_factory.mktemp("built") / "run")
-    assert build(run).left_out == ()
-    return run
+    return read_claims(reported)
 
 
 def files_of(run):
@@ -36,6 +36,7 @@ def files_of(run):
 @pytest.mark.slow
 def test_the_same_run_gives_the_same_bytes_in_a_process_without_torch_and_triton(built, tmp_path):
     again = stored(tmp_path / "run")
+    seal(again.path)
     assert again.rows == built.rows
     script = (
         "import sys; from harness.paper.rows import read_claims; from reports.paper.build import build\n"
@@ -89,13 +90,12 @@ class Tags(HTMLParser):
 
 @pytest.mark.slow
 def test_names_from_outside_harm_nothing(tmp_path):
-    run = stored(tmp_path / "run", device={"kind": "cpu", "name": HOSTILE, "torch_device": "cpu"})
-    build(run)
+    made = texts(stored(tmp_path / "run", device={"kind": "cpu", "name": HOSTILE, "torch_device": "cpu"}), {})
     tags = Tags()
-    tags.feed((run.path / "report" / "index.html").read_text(encoding="utf-8"))
+    tags.feed(made["index.html"])
     assert "script" not in tags.seen
-    for name in ("report.md", "claims.tex", "index.html"):
-        assert "\x1b" not in (run.path / "report" / name).read_text(encoding="utf-8")
+    assert {"report.md", "claims.tex", "index.html"} <= set(made)
+    assert not [name for name, text in made.items() if "\x1b" in text]
 
 
 @pytest.mark.slow

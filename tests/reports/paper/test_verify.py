@@ -8,19 +8,9 @@ import pytest
 from harness.paper.rows import read_claims
 from harness.store.seal import BROKEN, SEALED, seal
 from harness.store.vocabulary import MANIFEST, RECORDS
-from reports.paper.build import build
 from reports.paper.verify import verify
-from tests.reports.paper.runs import stored
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def reported(tmp_path_factory):
-    path = stored(tmp_path_factory.mktemp("claims") / "run").path
-    seal(path)
-    build(read_claims(path))
-    return path
 
 
 @pytest.fixture

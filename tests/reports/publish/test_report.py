@@ -13,8 +13,11 @@ import pytest
 from markdown_it import MarkdownIt
 
 from harness.ops.cases import make_case
+from reports.figures.files import draw
 from reports.page import PAGE
 from reports.publish.report import CSV, MARKDOWN, PARQUET, build
+from reports.render import markdown
+from reports.render.data import write_csv
 from tests.harness.command import TINY, elubench, environment
 from tests.reports.runs import HOSTILE, control, hostile_run, record, roof, run_of, stored, untimed
 
@@ -36,7 +39,7 @@ def run(tmp_path):
 def built(tmp_path_factory):
     """The run with its report, which tests only read."""
     run = stored_in(tmp_path_factory.mktemp("built") / "run")
-    build(run)
+    assert all(path.exists() for path in build(run).files)
     return run
 
 
@@ -94,32 +97,28 @@ def test_markdown_says_what_the_tables_say(built):
 
 
 @pytest.mark.slow
-def test_the_same_run_gives_the_same_bytes_in_another_process(built, run):
+def test_the_same_run_gives_the_same_bytes_in_another_process_and_no_other_figures(built, run):
     def content(run):
         return {path.name: path.read_bytes() for path in (run.path / "report").rglob("*") if path.is_file()}
 
     first = content(built)
+    stale = run.path / "report" / "figures" / "stale.svg"  # the run has no data for it any more
+    stale.parent.mkdir(parents=True)
+    stale.write_text("<svg/>")
     ended = elubench("report", run.path, PYTHONHASHSEED="7", TZ="Asia/Tokyo", LC_ALL="C")
     assert ended.returncode == 0, ended.stderr
-    assert content(run) == first
+    assert content(run) == first and not stale.exists()
     assert {CSV, MARKDOWN, PAGE} <= set(first)
     assert not [name for name in first if name.startswith(".")]
 
 
 @pytest.mark.slow
-def test_a_figure_that_the_run_has_no_data_for_any_more_is_taken_away(run):
-    stale = run.path / "report" / "figures" / "stale.svg"
-    stale.parent.mkdir(parents=True)
-    stale.write_text("<svg/>")
-    built = build(run)
-    assert not stale.exists()
-    assert all(path.exists() for path in built.files)
-
-
-@pytest.mark.slow
 def test_hostile_names_do_nothing_in_any_file(tmp_path):
     run = stored(hostile_run(), tmp_path / "run")
-    build(run)
+    (run.path / "report").mkdir()
+    write_csv(run.records, run.path / "report" / CSV)
+    figures = [f"figures/{name}.svg" for name, _ in draw(run)]
+    (run.path / "report" / MARKDOWN).write_text(markdown.report(run, "0123", figures), encoding="utf-8")
     rows = rows_of(run)
     assert len(rows) == len(run.records)
     for row in rows:
