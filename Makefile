@@ -35,6 +35,8 @@ $(VENV)/.stamp: pyproject.toml constraints.txt
 bench: $(STAMP)
 	$(PYTHON) -m harness run --sweep $(SWEEP)
 
+# A process more than there are cores of a small machine: tests of clusters, time-outs and interruptions wait.
+test: export TEST_WORKERS ?= 3
 test: $(STAMP)
 	$(PYTEST)
 

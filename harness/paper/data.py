@@ -12,11 +12,9 @@ which names their source and no licence of theirs); here at 14×14 pixels, each 
 from __future__ import annotations
 
 import functools
-import importlib.util
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -107,7 +105,11 @@ def check(name: str) -> None:
 @functools.cache
 def _images(name: str) -> tuple[np.ndarray, np.ndarray, tuple[int, ...]]:
     if name == "digits":
-        images, labels = _digits()
+        try:
+            from sklearn.datasets import load_digits
+        except ImportError:
+            raise _missing(name, "scikit-learn", "elubench[claims]") from None
+        images, labels = load_digits(return_X_y=True)
         side = 8
     elif name == "mnist5000":
         try:
@@ -120,21 +122,6 @@ def _images(name: str) -> tuple[np.ndarray, np.ndarray, tuple[int, ...]]:
     else:
         raise ClaimError(f"there is no data set {name!r}; choose from {', '.join(DATASETS)}")
     return (images - images.mean()) / images.std(), labels, (side, side)
-
-
-def _digits() -> Arrays:
-    """The digits from scikit-learn's file of them: to import the package takes every process of a run a second."""
-    found = importlib.util.find_spec("sklearn")
-    if found is None or found.origin is None:
-        raise _missing("digits", "scikit-learn", "elubench[claims]")
-    file = Path(found.origin).parent / "datasets" / "data" / "digits.csv.gz"
-    if not file.exists():  # a release that keeps it elsewhere
-        from sklearn.datasets import load_digits
-
-        images, labels = load_digits(return_X_y=True)
-        return images, labels
-    table = np.loadtxt(file, delimiter=",")
-    return table[:, :-1], table[:, -1].astype(int)
 
 
 @functools.lru_cache(maxsize=64)  # for all seeds of a run: a worker trains many nets on each

@@ -13,20 +13,7 @@ from harness.proof.rows import read_proof
 from harness.proof.run import ProofProgress, ProofStore, here, make_manifest, make_plan, measure, on_cluster
 from tests.harness.command import elubench
 
-NODE = {"num_cpus": 1, "object_store_memory": 80 * 2**20}
 TOLD = ProofProgress(lambda count: None, lambda rows: None)
-
-
-@pytest.fixture(scope="module")
-def nodes():
-    pytest.importorskip("ray", reason="ray is not installed")
-    from ray.cluster_utils import Cluster as Nodes
-
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    made = Nodes(initialize_head=True, head_node_args={**NODE, "include_dashboard": False})
-    made.add_node(**NODE)
-    yield made
-    made.shutdown()
 
 
 def where_it_runs(item, shared):
@@ -49,8 +36,8 @@ def nothing(text):
 
 
 @pytest.mark.slow
-def test_calls_are_spread_over_the_nodes_and_made_again_where_a_worker_dies(nodes, tmp_path):
-    with Cluster(nodes.address) as cluster:
+def test_calls_are_spread_over_the_nodes_and_made_again_where_a_worker_dies(machine, tmp_path):
+    with Cluster(machine.of(2).address) as cluster:
         found = list(cluster.spread(where_it_runs, range(8), 100))
         assert sorted(value for value, _ in found) == list(range(100, 108))
         assert {node for _, node in found} == {node.id for node in cluster.nodes()}
@@ -58,14 +45,14 @@ def test_calls_are_spread_over_the_nodes_and_made_again_where_a_worker_dies(node
 
 
 @pytest.mark.slow
-def test_a_proof_over_two_nodes_has_the_rows_of_one_machine(nodes, tmp_path):
+def test_a_proof_over_two_nodes_has_the_rows_of_one_machine(machine, tmp_path):
     pytest.importorskip("numba", reason="numba is not installed")
-    plan = called_apart(make_plan, "elu", ["float16", "bfloat16"], "triton", "sm_90", None, nothing)
+    plan = called_apart(make_plan, "elu", ["bfloat16"], "triton", "sm_90", None, nothing)
     assert len(list(plan.parts())) >= 2
     manifest = make_manifest(plan, find_device("cpu"), [])
     with ProofStore.create(tmp_path / "one", manifest) as store:
         measure(plan, here(1), store, TOLD)
-    with ProofStore.create(tmp_path / "two", manifest) as store, Cluster(nodes.address) as cluster:
+    with ProofStore.create(tmp_path / "two", manifest) as store, Cluster(machine.of(2).address) as cluster:
         measure(plan, on_cluster(cluster), store, TOLD)
     one, two = read_proof(tmp_path / "one"), read_proof(tmp_path / "two")
     assert one.missing() == two.missing() == 0
@@ -97,8 +84,8 @@ def test_a_cluster_that_cannot_be_used_is_one_sentence(arguments, said, tmp_path
 
 
 @pytest.mark.slow
-def test_a_model_that_the_cluster_has_not_is_one_sentence(nodes, tmp_path):
-    where = ("--engine", "ray", "--address", nodes.address)
+def test_a_model_that_the_cluster_has_not_is_one_sentence(machine, tmp_path):
+    where = ("--engine", "ray", "--address", machine.of(2).address)
     done = elubench("run", "--op", "elu", "--shape", "64", *where, "--on", "H100", "--out", tmp_path / "run")
     assert done.returncode == 2
     assert f"the cluster has no device of model 'H100'; it has {find_device('cpu').name}" in done.stderr

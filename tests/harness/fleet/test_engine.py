@@ -2,8 +2,8 @@
 
 import contextlib
 import dataclasses
-import os
 import signal
+import threading
 import time
 
 import psutil
@@ -25,12 +25,11 @@ from harness.sweeps.sweep import Sweep
 from reports.analysis.verify import verify
 from tests.harness.command import start
 
-ray = pytest.importorskip("ray", reason="ray is not installed")
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
 QUICK = StopRule(min_samples=8, max_samples=10, max_seconds=0.02, warmup_seconds=0.0, max_warmup_seconds=0.01)
 PATIENCE_S = 300.0  # with a case: a busy machine takes its time to import torch
-NODE = {"num_cpus": 1, "object_store_memory": 80 * 2**20}
+FROZEN_S = 25.0  # until a worker that does not answer is given up
 SLEEPS = """
 import time
 import torch
@@ -39,20 +38,6 @@ def elu(x, alpha, scale, input_scale, out):
     time.sleep(0.05)
     torch.ops.aten.elu.out(x, alpha, scale, input_scale, out=out)
 """
-
-
-@pytest.fixture(scope="module")
-def machine():
-    """A cluster of three nodes, one CPU slot each, which stays up for the tests of this module."""
-    from ray.cluster_utils import Cluster as Nodes
-
-    for name, value in {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}.items():
-        os.environ.setdefault(name, value)
-    nodes = Nodes(initialize_head=True, head_node_args={**NODE, "include_dashboard": False})
-    for _ in range(2):
-        nodes.add_node(**NODE)
-    yield nodes
-    nodes.shutdown()
 
 
 @pytest.fixture
@@ -93,80 +78,6 @@ def is_whole(path, wanted):
     return found
 
 
-def test_three_nodes_measure_the_cases_of_one_machine_and_say_who_did(machine, tmp_path):
-    wanted = plan("eager", "triton")
-    with Cluster(machine.address) as cluster:
-        engine = engine_of(cluster, wanted)
-        assert in_words(engine) == f"3 × {find_device('cpu').name}"
-        assert measure(engine, wanted, tmp_path / "spread").left == 0
-    measure(LocalEngine(find_device("cpu")), dataclasses.replace(wanted, providers=("eager",)), tmp_path / "local")
-
-    is_whole(tmp_path / "spread", wanted)
-    run = read_run(tmp_path / "spread")
-    fleet = run.manifest.fleet
-    assert len({each.placement.ray_node for each in fleet}) == 3
-    assert all(each.check is not None and each.check.gbps > 0 for each in fleet)
-    assert {record.placement.ray_node for record in run.records} == {each.placement.ray_node for each in fleet}
-    for case in wanted.cases:  # one device has timed all of it: providers, roof and control
-        timed = [record for record in run.records if record.case_key == case.key and record.median_s]
-        assert {record.role for record in timed} == {"provider", "roof", "control"}
-        assert len({record.placement for record in timed}) == 1
-    assert verify(run).mismatches == ()
-    alone = {(record.case_key, record.regime) for record in rows(tmp_path / "local")}
-    assert alone == {(record.case_key, record.regime) for record in rows(tmp_path / "spread") if record.median_s}
-    assert {record.placement.ray_node for record in rows(tmp_path / "local")} == {None}
-
-
-def test_a_node_that_is_killed_costs_no_record_and_the_sweep_ends_whole(machine, tmp_path, sleeping):
-    wanted, told = plan(sleeping, cases=6), []
-    victim = machine.add_node(**NODE)
-
-    def on_case_done(case, records):
-        told.append(case)
-        if len(told) == 3:
-            machine.remove_node(victim, allow_graceful=False)
-
-    with Cluster(machine.address) as cluster:
-        engine = engine_of(cluster, wanted)
-        assert len(engine.fleet) == 4
-        assert measure(engine, wanted, tmp_path / "run", on_case_done).left == 0
-    is_whole(tmp_path / "run", wanted)
-    assert len(told) == 6
-
-
-def test_a_worker_that_is_killed_or_frozen_has_its_case_measured_by_another(machine, tmp_path, sleeping):
-    wanted = plan(sleeping, cases=6)
-    hindered, said = [], []
-
-    def on_case_done(case, records):
-        """When the first case is done, one of the workers that measure others is killed, and one is frozen."""
-        busy = [] if hindered else list(filter(_is_measuring, psutil.Process().children(recursive=True)))
-        for process, number in zip(busy, (signal.SIGKILL, signal.SIGSTOP), strict=False):
-            process.send_signal(number)
-            hindered.append(process)
-
-    try:
-        with Cluster(machine.address) as cluster:
-            engine = engine_of(cluster, wanted, said, limit_s=25.0)
-            assert measure(engine, wanted, tmp_path / "run", on_case_done).left == 0
-    finally:
-        for process in hindered:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.kill()
-    assert len(hindered) == 2
-    is_whole(tmp_path / "run", wanted)
-    lost = [line for line in said if "a worker was lost" in line]
-    assert len(lost) >= 2 and any("it had not answered after 25 s" in line for line in lost), said
-
-
-def _is_measuring(process):
-    """Whether it is a worker of Ray that has begun to measure: it has a process of its own for that."""
-    try:
-        return "ray::_Actor.do" in " ".join(process.cmdline()) and bool(process.children())
-    except psutil.NoSuchProcess:
-        return False
-
-
 def test_a_killed_driver_loses_nothing_and_either_engine_goes_on(machine, tmp_path, sleeping):
     run, sweep = tmp_path / "run", tmp_path / "sleep.toml"
     sweep.write_text(
@@ -174,7 +85,7 @@ def test_a_killed_driver_loses_nothing_and_either_engine_goes_on(machine, tmp_pa
         "[stop]\nmin_samples = 8\nmax_samples = 10\nmax_seconds = 0.02\nwarmup_seconds = 0.0\n"
         f'[[cases]]\nop = "elu"\nshapes = {[[64, 100 + n] for n in range(6)]}\n'
     )
-    where = ("--engine", "ray", "--address", machine.address)
+    where = ("--engine", "ray", "--address", machine.of(1).address)
     begun = ("run", "--sweep", sweep, "--provider", sleeping, "--out", run, *where)
     stored = _killed(begun, run, 2)
     stored = _killed(("run", "--resume", run), run, stored + 1)
@@ -204,27 +115,87 @@ def _count(run):
     return len(rows(run)) if (run / "records.jsonl").exists() else 0
 
 
-def test_what_waits_is_done_sooner_by_more_workers(tmp_path, sleeping):
-    from ray.cluster_utils import Cluster as Nodes
-
+def test_what_waits_is_done_sooner_by_more_workers(machine, tmp_path, sleeping):
     wanted, each_s, whole_s = plan(sleeping, cases=12), {}, {}
-    nodes = Nodes(initialize_head=True, head_node_args={**NODE, "include_dashboard": False})
-    try:
-        for workers in (1, 2, 4):
-            while len(nodes.list_all_nodes()) < workers:
-                nodes.add_node(**NODE)
-            with Cluster(nodes.address) as cluster:
-                moments = [time.monotonic()]
+    for workers in (1, 2, 4):
+        with Cluster(machine.of(workers).address) as cluster:
+            moments = [time.monotonic()]
 
-                def note(case, records, moments=moments):
-                    moments.append(time.monotonic())
+            def note(case, records, moments=moments):
+                moments.append(time.monotonic())
 
-                measure(engine_of(cluster, wanted), wanted, tmp_path / str(workers), note)
-            whole_s[workers] = moments[-1] - moments[0]
-            # From where every worker has imported torch for its first case: that is no waiting, and shares two cores.
-            each_s[workers] = (moments[-1] - moments[workers]) / (len(wanted.cases) - workers)
-            is_whole(tmp_path / str(workers), wanted)
-    finally:
-        nodes.shutdown()
+            measure(engine_of(cluster, wanted), wanted, tmp_path / str(workers), note)
+        whole_s[workers] = moments[-1] - moments[0]
+        # From where every worker has imported torch for its first case: that is no waiting, and shares two cores.
+        each_s[workers] = (moments[-1] - moments[workers]) / (len(wanted.cases) - workers)
+        is_whole(tmp_path / str(workers), wanted)
     print(f"seconds a case, by workers: {each_s}; of the whole sweep: {whole_s}")
     assert each_s[1] > 1.3 * each_s[2] and each_s[2] > 1.2 * each_s[4]
+
+
+def test_workers_and_a_node_that_die_cost_no_record_and_the_sweep_ends_whole(machine, tmp_path, sleeping):
+    wanted, said = plan(sleeping, cases=10), []
+    told, hindered, meanwhile = [], [], threading.Thread(target=lambda: _hinder(machine, hindered), daemon=True)
+
+    def on_case_done(case, records):
+        if not told:
+            meanwhile.start()
+        told.append(case)
+
+    try:
+        with Cluster(machine.of(4).address) as cluster:
+            engine = engine_of(cluster, wanted, said, limit_s=FROZEN_S)
+            assert len(engine.fleet) == 4
+            assert measure(engine, wanted, tmp_path / "run", on_case_done).left == 0
+    finally:
+        for process in hindered:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+    is_whole(tmp_path / "run", wanted)
+    assert len(told) == 10
+    lost = [line for line in said if "a worker was lost" in line]
+    assert len(lost) >= 3 and any(f"it had not answered after {FROZEN_S:.0f} s" in line for line in lost), said
+
+
+def _hinder(machine, hindered):
+    """Of the first three workers that measure at once one is frozen, one is killed, and one loses its node."""
+    while len(busy := {each.ppid(): each for each in psutil.Process().children(recursive=True) if _measures(each)}) < 3:
+        time.sleep(0.02)
+    raylet = next(each for each in machine.raylets() if each in busy)
+    del busy[raylet]
+    for process, number in zip(busy.values(), (signal.SIGSTOP, signal.SIGKILL), strict=False):
+        process.send_signal(number)
+        hindered.append(process)
+    machine.kill(raylet)
+
+
+def _measures(process):
+    """Whether it is a worker of Ray that has begun to measure: it has a process of its own for that."""
+    try:
+        return "ray::_Actor.do" in " ".join(process.cmdline()) and bool(process.children())
+    except psutil.NoSuchProcess:
+        return False
+
+
+def test_three_nodes_measure_the_cases_of_one_machine_and_say_who_did(machine, tmp_path):
+    wanted = plan("eager", "triton")
+    with Cluster(machine.of(3).address) as cluster:
+        engine = engine_of(cluster, wanted)
+        assert in_words(engine) == f"3 × {find_device('cpu').name}"
+        assert measure(engine, wanted, tmp_path / "spread").left == 0
+    measure(LocalEngine(find_device("cpu")), dataclasses.replace(wanted, providers=("eager",)), tmp_path / "local")
+
+    is_whole(tmp_path / "spread", wanted)
+    run = read_run(tmp_path / "spread")
+    fleet = run.manifest.fleet
+    assert len({each.placement.ray_node for each in fleet}) == 3
+    assert all(each.check is not None and each.check.gbps > 0 for each in fleet)
+    assert {record.placement.ray_node for record in run.records} == {each.placement.ray_node for each in fleet}
+    for case in wanted.cases:  # one device has timed all of it: providers, roof and control
+        timed = [record for record in run.records if record.case_key == case.key and record.median_s]
+        assert {record.role for record in timed} == {"provider", "roof", "control"}
+        assert len({record.placement for record in timed}) == 1
+    assert verify(run).mismatches == ()
+    alone = {(record.case_key, record.regime) for record in rows(tmp_path / "local")}
+    assert alone == {(record.case_key, record.regime) for record in rows(tmp_path / "spread") if record.median_s}
+    assert {record.placement.ray_node for record in rows(tmp_path / "local")} == {None}
