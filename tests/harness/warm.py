@@ -28,6 +28,7 @@ import tempfile
 import threading
 import time
 import types
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from multiprocessing import util
@@ -240,6 +241,7 @@ def serve(control: socket.socket) -> Request:
         if wanted.words[0] == "import":
             with contextlib.suppress(ImportError):  # what needs it will say so
                 importlib.import_module(wanted.words[1])
+            leave_ends()
             control.send(b"0")
             continue
         told, tell = os.pipe()
@@ -259,6 +261,12 @@ def serve(control: socket.socket) -> Request:
         answer = os.read(told, 64)
         os.close(told)
         control.send(answer)
+
+
+def leave_ends() -> None:
+    """What libraries have made by now is taken apart by no fork as it ends: it takes as long as a command."""
+    for each in list(weakref.finalize._registry):  # type: ignore[attr-defined]
+        each.atexit = False
 
 
 def run(wanted: Request) -> None:

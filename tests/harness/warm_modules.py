@@ -9,7 +9,7 @@ import signal
 import socket
 import sys
 
-from tests.harness.warm import main
+from tests.harness.warm import leave_ends, main
 
 MODULES = (
     "torch", "triton", "numpy", "scipy.stats", "networkx", "msgspec", "psutil", "typer.testing", "rich.live",
@@ -44,6 +44,7 @@ if __name__ == "__main__":
         importlib.import_module(name)
     _parse_once()
     _hash_triton()
+    leave_ends()
     gc.collect()
     gc.freeze()
     control = socket.socket(fileno=int(sys.argv[1]))

@@ -6,6 +6,7 @@ import pytest
 
 from harness.store.fleet import slow_devices
 from tests.harness.command import ROOT
+from tests.harness.fleet.conftest import VARIABLES
 from tests.harness.scripted_gpu.command import KERNEL_S, PLUGIN, on_gpu, whole
 from tests.harness.scripted_gpu.devices import VARIABLE
 
@@ -33,7 +34,8 @@ def box(monkeypatch):
 
     monkeypatch.setenv("PYTHONPATH", f"{PLUGIN}:{ROOT}")
     monkeypatch.setenv(VARIABLE, json.dumps({"kernel_s": KERNEL_S}))
-    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    for name, value in VARIABLES.items():
+        monkeypatch.setenv(name, value)
     head = {"num_cpus": 2, "num_gpus": 2, "object_store_memory": 80 * 2**20, "include_dashboard": False}
     made = Cluster(initialize_head=True, head_node_args=head)
     yield made.address

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.ops.cases import make_case
-from reports.publish.docs import left_over, main, of_stored_runs, stale
+from reports.publish.docs import main
 from reports.text.blocks import marks
 from tests.reports.runs import control, record, roof, run_of, stored, untimed
 
@@ -129,13 +128,3 @@ def test_the_intensities_in_the_text_are_those_of_the_ops():
             assert case.flops == int(flops) * case.elements
             assert round(case.bytes_moved / case.elements) == int(size)
             assert abs(case.flops / case.bytes_moved - float(intensity)) < 0.006
-
-
-@pytest.mark.slow
-def test_this_checkout_is_up_to_date():
-    """All but the counts in docs/kernels.md: tests/harness/machine_code/test_page.py compiles for these."""
-    pinned = re.search(r"^matplotlib==([\d.]+)", (ROOT / "constraints.txt").read_text(), re.MULTILINE)
-    if pinned is None or importlib.metadata.version("matplotlib") != pinned[1]:
-        pytest.skip("another matplotlib than the pinned one draws the same figures with other bytes")
-    wanted = of_stored_runs(ROOT)
-    assert stale(wanted) == [] and left_over(ROOT, wanted) == [], "the documentation is out of date: make docs"
