@@ -132,8 +132,14 @@ def round_fraction(value: Fraction, mode: str, zero: float = 0.0) -> float:
 
 
 def add_directed(a: Array, b: Array, mode: str) -> Array:
-    """a + b of fp64 (two_sum is exact unless it overflows)."""
-    total, lost = two_sum(*np.broadcast_arrays(a, b))
+    """a + b of fp64."""
+    a, b = np.broadcast_arrays(a, b)
+    total, lost = two_sum(a, b)
+    if not np.isfinite(
+        lost
+    ).all():  # near the greatest number two_sum overflows where the sum does not (Dekker's does not)
+        large, small = np.where(np.abs(a) >= np.abs(b), (a, b), (b, a))
+        lost = np.where(np.isfinite(lost), lost, small - (total - large))
     over = np.isinf(total) & np.isfinite(a) & np.isfinite(b)
     result = directed(total, np.where(np.isfinite(lost), lost, 0.0), mode)
     return np.where(over, _kept_finite(total, mode), result)

@@ -89,6 +89,13 @@ TWO = {
 }
 
 
+@pytest.mark.parametrize("mode", MODES)
+def test_a_sum_beside_the_greatest_number_of_fp64(mode: str) -> None:
+    """What the sum of these two loses overflows on the way, if it is found without care."""
+    operands = [[0xFFD0000000000003, 0x7FEFFFFFFFFFFFFF], [0x7FEFFFFFFFFFFFFF, 0xFFD0000000000003]]
+    check(f"add.{mode}.f64 $0, $1, $2;", "f64", 2, operands, TWO["add"], mode)
+
+
 @pytest.mark.parametrize("kind", ["f32", "f64"])
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("name", TWO)
