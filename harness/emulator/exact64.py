@@ -132,12 +132,11 @@ def round_fraction(value: Fraction, mode: str, zero: float = 0.0) -> float:
 
 
 def add_directed(a: Array, b: Array, mode: str) -> Array:
-    """a + b of fp64."""
+    """a + b of fp64, rounded once."""
     a, b = np.broadcast_arrays(a, b)
     total, lost = two_sum(a, b)
-    if not np.isfinite(
-        lost
-    ).all():  # near the greatest number two_sum overflows where the sum does not (Dekker's does not)
+    # two_sum can overflow where the sum does not; Dekker's form, with the larger number first, cannot.
+    if not np.isfinite(lost).all():
         large, small = np.where(np.abs(a) >= np.abs(b), (a, b), (b, a))
         lost = np.where(np.isfinite(lost), lost, small - (total - large))
     over = np.isinf(total) & np.isfinite(a) & np.isfinite(b)

@@ -19,6 +19,8 @@ from triton.runtime.cache import get_cache_manager
 from harness.machine_code import fatbin, sass
 from harness.machine_code.instructions import MachineInstruction
 
+_KEPT = "listing.sass"  # in Triton's cache
+
 
 class ToolError(RuntimeError):
     """A disassembler that is missing or does not know the code; the message says which."""
@@ -136,9 +138,6 @@ def _listing(*arguments: str) -> str:
         with suppress(OSError):
             kept.put(listing, _KEPT, binary=False)
     return listing
-
-
-_KEPT = "listing.sass"
 
 
 @cache

@@ -28,19 +28,10 @@ from reports.text.blocks import MADE_BY, LostMarks
 
 def files(root: Path, *, check: bool) -> tuple[dict[Path, bytes], list[str]]:
     """What every generated file under `root` should hold, and a sentence on each that cannot be made here."""
-    counted, left_out = kernel_page.files(root, check=check)
-    return of_stored_runs(root) | counted, left_out
-
-
-def of_stored_runs(root: Path) -> dict[Path, bytes]:
-    """All but the counts of machine code, which is compiled for them."""
     made = results_index.files(root) | paper_page.files(root) | proof_page.files(root)
-    return made | predictions_page.files(root) | conformance_page.files(root, made)
-
-
-def stale(wanted: dict[Path, bytes]) -> list[Path]:
-    """The files that are missing, or hold something else."""
-    return [path for path, content in wanted.items() if not path.exists() or path.read_bytes() != content]
+    made |= predictions_page.files(root) | conformance_page.files(root, made)
+    counted, left_out = kernel_page.files(root, check=check)
+    return made | counted, left_out
 
 
 def left_over(root: Path, wanted: dict[Path, bytes]) -> list[Path]:
@@ -61,14 +52,15 @@ def main(argv: Sequence[str] | None = None) -> None:
         parser.exit(2, f"elubench: {error}\n")
     for sentence in left_out:
         print(f"elubench: {sentence}", file=sys.stderr)
-    behind, gone = stale(wanted), left_over(arguments.root, wanted)
-    for path in (*behind, *gone):
+    stale = [path for path, content in wanted.items() if not path.exists() or path.read_bytes() != content]
+    gone = left_over(arguments.root, wanted)
+    for path in (*stale, *gone):
         print(f"{'stale' if arguments.check else 'made' if path in wanted else 'removed'}: {path}")
     if arguments.check:
-        if behind or gone:
+        if stale or gone:
             parser.exit(1, "elubench: the documentation is older than what it is made from; run 'make docs'\n")
         return
-    for path in behind:
+    for path in stale:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(wanted[path])
     for path in gone:

@@ -23,8 +23,6 @@ MODULES = {
     "elubench", "harness.cli.entry", "typer", "harness.cli.app", "rich.console", "numpy", "torch",
     "reports.render.table", "matplotlib",
 }  # fmt: skip
-
-
 OURS = ("elubench", "harness", "reports")
 
 
