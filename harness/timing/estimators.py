@@ -6,6 +6,7 @@ distribution (Hoefler & Belli, "Scientific Benchmarking of Parallel Computing Sy
 
 from __future__ import annotations
 
+import bisect
 import functools
 import math
 from collections.abc import Sequence
@@ -200,18 +201,10 @@ def relative_half_width(ci: tuple[float, float], centre: float) -> float:
 
 @functools.lru_cache(maxsize=4096)
 def _rank(count: int, level: float) -> int:
-    """The largest j with 2 P(B < j) <= 1 - level for B ~ Binomial(count, 1/2); 0 where there is none.
+    """The largest j with 2 P(B < j) <= 1 - level for B ~ Binomial(count, 1/2); 0 where there is none."""
+    from scipy.special import bdtr  # not scipy.stats, whose import takes most of a second
 
-    Counted exactly, out of the 2^count ways that `count` coins can fall.
-    """
-    numerator, denominator = ((1 - level) / 2).as_integer_ratio()
-    allowed = (numerator << count) // denominator
-    rank, below, ways = 0, 0, 1  # ways: in which exactly `rank` of the coins fall on heads
-    while below + ways <= allowed:
-        below += ways
-        ways = ways * (count - rank) // (rank + 1)
-        rank += 1
-    return rank
+    return bisect.bisect_right(range(count), (1 - level) / 2, key=lambda most: float(bdtr(most, count, 0.5)))
 
 
 def _finite(samples: Sequence[float]) -> np.ndarray:
