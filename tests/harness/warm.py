@@ -4,49 +4,40 @@ A command line spends more time on imports than on what tests ask of it. What is
 other: a child of the one that starts it, with its own exit code, signals, working directory, environment, files,
 limits and end. Not new are only the interpreter and the modules, so that tests of either start a process of their own.
 
-A warm process answers one process, its owner. It forks twice, and what it forked becomes its owner's child as the one
-in between ends. A process that begins so has a warm one, too: the workers of a run begin as fast as the run.
+A warm process (warm_server.py) answers one process, its owner. It forks twice, and what it forked becomes its owner's
+child as the one in between ends. A process that begins so has a warm one, too: the workers of a run begin as fast as
+the run.
 """
 
 from __future__ import annotations
 
 import atexit
-import contextlib
 import ctypes
-import fcntl
-import importlib
-import io
-import multiprocessing.process
 import os
 import pickle
-import runpy
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
-import time
-import types
-import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from multiprocessing import util
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 ROOT = Path(__file__).parents[2]
 # Read where they are used: all others may be asked for by an import, and are those of the warm process.
 _READ_LATER = (
     "ELUBENCH_", "TRITON_CACHE_DIR", "TRITON_ALWAYS_COMPILE", "TORCHINDUCTOR_CACHE_DIR", "TMPDIR", "COLUMNS", "LINES",
-    "NO_COLOR", "TERM", "CUDA_VISIBLE_DEVICES", "PYTEST_", "COV_", "TESTS_SCRIPTED_GPU", "PWD", "OLDPWD", "SHLVL",
+    "NO_COLOR", "TERM", "CUDA_VISIBLE_DEVICES", "PYTEST_", "COV_", "TESTSSCRIPTED_GPU", "PWD", "OLDPWD", "SHLVL",
     "LC_CTYPE", "_",
 )  # fmt: skip
 _PR_SET_NAME, _PR_SET_CHILD_SUBREAPER = 15, 36
 NAME = "warm"
 _Popen = subprocess.Popen  # of the standard library
-_HIGH = 400  # descriptors from here on are on their way to their own numbers
-_MESSAGE_BYTES = 2**20
+HIGH = 400  # descriptors from here on are on their way to their own numbers
+MESSAGE_BYTES = 2**20
 
 
 @dataclass(frozen=True)
@@ -116,7 +107,7 @@ class Warm:
         before: Callable[[], None] | None = None,
     ) -> int:
         """The process that runs `words`, a child of this one. Its descriptors: files of this one by their number."""
-        there = {number: file for number, file in descriptors.items() if _is_open(file)}
+        there = {number: file for number, file in descriptors.items() if is_open(file)}
         wanted = Request(
             words=tuple(map(os.fsdecode, words[1:])),
             environment=dict(environment),
@@ -139,7 +130,7 @@ class Warm:
 _of_this: dict[frozenset[tuple[str, str]], Warm | None] = {}  # the last used last; None where it was asked for once
 _broken: set[frozenset[tuple[str, str]]] = set()
 _AT_MOST = 3
-_SCRIPTED_GPU = "tests.harness.scripted_gpu.devices"  # imported by all who have its plugin on their path
+SCRIPTED_GPU = "tests.harness.scripted_gpu.devices"  # imported by all who have its plugin on their path
 _PLUGIN = Path(__file__).parent / "scripted_gpu/plugin"
 
 
@@ -222,7 +213,7 @@ def begin_workers_in(warm: Callable[[Mapping[str, str]], Warm | None]) -> None:
 
     def spawnv_passfds(path: str | bytes, words: Sequence[Any], passed: Sequence[int]) -> int:
         words = [os.fsdecode(word) for word in words]
-        found = warm(os.environ) if "--multiprocessing-fork" in words and max(passed, default=0) < _HIGH else None
+        found = warm(os.environ) if "--multiprocessing-fork" in words and max(passed, default=0) < HIGH else None
         if found is None:
             return spawn(path, words, passed)
         code = words[words.index("-c") :]
@@ -231,172 +222,7 @@ def begin_workers_in(warm: Callable[[Mapping[str, str]], Warm | None]) -> None:
     util.spawnv_passfds = spawnv_passfds  # type: ignore[assignment]
 
 
-def serve(control: socket.socket) -> Request:
-    """Fork for each request. Returns in the forked process alone, once it is as the request wants it to be."""
-    while True:
-        message, files, _, _ = socket.recv_fds(control, _MESSAGE_BYTES, 64)
-        if not message:
-            os._exit(0)  # its owner is gone
-        wanted: Request = pickle.loads(message)
-        if wanted.words[0] == "import":
-            with contextlib.suppress(ImportError):  # what needs it will say so
-                importlib.import_module(wanted.words[1])
-            leave_ends()
-            control.send(b"0")
-            continue
-        told, tell = os.pipe()
-        between = os.fork()
-        if between == 0:
-            parent = os.getpid()
-            if os.fork():
-                os._exit(0)
-            while os.getppid() == parent:  # until it is a child of the owner
-                time.sleep(0.0002)
-            os.close(told)
-            _become(wanted, files, control, tell)
-            return wanted
-        for each in (tell, *files):
-            os.close(each)
-        os.waitpid(between, 0)
-        answer = os.read(told, 64)
-        os.close(told)
-        control.send(answer)
-
-
-def leave_ends() -> None:
-    """What libraries have made by now is taken apart by no fork as it ends: it takes as long as a command."""
-    for each in list(weakref.finalize._registry):  # type: ignore[attr-defined]
-        each.atexit = False
-
-
-def run(wanted: Request) -> None:
-    """What the interpreter does with its command line."""
-    kind, what, *arguments = wanted.words
-    if kind == "-m":
-        sys.argv = [what, *arguments]
-        runpy.run_module(what, run_name="__main__", alter_sys=True)
-    else:
-        sys.argv = ["-c", *arguments]
-        sys.modules["__main__"] = module = types.ModuleType("__main__")
-        exec(what, vars(module))
-
-
-def _end(code: int) -> NoReturn:
-    """Leave as the interpreter does, but for taking all modules apart, which would copy the memory of the warm one."""
-    try:
-        threading._shutdown()  # type: ignore[attr-defined]
-        atexit._run_exitfuncs()
-    finally:
-        for stream in (sys.stdout, sys.stderr):
-            try:
-                if stream is not None:
-                    stream.flush()
-            except (OSError, ValueError):
-                code = code or 120
-        os._exit(code)
-
-
-def main(control: socket.socket) -> NoReturn:
-    """Serve, and in each process that comes of it do what was asked for, to its end."""
-    call_itself(NAME)
-    wanted = serve(control)
-    try:
-        run(wanted)
-        code = 0
-    except SystemExit as error:
-        code = error.code if isinstance(error.code, int) else int(error.code is not None)
-        if not isinstance(error.code, int | None):
-            print(error.code, file=sys.stderr)
-    except BaseException as error:
-        sys.excepthook(type(error), error, error.__traceback__)
-        if isinstance(error, KeyboardInterrupt):
-            signal.signal(signal.SIGINT, signal.SIG_DFL)
-            os.kill(os.getpid(), signal.SIGINT)
-        code = 1
-    _end(code)
-
-
-def _become(wanted: Request, files: list[int], control: socket.socket, tell: int) -> None:
-    """This process as the request wants it, with a warm one of its own. Tells its number when it is so."""
-    ours = _own_warm(control, wanted.before)
-    high = [_raised(each) for each in (tell, ours, *files)]
-    control.detach()
-    os.closerange(0, _HIGH)
-    for number, file in zip(wanted.descriptors, high[2:], strict=True):
-        os.dup2(file, number, inheritable=number < 3)
-        os.close(file)
-    os.environ.clear()
-    os.environ.update(wanted.environment)
-    os.chdir(wanted.folder)
-    sys.path[0] = os.getcwd() if wanted.words[0] == "-m" else ""
-    multiprocessing.process.ORIGINAL_DIR = os.getcwd()  # type: ignore[attr-defined]
-    tempfile.tempdir = None
-    if "numpy" in sys.modules:
-        sys.modules["numpy"].random.seed()
-    if _SCRIPTED_GPU in sys.modules:
-        sys.modules[_SCRIPTED_GPU].begin()
-    if wanted.before is not None:
-        wanted.before()
-    _standard_streams()
-    own = Warm(socket.socket(fileno=high[1]), wanted.environment)
-    _begin_all_in(own)
-    signal.signal(signal.SIGINT, signal.SIG_IGN if wanted.ignores_ctrl_c else signal.default_int_handler)
-    call_itself("python")
-    os.write(high[0], str(os.getpid()).encode())
-    os.close(high[0])
-
-
-def _own_warm(control: socket.socket, before: Callable[[], None] | None) -> int:
-    """A process as this one is now, for those that this one begins; what remains here is the end to ask it by."""
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    if os.fork() == 0:
-        if before is not None:
-            before()
-        for number in range(_HIGH):
-            if number != theirs.fileno():
-                _closed(number)
-        ours.detach()
-        control.detach()
-        main(theirs)
-    theirs.close()
-    return ours.detach()
-
-
-def _begin_all_in(own: Warm) -> None:
-    """The processes of Python that this one starts begin in its own warm one, where their variables allow it."""
-    adopt()
-
-    def warm(environment: Mapping[str, str]) -> Warm | None:
-        return own if own.serves(environment) else None
-
-    subprocess.Popen = popen_in(warm)  # type: ignore[misc]
-    begin_workers_in(warm)
-
-
-def _standard_streams() -> None:
-    for number, name in enumerate(("stdin", "stdout", "stderr")):
-        before = getattr(sys, f"__{name}__")
-        stream = None
-        if _is_open(number):
-            binary = open(number, "wb" if number else "rb", 0 if before.write_through else -1, closefd=False)  # noqa: SIM115
-            stream = io.TextIOWrapper(binary, before.encoding, before.errors, write_through=before.write_through)
-            stream.reconfigure(line_buffering=number == 2 or (number == 1 and stream.isatty()))
-        setattr(sys, name, stream)
-        setattr(sys, f"__{name}__", stream)
-
-
-def _raised(file: int) -> int:
-    high = fcntl.fcntl(file, fcntl.F_DUPFD_CLOEXEC, _HIGH)
-    os.close(file)
-    return high
-
-
-def _closed(file: int) -> None:
-    with contextlib.suppress(OSError):
-        os.close(file)
-
-
-def _is_open(file: int) -> bool:
+def is_open(file: int) -> bool:
     try:
         os.fstat(file)
     except OSError:

@@ -9,7 +9,7 @@ import signal
 import socket
 import sys
 
-from tests.harness.warm import leave_ends, main
+from tests.harness.warm_server import leave_ends, main
 
 MODULES = (
     "torch", "triton", "numpy", "scipy.stats", "networkx", "msgspec", "psutil", "typer.testing", "rich.live",
