@@ -1,6 +1,6 @@
 """Fits the numbers of each device from plain streams: `python -m harness.predict.fit` writes devices.toml anew.
 
-An H200's are from the roofs of this suite's own run, which are streams that took turns with nothing of what is
+An H200's are from the roofs of the first run on one, which are streams that took turns with nothing of what is
 predicted; other devices' are from streams that were published (streams.toml). Fitted is time = fixed + bytes / rate,
 by least squares of the relative errors, over all streams of a device at once.
 """
@@ -21,8 +21,7 @@ from harness.store.records import Record, read_run
 from harness.store.vocabulary import Mix
 
 STREAMS = Path(__file__).with_name("streams.toml")
-RUN = Path(__file__).parents[2] / "results" / "nvidia-h200" / "default"
-RUN_NAME = "results/nvidia-h200/default"
+RUN = Path(__file__).parents[2] / "results" / "nvidia-h200" / "default-2026-11-27"
 OWN = "H200 SXM"  # the device of that run
 _RATE_BYTES = 2**32  # a rate's stream is taken to be so large that its fixed time does not show
 _LANES = 128  # of a multiprocessor, each a fused multiply-add in a clock
@@ -49,7 +48,8 @@ def _own(run: Path, sheet: Datasheet, table: Mapping[str, Any]) -> dict[str, Val
     main, warm = [p for p in points if p[0] != "warm"], [p for p in points if p[0] == "warm" and p[1] <= reach]
     gbps, fixed = _line(main)
     l2_gbps, l2_fixed = _line(warm)
-    source = f"{RUN_NAME}, roofs: {{}}"
+    name = f"results/{run.parent.name}/{run.name}"
+    source = f"{name}, roofs: {{}}"
     peak = sheet.multiprocessors * _LANES * 2 * sheet.clock_ghz * 1e9
     arithmetic = max(each.flops / (each.median_s or 1) for each in roofs if each.op == Mix.ARITHMETIC and each.flops)
     streams = "copies and triads, the fastest stream of each size"
@@ -58,12 +58,12 @@ def _own(run: Path, sheet: Datasheet, table: Mapping[str, Any]) -> dict[str, Val
         "l2_gbps": (l2_gbps, source.format(f"{streams} that fits the L2, warm")),
         **{f"{regime}_us": (us, source.format(f"{streams}, {regime}")) for regime, us in {**fixed, **l2_fixed}.items()},
         "latency_us": _latency(sheet, table["occupancy"]),
-        "clock_ghz": (sheet.clock_ghz, f"{RUN_NAME}: the clock before and after every record"),
+        "clock_ghz": (sheet.clock_ghz, f"{name}: the clock before and after every record"),
         "sustained": (arithmetic / peak, source.format("the product of matrices in fp32, over the lanes' peak")),
     }
 
 
-def measured_stream_s(moved: int, regime: str, run: Path = RUN) -> float:
+def measured_stream_s(moved: int, regime: str, run: Path) -> float:
     """What the fastest plain stream of that many bytes took in the run."""
     return min(us for which, size, us in fastest(_roofs(run)) if (which, size) == (regime, moved)) * 1e-6
 

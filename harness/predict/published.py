@@ -1,6 +1,6 @@
-"""Published times, and what the model says of each: rows of `published.toml`, and of this suite's own run on an H200.
+"""Published times, and what the model says of each: rows of `published.toml`, and of this suite's own runs on an H200.
 
-No parameter is fitted to any of them. Of the run they are the rows of eager PyTorch and of torch.compile.
+No parameter is fitted to any of them. Of the runs they are the rows of eager PyTorch and of torch.compile.
 """
 
 from __future__ import annotations
@@ -14,14 +14,15 @@ from typing import Any
 from harness.ops.op import ITEM_BYTES
 from harness.predict.counts import EagerKernel, KernelText, inductor_key, load
 from harness.predict.devices import DeviceModel, known
-from harness.predict.fit import OWN, RUN, RUN_NAME
+from harness.predict.fit import OWN, RUN
 from harness.predict.model import KernelWork, Prediction, predict
 from harness.predict.of_run import variant_of
 from harness.store.records import Record, read_run
 from harness.store.vocabulary import RECORDS, Regime
 
 FILE = Path(__file__).with_name("published.toml")
-RUNS = (RUN, RUN.with_name("activations"))
+LATEST = RUN.with_name("default")
+RUNS = (RUN, RUN.with_name("activations"), LATEST)
 _EAGER = ("elu", "elu_backward", "relu", "relu_backward")  # of which PyTorch has one kernel each
 _OF_THREE_TENSORS = ("add", "maximum", "swiglu", "relu² backward", "elu_backward", "relu_backward")
 
@@ -76,7 +77,8 @@ def rows(path: Path = FILE) -> Iterator[PublishedRow]:
     """The rows of the file, then those of this suite's runs where they are there, as in a checkout."""
     yield from of_file(path)
     for run in (each for each in RUNS if (each / RECORDS).exists()):
-        yield from (row for each in read_run(run, samples=False).records if (row := _of_record(each, run.name)))
+        source = f"results/{run.parent.name}/{run.name}"
+        yield from (row for each in read_run(run, samples=False).records if (row := _of_record(each, source)))
 
 
 def of_file(path: Path = FILE) -> Iterator[PublishedRow]:
@@ -127,7 +129,7 @@ def _eager(op: str, dtype: str) -> EagerKernel:
     return EagerKernel(op, dtype, 16 // ITEM_BYTES[dtype], known()[OWN].sheet.arch)
 
 
-def _of_record(record: Record, run: str) -> PublishedRow | None:
+def _of_record(record: Record, source: str) -> PublishedRow | None:
     """The row of a record, where there is a kernel that stands for what it timed."""
     if record.role != "provider" or record.median_s is None or record.layout != "contiguous":
         return None
@@ -139,7 +141,6 @@ def _of_record(record: Record, run: str) -> PublishedRow | None:
         key = inductor_key(record.op, variant_of(record.params), record.dtype, known()[OWN].sheet.arch)
     else:
         return None
-    source = RUN_NAME.replace("default", run)
     return PublishedRow(
         OWN, record.op, record.provider, record.dtype, record.elements, record.regime, record.median_s, source, key
     )

@@ -128,7 +128,8 @@ def test_who_shared_the_rounds_with_a_cheat_is_timed_again_without_it():
 def test_cheats_are_caught_on_a_gpu(cheat):
     records = measured("eager", cheat, device=find_device("cuda:0"))
     outcomes = {record.provider: record.outcome for record in records if record.role == "provider"}
-    assert outcomes == {"eager": "ok", cheat: "rejected"}
+    reasons = {record.provider: record.reason for record in records if record.role == "provider"}
+    assert outcomes == {"eager": "ok", cheat: "rejected"}, (reasons, l2.carve_out_bytes())
 
 
 @pytest.mark.parametrize("op", KERNEL_OPS)
