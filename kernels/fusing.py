@@ -222,8 +222,7 @@ def _why_not(layer: nn.Module, activation: nn.Module, linear: bool) -> str | Non
 def _is_hooked(module: nn.Module) -> bool:
     if module._forward_hooks or module._backward_hooks or module._backward_pre_hooks:
         return True
-    before = module._forward_pre_hooks
-    return bool(before) and not all(isinstance(hook, _WEIGHT_HOOKS) for hook in before.values())
+    return not all(isinstance(hook, _WEIGHT_HOOKS) for hook in module._forward_pre_hooks.values())
 
 
 def _fused(layer: Any, activation: Any, x: Tensor) -> Tensor:

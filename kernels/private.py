@@ -44,12 +44,19 @@ def _no(*_: Any) -> bool:
     return False
 
 
+def _nothing(*_: Any) -> None:
+    """No trace to set aside: it then also holds what a check asks, and a jagged tensor may refuse to answer."""
+
+
 # What torch.autograd.grad(is_grads_batched=True) calls backward with; its fallback wants an operator to loop over.
 is_legacy_batched: Callable[[torch.Tensor], bool] = _private("torch._C._functorch:is_legacy_batchedtensor", _yes)
 count_dispatch_modes: Callable[[], int] = _private("torch._C:_len_torch_dispatch_stack", _yes)
 has_transforms: Callable[[], bool] = _private("torch._C:_are_functorch_transforms_active", _yes)
 is_zero: Callable[[torch.Tensor], bool] = _private("torch:Tensor._is_zerotensor", _no)
 is_jit_tracing: Callable[[], bool] = _private("torch._C:_is_tracing", torch.jit.is_tracing)
+# What torch.jit.trace writes into, or None.
+_trace: Callable[[], Any] = _private("torch._C:_get_tracing_state", _nothing)
+_set_trace: Callable[[Any], None] = _private("torch._C:_set_tracing_state", _nothing)
 _transforms: Callable[[], Any] = _private("torch._C._functorch:get_interpreter_stack", tuple)
 _is_wrapped: Callable[[torch.Tensor], bool] = _private("torch._C._functorch:is_functorch_wrapped_tensor", _no)
 _unwrap: Callable[[torch.Tensor], torch.Tensor] = _private("torch._C._functorch:get_unwrapped")
@@ -76,6 +83,22 @@ def unwrapped(tensor: torch.Tensor) -> torch.Tensor:
     while _is_wrapped(tensor):
         tensor = _unwrap(tensor)
     return tensor
+
+
+def untraced(check: Callable[..., None], *args: Any, **kwargs: Any) -> None:
+    """Call `check`, which asks tensors for numbers, while torch.jit.trace does not look on.
+
+    Those numbers are no part of what is computed, and within a trace a jagged tensor does not tell its sizes (torch
+    2.11).
+    """
+    trace = None if torch.compiler.is_compiling() else _trace()
+    if trace is None:
+        return check(*args, **kwargs)
+    _set_trace(None)
+    try:
+        check(*args, **kwargs)
+    finally:
+        _set_trace(trace)
 
 
 def is_functionalized() -> bool:

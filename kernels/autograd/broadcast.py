@@ -69,7 +69,7 @@ class VectorActivation:
             if not needs_derivative(x, vector):
                 return self.compute(x, vector, *rest)
         else:
-            self._check(x, vector, rest[-1])
+            private.untraced(self._check, x, vector, rest[-1])
             if is_foreign(x, vector):
                 return self.steps(x, along(vector, x, rest[-1]), *rest[:-1])
             if not private.has_transforms():  # which see a Function, and no operator
@@ -81,7 +81,7 @@ class VectorActivation:
             if not needs_derivative(grad_output, x, vector):
                 return self.compute_backward(grad_output, x, vector, *rest)
         else:
-            self._check(x, vector, rest[-1], grad_output=grad_output)
+            private.untraced(self._check, x, vector, rest[-1], grad_output=grad_output)
             if is_foreign(grad_output, x, vector):
                 return self._backward_in_steps(grad_output, x, vector, *rest)
             if not private.has_transforms():

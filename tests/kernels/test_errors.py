@@ -103,6 +103,24 @@ def test_a_bias_that_does_not_fit_is_a_value_error(shape, bias_shape, dim, named
             call()
 
 
+@pytest.mark.filterwarnings("error::torch.jit.TracerWarning", "ignore::DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors:UserWarning")
+@pytest.mark.parametrize("kind", ["dense", "jagged"])
+def test_a_trace_asks_whether_a_bias_fits_and_holds_nothing_of_the_question(kind):
+    x = normals(4, 3)
+    if kind == "jagged":
+        x = torch.nested.nested_tensor(list(x.split((1, 3))), layout=torch.jagged)
+
+    def traced(bias):
+        return torch.jit.trace(lambda x: bias_elu(x, bias), x, check_trace=False)
+
+    assert "aten::size" not in str(traced(normals(3)).graph)
+    for length in (1, 4):
+        with pytest.raises(ValueError, match=rf"bias has shape \({length},\), and dimension -1 of x has 3 elements"):
+            traced(normals(length))
+    assert not torch.jit.is_tracing()
+
+
 def test_launchers_never_copy_so_they_refuse_other_layouts():
     x, bias, gaps = normals(4, 6), normals(6), normals(4, 12)[:, ::2]
     transposed = normals(6, 4).t()
