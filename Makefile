@@ -17,7 +17,7 @@ endif
 # pytest-xdist where it is there: the tests are independent, and interpreting kernels is slow. A worker begins with a
 # run of neighbouring tests, which share fixtures, and takes over from the other when it is done.
 WORKERS = 2
-XDIST = $(shell $(PYTHON) -c 'import xdist' 2>/dev/null && echo "-n $(or $(TEST_WORKERS),$(WORKERS)) --dist worksteal")
+XDIST = $(shell $(PYTHON) -c 'import xdist' 2>/dev/null && echo "-n $(or $(TEST_WORKERS),$(WORKERS)) --dist worksteal -p tests.workers")
 PYTEST = $(PYTHON) -m pytest $(XDIST)
 # Bytecode is kept, whatever the environment says: tests begin hundreds of processes, and each would compile all sources.
 export PYTHONDONTWRITEBYTECODE :=

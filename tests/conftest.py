@@ -12,25 +12,28 @@ import os
 import signal
 
 import pytest
-import torch
 
 from tests.harness.warm import begin_workers_in, warm_process
-
-# PyTorch's threads wait for each other spinning: where two test processes share two cores, each of them with a thread
-# for every core, most of the time goes there. The processes that tests start take this over.
-torch.set_num_threads(int(os.environ.setdefault("OMP_NUM_THREADS", "1")))
+from tests.workers import hands_out
 
 # A shell's background job ignores Ctrl-C, and so does all that it starts, which some tests interrupt.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# What tests start imports nothing again that a warm process has imported: tests/harness/warm.py.
-begin_workers_in(warm_process)
+if not hands_out():
+    import torch
 
-with pytest.MonkeyPatch.context() as patch:
-    if not torch.cuda.is_available() and os.environ.get("KERNELS_ON") == "interpreter":
-        patch.setenv("TRITON_INTERPRET", "1")
-    import kernels  # noqa: F401
+    # PyTorch's threads wait for each other spinning: where two test processes share two cores, each of them with a
+    # thread for every core, most of the time goes there. The processes that tests start take this over.
+    torch.set_num_threads(int(os.environ.setdefault("OMP_NUM_THREADS", "1")))
+
+    # What tests start imports nothing again that a warm process has imported: tests/harness/warm.py.
+    begin_workers_in(warm_process)
+
+    with pytest.MonkeyPatch.context() as patch:
+        if not torch.cuda.is_available() and os.environ.get("KERNELS_ON") == "interpreter":
+            patch.setenv("TRITON_INTERPRET", "1")
+        import kernels  # noqa: F401
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

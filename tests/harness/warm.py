@@ -50,6 +50,7 @@ class Request:
     descriptors: tuple[int, ...]  # their numbers; the files themselves come with the request
     ignores_ctrl_c: bool
     before: Callable[[], None] | None = None
+    runs_tests: bool = False  # then it says itself what begins in its warm process
 
 
 def at_import(environment: Mapping[str, str]) -> dict[str, str]:
@@ -67,7 +68,7 @@ class Warm:
     """A warm process, as its owner sees it."""
 
     def __init__(self, control: socket.socket, environment: Mapping[str, str]) -> None:
-        self._control, self._environment, self._owner = control, at_import(environment), os.getpid()
+        self._control, self.environment, self._owner = control, at_import(environment), os.getpid()
         self._taken: set[str] = set()
         self._one_asks = threading.Lock()
 
@@ -84,6 +85,18 @@ class Warm:
         atexit.register(ours.close)
         return cls(ours, environment) if ours.recv(1) else None
 
+    def descendant(self, module: str, environment: Mapping[str, str]) -> Warm:
+        """A warm process that this one was, and that has imported a module besides."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        number = theirs.fileno()
+        code = (
+            f"import socket, {module}; from tests.harness.warm_server import main; main(socket.socket(fileno={number}))"
+        )
+        self.fork([sys.executable, "-c", code], environment, {0: 0, 1: 1, 2: 2, number: number})
+        theirs.close()
+        atexit.register(ours.close)
+        return Warm(ours, environment)
+
     def end(self) -> None:
         """No other process will begin in it; those that did go on."""
         self._control.close()
@@ -96,7 +109,7 @@ class Warm:
 
     def serves(self, environment: Mapping[str, str]) -> bool:
         """Whether this process may ask it: not where it is itself a fork of the owner, whose children they would be."""
-        return self._owner == os.getpid() and self._environment == at_import(environment)
+        return self._owner == os.getpid() and self.environment == at_import(environment)
 
     def fork(
         self,
@@ -105,6 +118,7 @@ class Warm:
         descriptors: Mapping[int, int],
         folder: str | Path | None = None,
         before: Callable[[], None] | None = None,
+        runs_tests: bool = False,
     ) -> int:
         """The process that runs `words`, a child of this one. Its descriptors: files of this one by their number."""
         there = {number: file for number, file in descriptors.items() if is_open(file)}
@@ -115,6 +129,7 @@ class Warm:
             descriptors=tuple(there),
             ignores_ctrl_c=signal.getsignal(signal.SIGINT) is signal.SIG_IGN,
             before=before,
+            runs_tests=runs_tests,
         )
         return self._ask(wanted, list(there.values()))
 
@@ -131,6 +146,7 @@ _of_this: dict[frozenset[tuple[str, str]], Warm | None] = {}  # the last used la
 _broken: set[frozenset[tuple[str, str]]] = set()
 _AT_MOST = 3
 SCRIPTED_GPU = "tests.harness.scripted_gpu.devices"  # imported by all who have its plugin on their path
+_LATE = "tests.harness.scripted_gpu.late"  # the same, to those who have imported torch before
 _PLUGIN = Path(__file__).parent / "scripted_gpu/plugin"
 
 
@@ -149,7 +165,7 @@ def warm_process(environment: Mapping[str, str]) -> Warm | None:
     )
     found = _of_this.pop(key, None)
     if found is None and is_wanted and key not in _broken:
-        found = Warm.start(environment)
+        found = _with_scripted_gpu(environment) or Warm.start(environment)
         if found is None:
             _broken.add(key)
     _of_this[key] = found
@@ -159,8 +175,25 @@ def warm_process(environment: Mapping[str, str]) -> Warm | None:
     return found if found is not None and found.serves(environment) else None
 
 
+def _with_scripted_gpu(environment: Mapping[str, str]) -> Warm | None:
+    """One for the plugin's path, where there is one for the path without."""
+    variables = at_import(environment)
+    plain = _of_this.get(frozenset((variables | {"PYTHONPATH": str(ROOT)}).items()))
+    if plain is None or variables["PYTHONPATH"] != f"{_PLUGIN}:{ROOT}" or not plain.serves(plain.environment):
+        return None
+    return plain.descendant(_LATE, environment)
+
+
+def keep(own: Warm) -> None:
+    """Have `warm_process` answer with this one for its environment."""
+    adopt()
+    _of_this[frozenset(own.environment.items())] = own
+
+
 class WarmPopen(subprocess.Popen):  # type: ignore[type-arg]
     """A process of the standard library that begins in a warm one."""
+
+    runs_tests = False
 
     def __init__(self, warm: Warm, *arguments: Any, **options: Any) -> None:
         self._warm = warm
@@ -174,19 +207,29 @@ class WarmPopen(subprocess.Popen):  # type: ignore[type-arg]
             given if given != -1 else number for number, given in enumerate((ends[0], ends[3], ends[5]))
         )
         files = {0: stdin, 1: stdout, 2: stderr} | {each: each for each in pass_fds}
-        self.pid = self._warm.fork(args, os.environ if env is None else env, files, cwd, preexec_fn)
+        self.pid = self._warm.fork(args, os.environ if env is None else env, files, cwd, preexec_fn, self.runs_tests)
         self._child_created = True
         self._close_pipe_fds(*ends)  # type: ignore[attr-defined]
 
 
-def popen_in(warm: Callable[[Mapping[str, str]], Warm | None]) -> type[subprocess.Popen[Any]]:
-    """`subprocess.Popen` whose processes of Python begin in a warm one, where there is one for their environment."""
+def popen_in(
+    warm: Callable[[Mapping[str, str]], Warm | None], *, of_tests: bool = False
+) -> type[subprocess.Popen[Any]]:
+    """`subprocess.Popen` whose processes of Python begin in a warm one, where there is one for their environment.
+
+    `of_tests`: those that pytest-xdist starts, to run tests. That they are not to buffer their output is left out:
+    they ask for it as they begin.
+    """
 
     class Popen(WarmPopen):
+        runs_tests = of_tests
+
         def __init__(self, *arguments: Any, **options: Any) -> None:
             _Popen.__init__(self, *arguments, **options)
 
         def _execute_child(self, args: Any, *rest: Any) -> None:
+            if of_tests and isinstance(args, list):
+                args = [word for word in args if word != "-u"]
             found = warm(rest[5] or os.environ) if isinstance(args, list) and can_be_warm(args) else None
             if found is None:
                 super(WarmPopen, self)._execute_child(args, *rest)  # type: ignore[misc]

@@ -34,6 +34,7 @@ from tests.harness.warm import (
     begin_workers_in,
     call_itself,
     is_open,
+    keep,
     popen_in,
 )
 
@@ -146,7 +147,10 @@ def _become(wanted: Request, files: list[int], control: socket.socket, tell: int
         wanted.before()
     _standard_streams()
     own = Warm(socket.socket(fileno=high[1]), wanted.environment)
-    _begin_all_in(own)
+    if wanted.runs_tests:
+        keep(own)
+    else:
+        _begin_all_in(own)
     signal.signal(signal.SIGINT, signal.SIG_IGN if wanted.ignores_ctrl_c else signal.default_int_handler)
     call_itself("python")
     os.write(high[0], str(os.getpid()).encode())
