@@ -137,8 +137,13 @@ class Checks(Observer):
 
     def _conflicts(self, places: Array, who: Array, other: Array, when: Array, in_warp: Array) -> Array:
         """Where another thread was in the same epoch."""
+        same = when[places] == self._epoch[who]
+        if not same.any():  # as behind a barrier
+            return same
         before = other[places]
-        same = (when[places] == self._epoch[who]) & (before >= 0) & (before != who)
+        same &= (before >= 0) & (before != who)
+        if not same.any():
+            return same
         ordered = (self._warp[before] == self._warp[who]) & (in_warp[places] != self._warp_epoch[who])
         return np.asarray(same & ~ordered)
 

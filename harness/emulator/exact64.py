@@ -36,19 +36,18 @@ def two_product(a: Array, b: Array) -> tuple[Array, Array]:
 
 def _is_safe(*values: Array) -> Array:
     """Where two_product and two_sum are exact."""
-    size = np.abs(np.stack(values))
-    return (((size < _SAFE_HIGH) & (size > _SAFE_LOW)) | (size == 0)).all(axis=0)
+    safe: Any = True
+    for size in map(np.abs, values):
+        safe = safe & (((size < _SAFE_HIGH) & (size > _SAFE_LOW)) | (size == 0))
+    return np.asarray(safe)
 
 
-def _spread(values: Any, shape: tuple[int, ...]) -> Array:
-    """fp64 numbers in a shape, which most have already."""
-    numbers = np.asarray(values, np.float64)
-    return numbers if numbers.shape == shape else np.broadcast_to(numbers, shape)
+def fma_directed(a: Any, b: Any, c: Any, mode: str) -> Array:
+    """a * b + c of fp64, rounded once: the product in two parts, their sum with c to odd, then to nearest.
 
-
-def fma_directed(a: Any, b: Any, c: Any, mode: str, shape: tuple[int, ...]) -> Array:
-    """a * b + c of fp64, rounded once: the product in two parts, their sum with c to odd, then to nearest."""
-    x, y, z = (_spread(each, shape) for each in (a, b, c))
+    What is one number for all lanes may stay an array of one: less is computed then.
+    """
+    x, y, z = (np.asarray(each, np.float64) for each in (a, b, c))
     product, low = two_product(x, y)
     total, lost = two_sum(product, z)
     # The two small parts, to odd, then their sum with the large one: right, since it has bits to spare (Boldo).
@@ -65,7 +64,8 @@ def fma_directed(a: Any, b: Any, c: Any, mode: str, shape: tuple[int, ...]) -> A
         result = np.where(easy, result, product + z)
         hard = np.flatnonzero(~(easy | zero) & np.isfinite(x) & np.isfinite(y) & np.isfinite(z))
         if hard.size:
-            result[hard] = _fma_of_any_size(x[hard], y[hard], z[hard], mode)
+            a, b, c = (np.broadcast_to(each, result.shape)[hard] for each in (x, y, z))
+            result[hard] = _fma_of_any_size(a, b, c, mode)
     return result
 
 

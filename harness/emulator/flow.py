@@ -90,11 +90,11 @@ def read(instruction: Instruction) -> list[Register]:
 def analyse(kernel: Kernel) -> Flow:
     code = kernel.instructions
     blocks = _blocks(kernel)
-    types = {each.name: each.type for step in code for each in (*written(step), *read(step))}
-    constants, constant_registers = _constants(code)
+    filled, taken = [written(step) for step in code], [read(step) for step in code]
+    types = {each.name: each.type for pair in zip(filled, taken, strict=True) for found in pair for each in found}
+    constants, constant_registers = _constants(code, filled, taken)
     numbers = {name: index for index, name in enumerate(types)}
-    uses = [_bits(read(step), numbers) for step in code]
-    makes = [_bits(written(step), numbers) for step in code]
+    uses, makes = ([_bits(found, numbers) for found in each] for each in (taken, filled))
     after = _live_after_blocks(code, blocks, uses, makes)
     lives: dict[str, tuple[int, int]] = {}
     names = list(types)
@@ -186,33 +186,40 @@ def _extend(lives: dict[str, tuple[int, int]], names: list[str], bits: int, inde
         bits ^= low
 
 
-def _constants(code: list[Instruction]) -> tuple[tuple[int, ...], frozenset[str]]:
+def _constants(
+    code: list[Instruction], filled: list[list[Register]], taken: list[list[Register]]
+) -> tuple[tuple[int, ...], frozenset[str]]:
     """Launch constants: filled by one instruction, from parameters, numbers and other launch constants.
+
+    `filled` and `taken` are the registers that each instruction writes and reads.
 
     Halves of a register are taken apart lane by lane, so what packed instructions read is none.
     """
     makers: dict[str, list[int]] = {}
     packed: set[str] = set()
-    for step in code:
-        for each in written(step):
+    for step, into, out_of in zip(code, filled, taken, strict=True):
+        for each in into:
             makers.setdefault(each.name, []).append(step.index)
         if any(kind.endswith("x2") for kind in step.types):
-            packed |= {each.name for each in (*read(step), *written(step))}
+            packed |= {each.name for each in (*out_of, *into)}
     order: list[int] = []
     known: set[str] = set()
-    waiting = [step for step in code if _may_be_constant(step, makers, packed)]
+    waiting = [
+        (step.index, into, out_of)
+        for step, into, out_of in zip(code, filled, taken, strict=True)
+        if _may_be_constant(step, into, makers, packed)
+    ]
     while True:
-        ready = [step for step in waiting if all(each.name in known for each in read(step))]
+        ready = [each for each in waiting if all(register.name in known for register in each[2])]
         if not ready:
             return tuple(order), frozenset(known)
-        done = {step.index for step in ready}
+        done = {index for index, _, _ in ready}
         order += sorted(done)
-        known |= {each.name for step in ready for each in written(step)}
-        waiting = [step for step in waiting if step.index not in done]
+        known |= {register.name for _, into, _ in ready for register in into}
+        waiting = [each for each in waiting if each[0] not in done]
 
 
-def _may_be_constant(step: Instruction, makers: dict[str, list[int]], packed: set[str]) -> bool:
-    filled = written(step)
+def _may_be_constant(step: Instruction, filled: list[Register], makers: dict[str, list[int]], packed: set[str]) -> bool:
     if (
         not filled
         or step.guard is not None

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import struct
 from dataclasses import dataclass, field
+from functools import cached_property
 
 SIZES = {"b8": 1, "b16": 2, "b32": 4, "b64": 8, "b128": 16, "pred": 1}
 SIZES |= {f"{kind}{bits}": bits // 8 for kind in "us" for bits in (8, 16, 32, 64)}
@@ -87,7 +88,7 @@ class Instruction:
     def has(self, modifier: str) -> bool:
         return modifier in self.modifiers
 
-    @property
+    @cached_property
     def types(self) -> tuple[str, ...]:
         """Those of the modifiers that name a type, in order."""
         return tuple(each for each in self.modifiers if each in SIZES)

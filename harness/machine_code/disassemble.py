@@ -19,7 +19,7 @@ from triton.runtime.cache import get_cache_manager
 from harness.machine_code import fatbin, sass
 from harness.machine_code.instructions import MachineInstruction
 
-_KEPT = "listing.sass"  # in Triton's cache
+_KEPT = "listing.sass"  # in Triton's cache, what a tool says of a file
 
 
 class ToolError(RuntimeError):
@@ -51,7 +51,7 @@ def listings(codes: Mapping[str, bytes], arch: str) -> dict[str, list[MachineIns
     with tempfile.NamedTemporaryFile(suffix=".bin") as file:
         file.write(b"".join(codes.values()))
         file.flush()
-        listing = _listing("-b", _flavour(arch), file.name)
+        listing = _told("nvdisasm", "-b", _flavour(arch), file.name)
     found, start = {}, 0
     lines = [line for line in listing.splitlines() if line.lstrip().startswith("/*")]
     each_bytes = 16
@@ -66,7 +66,7 @@ def listings(codes: Mapping[str, bytes], arch: str) -> dict[str, list[MachineIns
 
 def readable(cubin: str) -> str:
     """A kernel's listing for people, with labels where branches go. Raises ToolError."""
-    return _listing("-c", cubin)
+    return _told("nvdisasm", "-c", cubin)
 
 
 def with_codes(cubin: str, symbol: int | None = None) -> str:
@@ -75,7 +75,7 @@ def with_codes(cubin: str, symbol: int | None = None) -> str:
     Of one kernel where its place in the table of symbols is given.
     """
     one = () if symbol is None else ("-fun", str(symbol))
-    lines = _listing("-c", "-hex", *one, cubin).splitlines()
+    lines = _told("nvdisasm", "-c", "-hex", *one, cubin).splitlines()
     return "\n".join(line for line in lines if not re.fullmatch(r"\s*/\* 0x[0-9a-f]{16} \*/", line))
 
 
@@ -84,7 +84,7 @@ def resources(cubin: str, kernel: str | None = None) -> Resources:
 
     Of the only kernel in the file, unless one is named. Raises ToolError.
     """
-    usage = _run("cuobjdump", "-res-usage", cubin)
+    usage = _told("cuobjdump", "-res-usage", cubin)
     if kernel is not None:
         usage = usage.partition(f"Function {kernel}:")[2].partition("Function ")[0]
     registers = re.search(r"\bREG:([0-9]+)", usage)
@@ -124,20 +124,20 @@ def sections(elf: bytes) -> dict[str, bytes]:
     return {name: elf[start:stop] for name, (start, stop) in fatbin.sections(elf).items()}
 
 
-def _listing(*arguments: str) -> str:
-    """What nvdisasm prints of a file, the last argument. Kept in Triton's cache, as the tool takes long to start."""
+def _told(name: str, *arguments: str) -> str:
+    """What a tool prints of a file, the last argument. Kept in Triton's cache, as the tools take long to start."""
     *options, file = arguments
-    asked = hashlib.sha256(f"{_release(tool('nvdisasm'))} {options} ".encode() + Path(file).read_bytes())
+    asked = hashlib.sha256(f"{_release(tool(name))} {options} ".encode() + Path(file).read_bytes())
     kept = None
     with suppress(OSError, RuntimeError):  # no directory that can be written to
         kept = get_cache_manager(asked.hexdigest())
         if found := kept.get_file(_KEPT):
             return Path(found).read_text(encoding="utf-8")
-    listing = _run("nvdisasm", *arguments)
+    said = _run(name, *arguments)
     if kept is not None:
         with suppress(OSError):
-            kept.put(listing, _KEPT, binary=False)
-    return listing
+            kept.put(said, _KEPT, binary=False)
+    return said
 
 
 @cache

@@ -23,7 +23,7 @@ from harness.emulator.reader import parse
 from harness.machine_code.driver import NotedLaunch
 from harness.machine_code.known import Execution
 
-_PAGE = 4096  # bytes: data are made where they are read, so many at a time
+_PAGE = 512  # bytes: data are made where they are read, so many at a time
 _ALIGNMENT = 256  # of a tensor's first byte, as CUDA's allocations have it at least
 
 

@@ -139,7 +139,8 @@ class Record:
     @property
     def doubts(self) -> tuple[Flag, ...]:
         """The flags that speak against its times."""
-        return tuple(flag for flag in self.flags if flag not in FLAGS_OF_RESULTS)
+        # Most records have no flag, and a report asks each of them many times.
+        return tuple(flag for flag in self.flags if flag not in FLAGS_OF_RESULTS) if self.flags else ()
 
     @property
     def entry(self) -> str:

@@ -99,8 +99,8 @@ def unpaired_ratio(
     """
     if a_ci95 is None or b_ci95 is None:
         return None
-    a, a_low, a_high = (math.log(value) for value in (a_median, *a_ci95))
-    b, b_low, b_high = (math.log(value) for value in (b_median, *b_ci95))
+    a, a_low, a_high = math.log(a_median), math.log(a_ci95[0]), math.log(a_ci95[1])
+    b, b_low, b_high = math.log(b_median), math.log(b_ci95[0]), math.log(b_ci95[1])
     low = a - b - math.hypot(a - a_low, b_high - b)
     high = a - b + math.hypot(a_high - a, b - b_low)
     return Ratio(math.exp(a - b), math.exp(low), math.exp(high))

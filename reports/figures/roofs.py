@@ -109,10 +109,11 @@ def spots(timed: Iterable[TimedGroup]) -> list[Spot]:
     for group in timed:
         if group.regime != "cold":
             continue
+        variant = variant_text(group)
         for row in group.rows:
             record = row.record
             if record.role == "provider" and record.flops:
-                key = (group.op, variant_text(group), group.dtype, record.provider)
+                key = (group.op, variant, group.dtype, record.provider)
                 if key not in found or record.bytes_moved > found[key].bytes_moved:
                     found[key] = record
     ordered = sorted(found.items(), key=lambda item: (item[0][0], dtype_order(item[0][2]), item[0]))

@@ -63,6 +63,8 @@ def bytes_text(size: float) -> str:
 
 def params_text(params: Mapping[str, Any], defaults: Mapping[str, Any]) -> str:
     """The parameters that differ from the defaults: "alpha=1.673 scale=1.051"; empty where none does."""
+    if params == defaults:  # as nearly all are
+        return ""
     return " ".join(
         f"{name}={value:.4g}" if isinstance(value, float) else f"{name}={value}"
         for name, value in params.items()

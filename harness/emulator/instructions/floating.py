@@ -152,7 +152,7 @@ def fma(site: Site) -> Step:
 
         def in_f64() -> None:
             x, y, z = (np.array(each) for each in (a, b, c))
-            np.copyto(out, fma_directed(x, y, z, mode, out.shape))
+            np.copyto(out, fma_directed(x, y, z, mode))
             _pass_nan_on(out, [x, y, z])
 
         return in_f64

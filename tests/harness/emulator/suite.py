@@ -25,7 +25,7 @@ DTYPES = {"sm_90": ("bfloat16", "float16", "float32", "float64")}
 
 
 def main(arch: str, ex2: str, ops: list[str]) -> None:
-    shapes = Shapes((256, 256), (255, 257), (4, 8, 16, 64))
+    shapes = Shapes((128, 256), (127, 257), (4, 8, 16, 64))
     provider = providers.load("triton")
     found = []
     with emulated(arch, ex2) as gpu:  # type: ignore[arg-type]

@@ -160,13 +160,16 @@ def test_a_run_that_is_killed_is_cut_short_and_is_sealed_once_it_has_gone_on(tmp
 @pytest.mark.slow
 @pytest.mark.parametrize("is_torn", [False, True], ids=["edited", "torn and without a seal"])
 def test_report_says_what_a_run_is_not(copied, is_torn):
+    lines = (copied / RECORDS).read_text().splitlines(keepends=True)
+    kept = "".join(line for line in lines if json.loads(line)["outcome"] == "rejected")  # of which no figure is drawn
+    assert kept.count("\n") > 1
     if is_torn:
         (copied / seal.SEAL).unlink()
-        (copied / RECORDS).write_bytes((copied / RECORDS).read_bytes()[:-7])
+        kept = kept[:-7]
         sentences = ["its seal was removed", "The last record was cut short"]
     else:
-        changed(copied, lambda row: row.update(device="another"))
         sentences = ["The run was changed after it ended"]
+    (copied / RECORDS).write_text(kept)
     ended = elubench("report", copied)
     assert ended.returncode == 0, ended.stderr
     for said in (ended.stderr, *((copied / "report" / name).read_text() for name in ("report.md", "index.html"))):
