@@ -13,7 +13,7 @@ from harness.cli import conform, crosscheck, machine_code, paper, proof, provide
 from harness.cli.engines import Address, EngineName, EngineOf, On, Where, in_words, opened, reopened, where
 from harness.cli.exits import CHECK_FAILED, WRONG_USAGE, command_line, end
 from harness.cli.measuring import measuring, new_directory, present, refuse_beside_resume, resume_hint
-from harness.cli.options import Arch, Dtypes, FlushKind, Ops, Providers, Regimes, Shapes
+from harness.cli.options import Arch, Dtypes, FlushKind, Inspect, Ops, Providers, Regimes, Report, Shapes
 
 if TYPE_CHECKING:
     from harness.run.engine import Engine
@@ -68,12 +68,8 @@ def run(
     strict: Annotated[
         bool, typer.Option(help="Exit with 1 where a provider was rejected, crashed, timed out, or computes no op.")
     ] = False,
-    report: Annotated[
-        bool, typer.Option(help="Write RUN/report/ at the end.", envvar="ELUBENCH_REPORT", show_envvar=True)
-    ] = True,
-    inspect: Annotated[
-        bool, typer.Option(help="Count the kernels' machine code.", envvar="ELUBENCH_INSPECT", show_envvar=True)
-    ] = True,
+    report: Report = True,
+    inspect: Inspect = True,
 ) -> None:
     """Measure a sweep, store every record, show the tables, write the report."""
     place = where(engine, address, on, device)

@@ -25,6 +25,7 @@ def crosscheck(
         typer.Option(help="Elements, such as 65536,1048576; may be repeated.  [default: three, by the device]"),
     ] = None,
     rounds: Annotated[int, typer.Option(min=6, help="Rounds in which all timers take turns.")] = 9,
+    seconds: Annotated[float, typer.Option(min=0.001, help="How long each timer times in each round.")] = 0.1,
     op: Annotated[str, typer.Option(help="The op to time.")] = "elu",
     dtype: Annotated[str, typer.Option(help="Its dtype.")] = "float32",
     provider: Annotated[
@@ -49,7 +50,7 @@ def crosscheck(
     found = find_device(device)
     cases = wanted or [make_case(op, (elements,), dtype) for elements in _SIZES[found.kind]]
     spec = provider or ("triton" if found.kind == "cuda" else "eager")
-    checks = _checks(cases, spec, found, rounds)
+    checks = _checks(cases, spec, found, rounds, seconds)
     if json:
         from json import dumps
 
@@ -58,14 +59,14 @@ def crosscheck(
         _show(checks, found.name)
 
 
-def _checks(cases: Sequence[Case], spec: str, device: Device, rounds: int) -> list[Check]:
+def _checks(cases: Sequence[Case], spec: str, device: Device, rounds: int, seconds: float) -> list[Check]:
     from harness import providers
     from harness.cli.exits import CHECK_FAILED, WRONG_USAGE, end
     from harness.crosscheck import Rejected
     from harness.crosscheck.apart import Failed, NeedsGpu, checks_apart
 
     found: list[Check] = []
-    each = checks_apart(cases, spec, device, rounds)
+    each = checks_apart(cases, spec, device, rounds, seconds)
     for case in cases:
         print(f"timing {case.key}", file=sys.stderr)
         try:
@@ -118,6 +119,6 @@ def _show(checks: list[Check], device: str) -> None:
     if any(check.agrees is False for check in checks):
         console.print(Text("differs: by more than our clock differs from itself; docs/method.md says what can be why"))
     if any(check.agrees is None and check.ratio for check in checks):
-        console.print(Text("undecided: the interval is wider than what is to be told; give more --rounds"))
+        console.print(Text("undecided: the interval is wider than what is to be told; give more --rounds or --seconds"))
     for timer, why in dict.fromkeys((check.timer, check.why) for check in checks if check.why):
         console.print(Text(printable(f"{timer}: {why}")))

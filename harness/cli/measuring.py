@@ -50,7 +50,7 @@ def measuring(store: Store) -> Iterator[None]:
         end(f"interrupted; everything measured so far is in {store.path}; {resume_hint(store)}", INTERRUPTED)
 
 
-def present(path: Path, report: bool = True) -> None:
+def present(path: Path, report: bool) -> None:
     """Show a run that has just ended, and make its report; a report that fails makes no measured run look failed."""
     stored.show_run(path)
     if not report or next(iter_lines(path / RECORDS), None) is None:

@@ -46,3 +46,7 @@ FlushKind = Annotated[
     str | None,
     typer.Option("--flush", help="dirty or clean: a GPU's L2 before each cold call.  [default: the sweep's]"),
 ]
+Report = Annotated[bool, typer.Option(help="Write RUN/report/ at the end.", envvar="ELUBENCH_REPORT", show_envvar=True)]
+Inspect = Annotated[
+    bool, typer.Option(help="Count the kernels' machine code.", envvar="ELUBENCH_INSPECT", show_envvar=True)
+]

@@ -9,6 +9,7 @@ import typer
 
 from harness.cli.exits import CHECK_FAILED, command_line, end
 from harness.cli.measuring import measuring, new_directory, present, refuse_beside_resume, resume_hint
+from harness.cli.options import Inspect, Report
 
 if TYPE_CHECKING:
     from harness.device.devices import Device
@@ -31,9 +32,8 @@ def claims(
         str | None, typer.Option(help="The data to train on: digits, mnist1d or mnist5000.  [default: digits]")
     ] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu or cuda:N.  [default: auto]")] = None,
-    inspect: Annotated[
-        bool, typer.Option(help="Count the kernels' machine code.", envvar="ELUBENCH_INSPECT", show_envvar=True)
-    ] = True,
+    report: Report = True,
+    inspect: Inspect = True,
 ) -> None:
     """Put the statements of the ELU paper to the test: what holds, what does not, what cannot be told."""
     if resume is not None:
@@ -47,7 +47,7 @@ def claims(
         plan = make_plan(quick, claim or [], activation or [], dataset or "digits")
         plan, found, store = _created(plan, out, device or "auto")
     _measure(plan, found, store, inspect)
-    present(store.path)
+    present(store.path, report)
 
 
 def _created(plan: Plan, out: Path | None, device: str) -> tuple[Plan, Device, Store]:

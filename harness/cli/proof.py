@@ -13,7 +13,7 @@ import typer
 from harness.cli.engines import Address, EngineName, EngineOf, reached, where
 from harness.cli.exits import CHECK_FAILED, WRONG_USAGE, command_line, end
 from harness.cli.measuring import measuring, new_directory, present, refuse_beside_resume, resume_hint
-from harness.cli.options import Dtypes
+from harness.cli.options import Dtypes, Report
 from harness.plumbing.errors import named
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ def prove(
     address: Address = None,
     out: Annotated[Path | None, typer.Option(help="Directory of the run.  [default: runs/TIME-proof-OP]")] = None,
     resume: Annotated[Path | None, typer.Option(help="Go on with the run in this directory.")] = None,
+    report: Report = True,
 ) -> None:
     """Put every input there is through the compiled kernel, and say what is wrong with the outputs.
 
@@ -60,7 +61,7 @@ def prove(
         else:
             plan, store = _created(op or "elu", dtype or [], provider or "triton", arch or "sm_90", between, out)
         _measure(plan, store, cluster, processes or len(os.sched_getaffinity(0)))
-    present(store.path)
+    present(store.path, report)
     if sentence := _failure(store.path):
         end(sentence, CHECK_FAILED)
 

@@ -22,11 +22,13 @@ class NeedsGpu(Exception):
     """Kernels of Triton, where there is no GPU."""
 
 
-def checks_apart(cases: Sequence[Case], spec: str, device: Device, rounds: int) -> Iterator[list[Check]]:
+def checks_apart(
+    cases: Sequence[Case], spec: str, device: Device, rounds: int, seconds: float
+) -> Iterator[list[Check]]:
     """The checks of each case in turn. Raises what `crosscheck` raises, NeedsGpu, and Failed."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe(duplex=False)
-    process = context.Process(target=_serve, args=(theirs, tuple(cases), spec, device, rounds), daemon=True)
+    process = context.Process(target=_serve, args=(theirs, tuple(cases), spec, device, rounds, seconds), daemon=True)
     with ours, running(process):
         theirs.close()
         for _ in cases:
@@ -40,12 +42,12 @@ def checks_apart(cases: Sequence[Case], spec: str, device: Device, rounds: int) 
             yield found
 
 
-def _serve(pipe: Connection, cases: Sequence[Case], spec: str, device: Device, rounds: int) -> None:
+def _serve(pipe: Connection, cases: Sequence[Case], spec: str, device: Device, rounds: int, seconds: float) -> None:
     end_with_parent()
     try:
         _refuse_without_gpu(spec, cases[0], device)
         for case in cases:
-            pipe.send(list(crosscheck(case, spec, device, rounds)))
+            pipe.send(list(crosscheck(case, spec, device, rounds, seconds)))
     except (Exception, KeyboardInterrupt) as error:  # of a provider's: Ctrl-C is left to the parent
         pipe.send(_sendable(error, spec))
 

@@ -78,8 +78,8 @@ VERBS = {
         },
     ),
     "crosscheck": Verb(
-        "--sizes 4096 --rounds 6 --device cpu --provider eager",
-        {Place.provider: ("--sizes 100 --rounds 6 --device cpu --provider {place}",)},
+        "--sizes 4096 --rounds 6 --seconds 0.01 --device cpu --provider eager",
+        {Place.provider: ("--sizes 100 --rounds 6 --seconds 0.01 --device cpu --provider {place}",)},
     ),
     "prove": Verb(
         f"{_PROOF} --out {{new}}",

@@ -93,7 +93,9 @@ def test_kernels_of_the_call_are_found_in_a_profile():
 
 @pytest.mark.slow
 def test_the_verb_prints_rows_as_json_and_refuses_what_it_cannot_time():
-    ended = elubench("crosscheck", "--sizes", "1000,", "--rounds", "6", "--device", "cpu", "--json")
+    ended = elubench(
+        "crosscheck", "--sizes", "1000,", "--rounds", "6", "--seconds", "0.02", "--device", "cpu", "--json"
+    )
     assert ended.returncode == 0, ended.stderr
     rows = json.loads(ended.stdout)
     assert [(row["elements"], row["timer"]) for row in rows] == [(1000, timer) for timer in timers.CPU]
