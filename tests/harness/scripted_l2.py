@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
+from typing import NamedTuple
 
 _END = "the end of "  # a buffer that is larger than the L2
 
 
-@dataclass
+@dataclass(slots=True)
 class Lines:
     """A buffer's lines, all alike."""
 
@@ -17,8 +18,7 @@ class Lines:
     is_persisting: bool
 
 
-@dataclass(frozen=True)
-class Traffic:
+class Traffic(NamedTuple):
     """What one touch of a buffer moved, in bytes."""
 
     hit: int
@@ -42,11 +42,12 @@ class ScriptedL2:
         persists = buffer in self.persisting and self._persisting_bytes() + size <= self.carve_out
         room = self.carve_out if persists else self.size - self.carve_out
         is_dirty = writes or bool(had and had.is_dirty)
-        self._drop(f"{_END}{buffer}")
+        end = _END + buffer
+        self._drop(end)
         kept = min(size, room)
-        self._lines[buffer if size <= room else f"{_END}{buffer}"] = Lines(kept, is_dirty, persists)
+        self._lines[buffer if size <= room else end] = Lines(kept, is_dirty, persists)
         self._bytes += kept
-        written_back = 0 if persists else self._make_room(room)
+        written_back = 0 if persists or self._bytes <= room else self._make_room(room)
         return Traffic(hit, size - hit, written_back)
 
     def _make_room(self, room: int) -> int:
@@ -54,7 +55,9 @@ class ScriptedL2:
         written = 0
         room += self._persisting_bytes()
         while (excess := self._bytes - room) > 0:
-            name, oldest = next((name, lines) for name, lines in self._lines.items() if not lines.is_persisting)
+            name, oldest = next(iter(self._lines.items()))
+            if oldest.is_persisting:
+                name, oldest = next((name, lines) for name, lines in self._lines.items() if not lines.is_persisting)
             is_part = name.startswith(_END) and oldest.size > excess
             gone = excess if is_part else oldest.size
             written += gone if oldest.is_dirty else 0
@@ -67,7 +70,8 @@ class ScriptedL2:
 
     def _drop(self, name: str) -> Lines | None:
         lines = self._lines.pop(name, None)
-        self._bytes -= lines.size if lines else 0
+        if lines is not None:
+            self._bytes -= lines.size
         return lines
 
     def _persisting_bytes(self) -> int:

@@ -117,7 +117,7 @@ def _count(run):
 
 def test_what_waits_is_done_sooner_by_more_workers(machine, tmp_path, sleeping):
     wanted, each_s, whole_s = plan(sleeping, cases=12), {}, {}
-    for workers in (1, 2, 4):
+    for workers in (1, 3):
         with Cluster(machine.of(workers).address) as cluster:
             moments = [time.monotonic()]
 
@@ -130,7 +130,7 @@ def test_what_waits_is_done_sooner_by_more_workers(machine, tmp_path, sleeping):
         each_s[workers] = (moments[-1] - moments[workers]) / (len(wanted.cases) - workers)
         is_whole(tmp_path / str(workers), wanted)
     print(f"seconds a case, by workers: {each_s}; of the whole sweep: {whole_s}")
-    assert each_s[1] > 1.3 * each_s[2] and each_s[2] > 1.2 * each_s[4]
+    assert each_s[1] > 1.6 * each_s[3]
 
 
 def test_workers_and_a_node_that_die_cost_no_record_and_the_sweep_ends_whole(machine, tmp_path, sleeping):
@@ -143,9 +143,9 @@ def test_workers_and_a_node_that_die_cost_no_record_and_the_sweep_ends_whole(mac
         told.append(case)
 
     try:
-        with Cluster(machine.of(4).address) as cluster:
+        with Cluster(machine.of(3).address) as cluster:
             engine = engine_of(cluster, wanted, said, limit_s=FROZEN_S)
-            assert len(engine.fleet) == 4
+            assert len(engine.fleet) == 3
             assert measure(engine, wanted, tmp_path / "run", on_case_done).left == 0
     finally:
         for process in hindered:
@@ -158,7 +158,7 @@ def test_workers_and_a_node_that_die_cost_no_record_and_the_sweep_ends_whole(mac
 
 
 def _hinder(machine, hindered):
-    """Of the first three workers that measure at once one is frozen, one is killed, and one loses its node."""
+    """Once all three workers measure at once, one is frozen, one is killed, and one loses its node."""
     while len(busy := {each.ppid(): each for each in psutil.Process().children(recursive=True) if _measures(each)}) < 3:
         time.sleep(0.02)
     raylet = next(each for each in machine.raylets() if each in busy)
@@ -177,18 +177,18 @@ def _measures(process):
         return False
 
 
-def test_three_nodes_measure_the_cases_of_one_machine_and_say_who_did(machine, tmp_path):
-    wanted = plan("eager", "triton")
-    with Cluster(machine.of(3).address) as cluster:
+def test_two_nodes_measure_the_cases_of_one_machine_and_say_who_did(machine, tmp_path):
+    wanted = plan("eager", "triton", cases=4)
+    with Cluster(machine.of(2).address) as cluster:
         engine = engine_of(cluster, wanted)
-        assert in_words(engine) == f"3 × {find_device('cpu').name}"
+        assert in_words(engine) == f"2 × {find_device('cpu').name}"
         assert measure(engine, wanted, tmp_path / "spread").left == 0
     measure(LocalEngine(find_device("cpu")), dataclasses.replace(wanted, providers=("eager",)), tmp_path / "local")
 
     is_whole(tmp_path / "spread", wanted)
     run = read_run(tmp_path / "spread")
     fleet = run.manifest.fleet
-    assert len({each.placement.ray_node for each in fleet}) == 3
+    assert len({each.placement.ray_node for each in fleet}) == 2
     assert all(each.check is not None and each.check.gbps > 0 for each in fleet)
     assert {record.placement.ray_node for record in run.records} == {each.placement.ray_node for each in fleet}
     for case in wanted.cases:  # one device has timed all of it: providers, roof and control
