@@ -87,7 +87,7 @@ def pytest_benchmark(call: Call, seconds: float) -> float:
         )
         plugin = Plugin()
         options = ["-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-c", "/dev/null", "--import-mode=importlib"]
-        options += ["--benchmark-disable-gc", "--benchmark-warmup=off", f"--rootdir={folder}"]
+        options += ["--benchmark-disable-gc", "--benchmark-warmup=off", f"--rootdir={folder}", f"--confcutdir={folder}"]
         options += [f"--benchmark-max-time={seconds}", f"--benchmark-min-time={seconds / 1000}"]
         said = io.StringIO()
         with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
