@@ -310,7 +310,7 @@ def test_a_reader_never_sees_half_a_manifest(tmp_path):
     write_manifest(path, Manifest(SCHEMA))
     script = (
         "from pathlib import Path; from harness.store.manifest import Manifest, write_manifest\n"
-        "for n in range(200):\n"
+        "for n in range(60):\n"
         f"    write_manifest(Path({str(path)!r}), Manifest({SCHEMA}, argv=('x',) * (n * 997 % 20_000)))\n"
     )
     with process(["-c", script]) as writer:
