@@ -166,8 +166,7 @@ def test_the_four_files_are_all_that_changed(house):
     }
 
 
-@pytest.mark.slow
-def test_it_is_listed_checked_run_and_begun_with(house, tmp_path):
+def it_is_listed_checked_run_and_begun_with(house: Path, folder: Path) -> None:
     said = python(house, "-m", "harness", "list", "ops")
     assert "hard_elu(x, alpha=1.0) -> out\n    the larger of x and -alpha" in said
     assert "hard_elu_backward(grad_output, x, alpha=1.0) -> grad_input" in said
@@ -175,22 +174,21 @@ def test_it_is_listed_checked_run_and_begun_with(house, tmp_path):
         house, "-m", "harness", "list", "cases", "--sweep", "activations"
     )
 
-    python(house, "-m", "harness", "new-provider", str(tmp_path / "mine.py"), "--op", "hard_elu")
-    said = python(house, "-m", "harness", "check", str(tmp_path / "mine.py"), "--dtype", "bfloat16")
+    python(house, "-m", "harness", "new-provider", str(folder / "mine.py"), "--op", "hard_elu")
+    said = python(house, "-m", "harness", "check", str(folder / "mine.py"), "--dtype", "bfloat16")
     assert "pass" in said and "fail" not in said
 
-    (tmp_path / "sweep.toml").write_text(
+    (folder / "sweep.toml").write_text(
         'providers = ["triton"]\ndtypes = ["bfloat16"]\n[[cases]]\nop = "hard_elu"\nshapes = [[33, 65]]\n'
         'params = [{alpha = 0.5}]\n[[cases]]\nop = "hard_elu_backward"\nshapes = [[33, 65]]\n'
     )
-    run = str(tmp_path / "run")
-    python(house, "-m", "harness", "run", "--sweep", str(tmp_path / "sweep.toml"), "--device", "cpu", "--out", run)
+    run = str(folder / "run")
+    python(house, "-m", "harness", "run", "--sweep", str(folder / "sweep.toml"), "--device", "cpu", "--out", run)
     shown = python(house, "-m", "harness", "show", run)
     assert "outcomes: 2 validated" in shown and "emulated GPU" in shown
 
 
-@pytest.mark.slow
-def test_its_machine_code_keeps_its_budget(house):
+def its_machine_code_keeps_its_budget(house: Path) -> None:
     said = python(house, "-m", "harness", "inspect", "--op", "hard_elu", "--op", "hard_elu_backward", "--arch", "sm_90",
                   "--dtype", "bfloat16", "--dtype", "float32", "--check")  # fmt: skip
     assert len(re.findall(r"hard_elu(_backward)? ", said)) >= 4
@@ -216,21 +214,28 @@ Store.create(run / COST, manifest.make_manifest(device, sweep.parse(content, "ti
 """
 
 
-@pytest.mark.slow
-def test_the_papers_table_of_costs_has_it(house, tmp_path):
-    run = str(tmp_path / "run")
+def the_papers_table_of_costs_has_it(house: Path, folder: Path) -> None:
+    run = str(folder / "paper")
     python(house, "-c", BEGIN, run)
     python(house, "-m", "harness", "claims", "--resume", run, ELUBENCH_INSPECT="1")
     python(house, "-m", "harness", "report", run)
-    text = (tmp_path / "run" / "report" / "report.md").read_text(encoding="utf-8")
+    text = (folder / "paper" / "report" / "report.md").read_text(encoding="utf-8")
     assert re.search(r"\| 64×128 \| forward \+ backward \| hard ELU \| eager \|", text)
     assert re.search(r"\| hard ELU \| forward \| +[0-9.]+ ", text)
-    assert "hard ELU" in (tmp_path / "run" / "report" / "index.html").read_text(encoding="utf-8")
+    assert "hard ELU" in (folder / "paper" / "report" / "index.html").read_text(encoding="utf-8")
 
 
-@pytest.mark.slow
-def test_the_tests_of_all_ops_are_its_tests_too(house):
+def the_tests_of_all_ops_are_its_tests_too(house: Path) -> None:
     wanted = ("tests/harness/ops", "tests/harness/correctness/test_gate.py", "tests/kernels/test_every_op.py")
     said = python(house, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", "hard_elu", *wanted)
     (passed,) = re.findall(r"^(\d+) passed", said, re.MULTILINE)
     assert int(passed) > 30 and "failed" not in said
+
+
+@pytest.mark.slow
+def test_every_verb_the_papers_table_and_the_tests_of_all_ops_know_it(house, tmp_path):
+    """Four parts in one test: each process that runs one imports the copy first, and pytest-xdist scatters tests."""
+    it_is_listed_checked_run_and_begun_with(house, tmp_path)
+    its_machine_code_keeps_its_budget(house)
+    the_papers_table_of_costs_has_it(house, tmp_path)
+    the_tests_of_all_ops_are_its_tests_too(house)

@@ -1,6 +1,6 @@
 """Pieces of code, each in a fork of one process that has imported torch and Triton and nothing of ours.
 
-Run as a process of its own, in Triton's interpreter. It reads a list of jobs, and writes of each how it ended.
+Run as a process of its own, in Triton's interpreter. It reads jobs, and writes of each how it ended.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ class Ended:
     stderr: str
 
 
-def run(jobs: dict[str, Job]) -> dict[str, Ended]:
-    """How each ended, by its name."""
+def run(jobs: dict[str, Job], beforehand: str = "") -> dict[str, Ended]:
+    """How each ended, by its name. The code `beforehand` is run once, before the forks: what it imports all have."""
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    given = json.dumps({name: asdict(job) for name, job in jobs.items()})
+    given = json.dumps({"beforehand": beforehand, "jobs": {name: asdict(job) for name, job in jobs.items()}})
     command = [sys.executable, "-P", __file__]
     done = subprocess.run(
         command, env=environment | {"TRITON_INTERPRET": "1"}, input=given, capture_output=True, text=True, timeout=280
@@ -44,13 +44,14 @@ def run(jobs: dict[str, Job]) -> dict[str, Ended]:
 
 
 def main() -> None:
-    jobs = json.load(sys.stdin)
+    given = json.load(sys.stdin)
     import torch
     import torch._dynamo
     import triton  # noqa: F401
 
     torch.set_num_threads(1)
-    json.dump({name: _forked(job) for name, job in jobs.items()}, sys.stdout)
+    exec(given["beforehand"], {})
+    json.dump({name: _forked(job) for name, job in given["jobs"].items()}, sys.stdout)
 
 
 def _forked(job: dict[str, Any]) -> dict[str, Any]:

@@ -60,6 +60,13 @@ print(ours, installed)
 """
 
 
+# PyTorch imports its compiler when it first compiles.
+COMPILER = """
+import torch
+torch.compile(lambda x: x * 2, backend="aot_eager")(torch.ones(1, requires_grad=True))
+"""
+
+
 def both(first: str, second: str, folder: Path) -> bare.Job:
     return bare.Job(BOTH.format(first=first, second=second), (str(ROOT), str(folder)), "/")
 
@@ -87,7 +94,8 @@ def test_it_works_beside_another_package_called_kernels_beside_ours_and_beside_a
             "ours first": both("kernels", "elubench_kernels", installed),
             "installed first": both("elubench_kernels", "kernels", installed),
             "another version": both("kernels", "elubench_kernels", other),
-        }
+        },
+        COMPILER,
     )
     for name, words in expected.items():
         assert ended[name].returncode == 0, (name, ended[name].stderr)

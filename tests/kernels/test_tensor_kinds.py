@@ -120,6 +120,15 @@ def test_every_function_and_module_is_held_against_pytorchs():
 
 # Modules do with a tensor what their functions do, so that one kind of tensor shows what is theirs.
 FUNCTIONS = {name: pair for name, pair in PAIRS.items() if name[0].islower()}
+# Functions of one `Activation` differ in formulas alone, and so do those of one `VectorActivation`: these go all ways
+# through either, with parameters and without, kept input and kept result, curved and straight. Of the kinds that
+# take these ways, dense tensors show all functions under all transforms; each of the others does so under two, and
+# under the rest one function for each way. Where PyTorch's own operators compute, every function has its own.
+WAYS = {
+    name: PAIRS[name]
+    for name in ("elu", "elu in place", "elu from its result", "elu_backward", "elu_plus_one", "relu", "bias_elu",
+                 "bias_elu_backward", "prelu", "prelu_backward")
+}  # fmt: skip
 
 
 KINDS: dict[str, Callable[[], Tensor]] = {
@@ -133,6 +142,7 @@ KINDS: dict[str, Callable[[], Tensor]] = {
     "nested": lambda: torch.nested.nested_tensor(list(normals(4, 3, dtype=FP64).split((1, 3)))),
     "sparse": lambda: normals(4, 3, dtype=FP64).to_sparse(),
 }
+OURS = ("strided", "parameter", "subclass", "negated", "meta")  # beside dense: none is `dispatch.is_foreign`
 
 
 def compiled(function: Function) -> Function:
@@ -256,7 +266,8 @@ def assert_pairs_alike(pairs: dict[str, tuple[Function, Function]], transform: s
 def test_every_kind_of_tensor_under_every_transform_gives_what_pytorch_gives(kind, transform):
     if transform == "vmap" and KINDS[kind]().is_nested:
         pytest.skip("nested tensors have no sizes there, by which to see that a bias fits")
-    pairs = PAIRS if kind == "dense" else FUNCTIONS
+    is_short = kind in OURS and transform not in FAST
+    pairs = PAIRS if kind == "dense" else WAYS if is_short else FUNCTIONS
     if transform not in SLOW:
         assert_pairs_alike(pairs, transform, kind)
         return
