@@ -21,10 +21,14 @@ def hands_out() -> bool:
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
-    """Where there are to be several processes, begin the warm one; not where kernels are to be interpreted."""
+def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) -> None:
+    """Where there are to be several processes, begin the warm one.
+
+    Not where kernels are to be interpreted, nor where the coverage of imports counts as well.
+    """
     is_one = not getattr(early_config.known_args_namespace, "numprocesses", None)
-    if is_one or "PYTEST_XDIST_WORKER" in os.environ or "KERNELS_ON" in os.environ:
+    is_measured = any(each.startswith("--cov") for each in args)
+    if is_one or is_measured or "PYTEST_XDIST_WORKER" in os.environ or "KERNELS_ON" in os.environ:
         return
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # as tests/conftest.py has it
     if warm_process(os.environ) is not None:
