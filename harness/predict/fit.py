@@ -48,7 +48,7 @@ def _own(run: Path, sheet: Datasheet, table: Mapping[str, Any]) -> dict[str, Val
     main, warm = [p for p in points if p[0] != "warm"], [p for p in points if p[0] == "warm" and p[1] <= reach]
     gbps, fixed = _line(main)
     l2_gbps, l2_fixed = _line(warm)
-    name = f"results/{run.parent.name}/{run.name}"
+    name = name_of(run)
     source = f"{name}, roofs: {{}}"
     peak = sheet.multiprocessors * _LANES * 2 * sheet.clock_ghz * 1e9
     arithmetic = max(each.flops / (each.median_s or 1) for each in roofs if each.op == Mix.ARITHMETIC and each.flops)
@@ -61,6 +61,11 @@ def _own(run: Path, sheet: Datasheet, table: Mapping[str, Any]) -> dict[str, Val
         "clock_ghz": (sheet.clock_ghz, f"{name}: the clock before and after every record"),
         "sustained": (arithmetic / peak, source.format("the product of matrices in fp32, over the lanes' peak")),
     }
+
+
+def name_of(run: Path) -> str:
+    """What a stored run is called as a source: its folder in the checkout."""
+    return f"results/{run.parent.name}/{run.name}"
 
 
 def measured_stream_s(moved: int, regime: str, run: Path) -> float:

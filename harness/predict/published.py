@@ -14,7 +14,7 @@ from typing import Any
 from harness.ops.op import ITEM_BYTES
 from harness.predict.counts import EagerKernel, KernelText, inductor_key, load
 from harness.predict.devices import DeviceModel, known
-from harness.predict.fit import OWN, RUN
+from harness.predict.fit import OWN, RUN, name_of
 from harness.predict.model import KernelWork, Prediction, predict
 from harness.predict.of_run import variant_of
 from harness.store.records import Record, read_run
@@ -77,8 +77,7 @@ def rows(path: Path = FILE) -> Iterator[PublishedRow]:
     """The rows of the file, then those of this suite's runs where they are there, as in a checkout."""
     yield from of_file(path)
     for run in (each for each in RUNS if (each / RECORDS).exists()):
-        source = f"results/{run.parent.name}/{run.name}"
-        yield from (row for each in read_run(run, samples=False).records if (row := _of_record(each, source)))
+        yield from (row for each in read_run(run, samples=False).records if (row := _of_record(each, name_of(run))))
 
 
 def of_file(path: Path = FILE) -> Iterator[PublishedRow]:

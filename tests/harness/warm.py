@@ -30,7 +30,7 @@ ROOT = Path(__file__).parents[2]
 # Read where they are used: all others may be asked for by an import, and are those of the warm process.
 _READ_LATER = (
     "ELUBENCH_", "TRITON_CACHE_DIR", "TRITON_ALWAYS_COMPILE", "TORCHINDUCTOR_CACHE_DIR", "TMPDIR", "COLUMNS", "LINES",
-    "NO_COLOR", "TERM", "CUDA_VISIBLE_DEVICES", "PYTEST_", "COV_", "TESTSSCRIPTED_GPU", "PWD", "OLDPWD", "SHLVL",
+    "NO_COLOR", "TERM", "CUDA_VISIBLE_DEVICES", "PYTEST_", "COV_", "TESTS_SCRIPTED_GPU", "PWD", "OLDPWD", "SHLVL",
     "LC_CTYPE", "_",
 )  # fmt: skip
 _PR_SET_NAME, _PR_SET_CHILD_SUBREAPER = 15, 36
@@ -85,18 +85,6 @@ class Warm:
         atexit.register(ours.close)
         return cls(ours, environment) if ours.recv(1) else None
 
-    def descendant(self, module: str, environment: Mapping[str, str]) -> Warm:
-        """A warm process that this one was, and that has imported a module besides."""
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        number = theirs.fileno()
-        code = (
-            f"import socket, {module}; from tests.harness.warm_server import main; main(socket.socket(fileno={number}))"
-        )
-        self.fork([sys.executable, "-c", code], environment, {0: 0, 1: 1, 2: 2, number: number})
-        theirs.close()
-        atexit.register(ours.close)
-        return Warm(ours, environment)
-
     def end(self) -> None:
         """No other process will begin in it; those that did go on."""
         self._control.close()
@@ -146,7 +134,6 @@ _of_this: dict[frozenset[tuple[str, str]], Warm | None] = {}  # the last used la
 _broken: set[frozenset[tuple[str, str]]] = set()
 _AT_MOST = 3
 SCRIPTED_GPU = "tests.harness.scripted_gpu.devices"  # imported by all who have its plugin on their path
-_LATE = "tests.harness.scripted_gpu.late"  # the same, to those who have imported torch before
 _PLUGIN = Path(__file__).parent / "scripted_gpu/plugin"
 
 
@@ -165,7 +152,7 @@ def warm_process(environment: Mapping[str, str]) -> Warm | None:
     )
     found = _of_this.pop(key, None)
     if found is None and is_wanted and key not in _broken:
-        found = _with_scripted_gpu(environment) or Warm.start(environment)
+        found = Warm.start(environment)
         if found is None:
             _broken.add(key)
     _of_this[key] = found
@@ -173,15 +160,6 @@ def warm_process(environment: Mapping[str, str]) -> Warm | None:
     for each in begun[:-_AT_MOST]:
         _of_this.pop(each).end()  # type: ignore[union-attr]
     return found if found is not None and found.serves(environment) else None
-
-
-def _with_scripted_gpu(environment: Mapping[str, str]) -> Warm | None:
-    """One for the plugin's path, where there is one for the path without."""
-    variables = at_import(environment)
-    plain = _of_this.get(frozenset((variables | {"PYTHONPATH": str(ROOT)}).items()))
-    if plain is None or variables["PYTHONPATH"] != f"{_PLUGIN}:{ROOT}" or not plain.serves(plain.environment):
-        return None
-    return plain.descendant(_LATE, environment)
 
 
 def keep(own: Warm) -> None:
@@ -217,8 +195,8 @@ def popen_in(
 ) -> type[subprocess.Popen[Any]]:
     """`subprocess.Popen` whose processes of Python begin in a warm one, where there is one for their environment.
 
-    `of_tests`: those that pytest-xdist starts, to run tests. That they are not to buffer their output is left out:
-    they ask for it as they begin.
+    `of_tests`: those that pytest-xdist starts, to run tests. Its -u is left out: what they say goes through pipes that
+    they flush themselves.
     """
 
     class Popen(WarmPopen):
